@@ -1,0 +1,119 @@
+"""vecsearch turns a folder of images into a search engine.
+
+Example:
+    >>> import vecsearch
+    >>> photos = vecsearch.Collection.build("tests/data/photos", tmp / "index")
+    >>> photos.query_one("tests/data/photos/cat/alpha.png", k=1)[0].item.label
+    'cat'
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vecsearch.classify import Centroids, knn_vote
+    from vecsearch.collection import Collection
+    from vecsearch.demo import run_demo
+    from vecsearch.doctor import diagnose
+    from vecsearch.encoders import Encoder, Trainable, encoder_entries, make_encoder
+    from vecsearch.errors import (
+        CollectionExists,
+        CollectionLocked,
+        CollectionNotFound,
+        DamagedCollection,
+        ImageError,
+        InvalidArgument,
+        MissingPackage,
+        NotFitted,
+        VecsearchError,
+    )
+    from vecsearch.evaluation import (
+        Classification,
+        ClassScores,
+        Comparison,
+        Evaluation,
+        Labelled,
+        compare,
+        evaluate,
+        evaluate_vectors,
+    )
+    from vecsearch.images import Preprocess
+    from vecsearch.types import Hit, Item, Metric, Skipped
+
+# Where each public name lives. They are imported when first used, so that `import vecsearch`
+# brings neither FAISS nor scikit-learn.
+_HOMES = {
+    "vecsearch.classify": ("Centroids", "knn_vote"),
+    "vecsearch.collection": ("Collection",),
+    "vecsearch.demo": ("run_demo",),
+    "vecsearch.doctor": ("diagnose",),
+    "vecsearch.encoders": ("Encoder", "Trainable", "encoder_entries", "make_encoder"),
+    "vecsearch.errors": (
+        "CollectionExists",
+        "CollectionLocked",
+        "CollectionNotFound",
+        "DamagedCollection",
+        "ImageError",
+        "InvalidArgument",
+        "MissingPackage",
+        "NotFitted",
+        "VecsearchError",
+    ),
+    "vecsearch.evaluation": (
+        "ClassScores",
+        "Classification",
+        "Comparison",
+        "Evaluation",
+        "Labelled",
+        "compare",
+        "evaluate",
+        "evaluate_vectors",
+    ),
+    "vecsearch.images": ("Preprocess",),
+    "vecsearch.types": ("Hit", "Item", "Metric", "Skipped"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Centroids",
+    "ClassScores",
+    "Classification",
+    "Collection",
+    "CollectionExists",
+    "CollectionLocked",
+    "CollectionNotFound",
+    "Comparison",
+    "DamagedCollection",
+    "Encoder",
+    "Evaluation",
+    "Hit",
+    "ImageError",
+    "InvalidArgument",
+    "Item",
+    "Labelled",
+    "Metric",
+    "MissingPackage",
+    "NotFitted",
+    "Preprocess",
+    "Skipped",
+    "Trainable",
+    "VecsearchError",
+    "compare",
+    "diagnose",
+    "encoder_entries",
+    "evaluate",
+    "evaluate_vectors",
+    "knn_vote",
+    "make_encoder",
+    "run_demo",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'vecsearch' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,138 @@
+"""From a folder of images to a committed collection."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vecsearch.encoders import Encoder, Trainable
+from vecsearch.errors import InvalidArgument, NotFitted
+from vecsearch.images import Batch, File, Gathered, ImageFolder, Preprocess, gather, read
+from vecsearch.index import check_vectors, zero_rows
+from vecsearch.store import Record, Writer
+from vecsearch.types import Metric, Progress, Skipped, Vectors
+
+ENCODE_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Files with their vectors, ``(len(files), dim)``, and those that were left out."""
+
+    files: Sequence[File]
+    vectors: Vectors
+    skipped: Sequence[Skipped]
+
+
+def build_collection(
+    folder: ImageFolder,
+    path: Path,
+    encoder: Encoder,
+    metric: Metric,
+    jobs: int | None,
+    overwrite: bool,
+    progress: Progress | None,
+) -> None:
+    """Decode, fit the encoder if it is not fitted yet, encode, and commit.
+
+    Every image is decoded once, and only a block of them is in memory at a time.
+
+    Raises:
+        InvalidArgument: No image could be read, or the encoder cannot be fitted to them.
+        CollectionExists: There is something at ``path`` already.
+        CollectionLocked: Another process is writing there.
+    """
+    if not folder.paths:
+        raise InvalidArgument(f"There are no images in {folder.root}{_first_of(folder.skipped)}")
+    skipped = list(folder.skipped)
+    found = 0
+    with Writer(path, overwrite) as writer:
+        batches = read_folder(folder, encoder.preprocess, jobs, progress)
+        if isinstance(encoder, Trainable) and not is_fitted(encoder):
+            gathered = gather(batches, encoder.preprocess, path)
+            skipped += gathered.skipped
+            if gathered.files:
+                labels = [folder.labels.get(file.path) for file in gathered.files]
+                encoder.fit(gathered.pixels, labels if folder.labels else None)
+            batches = _again(gathered)
+        for block in encode_batches(batches, encoder, metric):
+            skipped += [Skipped(folder.root / one.path, one.reason) for one in block.skipped]
+            found += len(block.files)
+            records = [
+                Record(file.path, file.path, folder.labels.get(file.path), file=_facts(file))
+                for file in block.files
+            ]
+            writer.add(block.vectors, records)
+        if not found:
+            raise InvalidArgument(
+                f"None of the {len(folder.paths)} files in {folder.root} could be used"
+                f"{_first_of(skipped)}"
+            )
+        saved = writer.encoder_folder()
+        encoder.save(saved)
+        writer.set_encoder(
+            saved, encoder.name, encoder.get_params(), encoder.fingerprint, encoder.facts()
+        )
+        skipped.sort(key=lambda one: str(one.path))
+        writer.commit(metric, encoder.dim, folder.root.resolve(), skipped)
+
+
+def read_folder(
+    folder: ImageFolder, preprocess: Preprocess, jobs: int | None, progress: Progress | None
+) -> Iterator[Batch]:
+    """Decode a folder's images."""
+    done = 0
+    for batch in read(folder.root, folder.paths, preprocess, jobs):
+        done += len(batch.files) + len(batch.skipped)
+        if progress is not None:
+            progress("reading", done, len(folder.paths))
+        yield batch
+
+
+def encode_batches(
+    batches: Iterable[Batch], encoder: Encoder, metric: Metric
+) -> Iterator[Encoded]:
+    """Encode decoded images; one whose vector the metric cannot take is skipped.
+
+    Raises:
+        InvalidArgument: The encoder gave something else than finite vectors of its dim.
+    """
+    for batch in batches:
+        vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
+        skipped = list(batch.skipped)
+        files = list(batch.files)
+        if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
+            reason = "its vector is zero and has no direction: cosine cannot compare it"
+            skipped += [Skipped(Path(files[row].path), reason) for row in zeros]
+            kept = np.setdiff1d(np.arange(len(files)), zeros)
+            files, vectors = [files[row] for row in kept], vectors[kept]
+        yield Encoded(files, vectors, skipped)
+
+
+def is_fitted(encoder: Encoder) -> bool:
+    """Whether an encoder can encode yet."""
+    try:
+        return bool(encoder.fingerprint)
+    except NotFitted:
+        return False
+
+
+def _again(gathered: Gathered) -> Iterator[Batch]:
+    """The gathered images once more, in blocks."""
+    size = max(1, int(np.prod(gathered.pixels.shape[1:])))
+    step = max(1, ENCODE_BYTES // size)
+    for start in range(0, len(gathered.files), step):
+        part = slice(start, start + step)
+        yield Batch(gathered.files[part], gathered.pixels[part], [])
+
+
+def _facts(file: File) -> dict[str, object]:
+    return {name: value for name, value in asdict(file).items() if name != "path"}
+
+
+def _first_of(skipped: Sequence[Skipped]) -> str:
+    if not skipped:
+        return "."
+    first = skipped[0]
+    return f": {len(skipped)} other files were left out, as {first.path.name} ({first.reason})."

@@ -1,0 +1,129 @@
+"""What every encoder owes, and the little that all of them share."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.images import Preprocess
+from vecsearch.types import JSON, Pixels, Vectors
+
+SETTINGS = "settings.json"
+WEIGHTS = "weights.safetensors"
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Makes a vector of each image.
+
+    An encoder gives the same vector for an image alone and in any batch (to 1e-5), and two
+    encoders with equal parameters and data have equal fingerprints.
+
+    Attributes:
+        name: What it is registered as.
+        preprocess: The size, fit and colour of the images it wants.
+    """
+
+    name: ClassVar[str]
+    preprocess: Preprocess
+
+    @property
+    def dim(self) -> int:
+        """The length of its vectors."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 over its name, parameters and weights, in hex."""
+        ...
+
+    def get_params(self) -> dict[str, JSON]:
+        """The parameters it was made with."""
+        ...
+
+    def facts(self) -> dict[str, JSON]:
+        """What is worth knowing of it once it is fitted, for people to read."""
+        ...
+
+    def encode(self, images: Pixels) -> Vectors:
+        """``(n, height, width, channels)`` uint8, as ``preprocess`` says, to ``(n, dim)``."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write settings and weights into an empty folder."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote."""
+        ...
+
+
+@runtime_checkable
+class Trainable(Encoder, Protocol):
+    """An encoder that learns from images first.
+
+    Attributes:
+        needs_labels: Whether it can learn from unlabelled images.
+    """
+
+    needs_labels: ClassVar[bool]
+
+    def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
+        """Learn from ``(n, height, width, channels)`` uint8, which may be memory-mapped."""
+        ...
+
+
+def check_pixels(images: Pixels, preprocess: Preprocess) -> Pixels:
+    """Refuse images that are not what an encoder wants.
+
+    Raises:
+        InvalidArgument: They are not ``(n, height, width, channels)`` uint8 of its size and colour.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.shape[1:] != preprocess.shape or images.ndim != 4:
+        height, width, channels = preprocess.shape
+        raise InvalidArgument(
+            f"This encoder takes uint8 images of shape (n, {height}, {width}, {channels}), "
+            f"not {images.dtype} {images.shape}."
+        )
+    return images
+
+
+def fingerprint(
+    name: str, params: Mapping[str, JSON], weights: Mapping[str, np.ndarray[Any, Any]]
+) -> str:
+    """The identity of an encoder: a sha256 over its name, parameters and weights, in hex."""
+    digest = hashlib.sha256(json.dumps([name, params], sort_keys=True).encode())
+    for key in sorted(weights):
+        array = np.ascontiguousarray(weights[key])
+        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def save_settings(folder: Path, name: str, settings: Mapping[str, JSON]) -> None:
+    """Write the settings of an encoder beside its weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"encoder": name, **settings}, indent=2, sort_keys=True)
+    (folder / SETTINGS).write_text(text + "\n")
+
+
+def load_settings(folder: Path, name: str) -> dict[str, Any]:
+    """Read what ``save_settings`` wrote.
+
+    Raises:
+        DamagedCollection: The file is missing, not ours, or of another encoder.
+    """
+    try:
+        settings: dict[str, Any] = json.loads((folder / SETTINGS).read_bytes())
+        found = settings["encoder"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DamagedCollection(f"{folder / SETTINGS} does not describe an encoder.") from error
+    if found != name:
+        raise InvalidArgument(f"{folder} holds the encoder {found!r}, not {name!r}.")
+    return settings

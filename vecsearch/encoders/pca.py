@@ -1,0 +1,125 @@
+"""Principal component analysis: the few axes along which the images differ most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.encoders.affine import AffineEncoder, as_rows
+from vecsearch.errors import InvalidArgument
+from vecsearch.images import Preprocess
+from vecsearch.types import JSON, Pixels
+
+DEFAULT_DIM = 64
+# Up to this many pixels the eigenvectors of their covariance are found at once, exactly; past it
+# (a 4096² matrix takes 8 s, four times as many pixels 64 times that) by random projections.
+EXACT_UP_TO = 2048
+
+
+class PCAEncoder(AffineEncoder):
+    """Principal components of the pixels, by scikit-learn.
+
+    Args:
+        dim: How many components (64, or fewer if there are fewer images or pixels), or the
+            fraction of the variance that they keep together, as 0.95.
+        preprocess: The size, fit and colour of the images.
+        seed: For the choice of images when there are too many, and for random projections.
+
+    Raises:
+        InvalidArgument: ``dim`` is neither a count from 1 nor a fraction between 0 and 1.
+
+    Example:
+        >>> from vecsearch.images import Preprocess
+        >>> rng = np.random.default_rng(0)
+        >>> images = rng.integers(0, 256, (50, 8, 8, 1), np.uint8)
+        >>> pca = PCAEncoder(dim=3, preprocess=Preprocess((8, 8), color="grey")).fit(images)
+        >>> pca.encode(images).shape
+        (50, 3)
+    """
+
+    name: ClassVar[str] = "pca"
+    needs_labels: ClassVar[bool] = False
+
+    def __init__(
+        self, dim: float | None = None, preprocess: Preprocess | None = None, seed: int = 0
+    ) -> None:
+        super().__init__(dim, preprocess, seed)
+        if dim is not None and not (0 < dim < 1 or (dim >= 1 and dim == int(dim))):
+            raise InvalidArgument(
+                f"PCA's dim is a count from 1, or a fraction of the variance as 0.95, not {dim}."
+            )
+
+    def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
+        """Find the components.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8, n ≥ 2; may be memory-mapped. Where they
+                are more than 256 MiB as float32, a random choice of that size is used.
+            labels: Not used.
+
+        Returns:
+            Itself.
+
+        Raises:
+            InvalidArgument: There are too few images, or fewer than ``dim``.
+        """
+        chosen = self._sample(images, np.arange(len(images)))
+        rows = as_rows(images[chosen])
+        axes = principal_axes(rows, self.requested_dim, self.seed)
+        facts: dict[str, JSON] = {
+            "variance_kept": round(axes.variance_kept, 6),
+            "fitted_on": len(rows),
+            "pixels": rows.shape[1],
+        }
+        self._learned(axes.mean, axes.components, facts)
+        return self
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Principal axes: ``components`` is ``(pixels, dim)``, the axes as columns, longest first."""
+
+    mean: NDArray[Any]
+    components: NDArray[Any]
+    variance_kept: float
+
+
+def principal_axes(rows: NDArray[np.float32], dim: float | None, seed: int) -> Axes:
+    """The principal axes of ``(n, pixels)``: ``dim`` of them, or as many as keep that fraction.
+
+    Raises:
+        InvalidArgument: ``dim`` is more than there are images or pixels.
+    """
+    most = min(rows.shape)
+    if dim is not None and dim > most:
+        raise InvalidArgument(
+            f"PCA finds at most {most} axes in {rows.shape[0]} images of {rows.shape[1]} numbers "
+            f"each: {int(dim)} are too many."
+        )
+    count = min(DEFAULT_DIM, most) if dim is None or dim < 1 else int(dim)
+    wanted = dim if dim is not None and dim < 1 else 0.0
+    while True:
+        axes, ratios = _axes(rows, count, seed)
+        enough = int(np.searchsorted(np.cumsum(ratios), wanted)) + 1 if wanted else count
+        if enough <= count or count == most:
+            enough = min(enough, count)
+            kept = float(ratios[:enough].sum())
+            return Axes(axes.mean_, axes.components_[:enough].T, kept)
+        # The fraction wanted takes more axes. How many is not known without all of them, which
+        # for thousands of pixels take minutes; twice as many each time take seconds.
+        count = min(2 * count, most)
+
+
+def _axes(rows: NDArray[np.float32], count: int, seed: int) -> tuple[Any, NDArray[Any]]:
+    from sklearn.decomposition import PCA
+
+    if rows.shape[1] <= EXACT_UP_TO and rows.shape[1] <= len(rows):
+        solver = "covariance_eigh"
+    elif count > 0.8 * min(rows.shape):
+        solver = "full"
+    else:
+        solver = "randomized"
+    fitted = PCA(count, svd_solver=solver, random_state=seed).fit(rows)
+    return fitted, fitted.explained_variance_ratio_

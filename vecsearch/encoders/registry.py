@@ -1,0 +1,118 @@
+"""Encoders by name: our own, and those that other packages declare by entry point."""
+
+import difflib
+import importlib
+import importlib.metadata
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vecsearch.encoders.base import Encoder
+from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
+
+GROUP = "vecsearch.encoders"
+BUILT_IN = {
+    "pixels": "vecsearch.encoders.pixels:PixelEncoder",
+    "pca": "vecsearch.encoders.pca:PCAEncoder",
+    "lda": "vecsearch.encoders.lda:LDAEncoder",
+}
+
+
+@dataclass(frozen=True)
+class EncoderEntry:
+    """A name, the class it stands for as ``module:class``, and the package that declares it."""
+
+    name: str
+    target: str
+    package: str
+
+
+def encoder_entries() -> list[EncoderEntry]:
+    """All encoders that are declared, by name; two may claim the same one. Imports none of them."""
+    entries = [EncoderEntry(name, target, "vecsearch") for name, target in BUILT_IN.items()]
+    for point in importlib.metadata.entry_points(group=GROUP):
+        package = point.dist.name if point.dist else "an unknown package"
+        entries.append(EncoderEntry(point.name, point.value, package))
+    return sorted(entries, key=lambda entry: (entry.name, entry.package))
+
+
+def encoder_class(name: str) -> type[Encoder]:
+    """Import the encoder of that name.
+
+    Raises:
+        InvalidArgument: No encoder has that name, or two packages claim it.
+        MissingPackage: It needs a package that is not installed.
+
+    Example:
+        >>> encoder_class("pca").__name__
+        'PCAEncoder'
+    """
+    entries = encoder_entries()
+    claims = [entry for entry in entries if entry.name == name]
+    if not claims:
+        names = sorted({entry.name for entry in entries})
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InvalidArgument(f"No encoder is called {name!r}.{hint} There are: {', '.join(names)}.")
+    if len(claims) > 1:
+        packages = " and ".join(entry.package for entry in claims)
+        raise InvalidArgument(f"The encoder {name!r} is declared by {packages}: uninstall one.")
+    return _import(claims[0])
+
+
+def make_encoder(name: str, **params: Any) -> Encoder:
+    """Make a new encoder, not yet fitted.
+
+    Args:
+        name: What it is registered as.
+        **params: What it takes; one that is None is left out, and so is a seed that it has no use
+            for.
+
+    Raises:
+        InvalidArgument: The name is not known, or the encoder does not take a parameter.
+        MissingPackage: It needs a package that is not installed.
+    """
+    factory: Any = encoder_class(name)
+    takes = inspect.signature(factory).parameters
+    given = {key: value for key, value in params.items() if value is not None}
+    if "seed" not in takes:
+        given.pop("seed", None)
+    for key in given:
+        if key not in takes:
+            raise InvalidArgument(
+                f"The encoder {name!r} takes no {key}; it takes: {', '.join(takes)}."
+            )
+    encoder: Encoder = factory(**given)
+    return encoder
+
+
+def load_encoder(name: str, folder: Path) -> Encoder:
+    """Read a saved encoder.
+
+    Raises:
+        InvalidArgument: The name is not known here: the package that brought it is missing.
+        DamagedCollection: The files cannot be read.
+    """
+    # Only built-in names are known without a search through all installed packages, which takes
+    # longer than a query; the fingerprint of a collection tells whether this is the right one.
+    if name in BUILT_IN:
+        return _import(EncoderEntry(name, BUILT_IN[name], "vecsearch")).load(folder)
+    return encoder_class(name).load(folder)
+
+
+def _import(entry: EncoderEntry) -> type[Encoder]:
+    module, _, attribute = entry.target.partition(":")
+    try:
+        found: type[Encoder] = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise MissingPackage(
+            f"The encoder {entry.name!r} of {entry.package} needs the package {error.name!r}: "
+            f"pip install {error.name}"
+        ) from error
+    except Exception as error:
+        # A plugin that breaks while it is imported breaks only itself.
+        raise VecsearchError(
+            f"The encoder {entry.name!r} of {entry.package} cannot be imported: {error!r}."
+        ) from error
+    return found

@@ -1,0 +1,37 @@
+"""Every error that vecsearch raises on purpose. Each message says what to do next."""
+
+
+class VecsearchError(Exception):
+    """The root of all errors of this package: catch this one to catch them all."""
+
+
+class InvalidArgument(VecsearchError):
+    """A value that cannot be meant: an unknown name, a dim of 0, vectors of the wrong shape."""
+
+
+class ImageError(VecsearchError):
+    """A file that is not an image we can read. Its text is the reason, without the path."""
+
+
+class NotFitted(VecsearchError):
+    """A trainable encoder was asked for vectors before ``fit``."""
+
+
+class MissingPackage(VecsearchError):
+    """An optional package is not installed. The text holds the line that installs it."""
+
+
+class CollectionNotFound(VecsearchError):
+    """There is no collection where one was looked for."""
+
+
+class CollectionExists(VecsearchError):
+    """A collection stands already where a new one should go."""
+
+
+class CollectionLocked(VecsearchError):
+    """Another process is writing to the collection."""
+
+
+class DamagedCollection(VecsearchError):
+    """A file of the collection is missing or not what was written. The text names the file."""

@@ -1,0 +1,259 @@
+"""Read and decode many files in parallel, in order, in bounded memory."""
+
+import hashlib
+import os
+import signal
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from vecsearch.errors import ImageError, InvalidArgument
+from vecsearch.images.decode import Preprocess, decode, prepare
+from vecsearch.types import Pixels, Skipped
+
+MAX_FILE_BYTES = 256 << 20
+_BINARY = getattr(os, "O_BINARY", 0)
+CHUNK_FILES = 64
+CHUNK_BYTES = 16 << 20
+# Worker processes take 0.3 s to start (benchmarks/decoding.py); a small folder is done by then.
+SECONDS_ALONE = 0.5
+
+
+@dataclass(frozen=True)
+class File:
+    """An image file as it was when it was read.
+
+    Attributes:
+        path: Its path below the folder, in POSIX form.
+        sha256: The hash of its content, in hex.
+        size: Its length in bytes.
+        mtime_ns: When it was last changed, in nanoseconds since 1970.
+        width: Of the image as it is looked at, in pixels.
+        height: Of the image as it is looked at, in pixels.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    mtime_ns: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files that were read together.
+
+    Attributes:
+        files: Those that could be decoded.
+        pixels: One image a file, ``(len(files), height, width, channels)`` uint8.
+        skipped: The others.
+    """
+
+    files: Sequence[File]
+    pixels: Pixels
+    skipped: Sequence[Skipped]
+
+
+ImageLike: TypeAlias = "str | Path | Image.Image | np.ndarray[Any, Any]"
+Work: TypeAlias = Callable[[Sequence[str]], Batch]
+
+
+def read(
+    folder: Path, paths: Sequence[str], preprocess: Preprocess, jobs: int | None = None
+) -> Iterator[Batch]:
+    """Decode files in the order given.
+
+    Processes, not threads: on 28 × 28 PNGs Pillow spends its time in Python, where two threads
+    take longer than one; on photos both are equally fast (``benchmarks/decoding.py``). They start
+    only once the work turns out to last.
+
+    Args:
+        folder: What the paths are relative to.
+        paths: POSIX paths below ``folder``.
+        preprocess: The size, fit and colour of the pixels.
+        jobs: How many processes; as many as there are processors by default.
+
+    Yields:
+        Batches that together hold every path once, in order, as a file or as skipped. At most
+        2 × jobs batches of 16 MiB are under way at a time.
+
+    Raises:
+        InvalidArgument: ``jobs`` is below 1.
+    """
+    import loky
+
+    jobs = loky.cpu_count() if jobs is None else jobs
+    if jobs < 1:
+        raise InvalidArgument(f"{jobs} jobs can do nothing: give 1 or more.")
+    height, width, channels = preprocess.shape
+    step = max(1, min(CHUNK_FILES, CHUNK_BYTES // (height * width * channels)))
+    chunks = iter([paths[start : start + step] for start in range(0, len(paths), step)])
+    work = partial(_read_chunk, folder, preprocess)
+    started = time.monotonic()
+    for chunk in chunks:
+        yield work(chunk)
+        if jobs > 1 and time.monotonic() - started > SECONDS_ALONE:
+            break
+    yield from in_processes(work, chunks, jobs)
+
+
+def read_one(path: Path, preprocess: Preprocess) -> tuple[File, Pixels]:
+    """Read and decode one file.
+
+    Args:
+        path: The file.
+        preprocess: The size, fit and colour of the pixels.
+
+    Returns:
+        What the file is, and its pixels ``(height, width, channels)`` uint8.
+
+    Raises:
+        ImageError: The file cannot be read or decoded; the text says why.
+    """
+    return _read(path, path.name, preprocess)
+
+
+def to_pixels(image: ImageLike, preprocess: Preprocess) -> Pixels:
+    """Bring one image, in whatever form it comes, to the pixels an encoder sees.
+
+    Args:
+        image: A path, a Pillow image, or an array ``(height, width)`` or ``(height, width, 3 or
+            4)`` uint8.
+        preprocess: The size, fit and colour of the pixels.
+
+    Returns:
+        ``(height, width, channels)`` uint8.
+
+    Raises:
+        ImageError: The file cannot be read or decoded. The text begins with its path.
+        InvalidArgument: It is none of these, or an array of another shape or type.
+    """
+    if isinstance(image, str | Path):
+        try:
+            return read_one(Path(image), preprocess)[1]
+        except ImageError as error:
+            raise ImageError(f"{image}: {error}") from error
+    if isinstance(image, Image.Image):
+        return prepare(image, preprocess)
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        grey = image.ndim == 2
+        if grey or (image.ndim == 3 and image.shape[2] in (3, 4)):
+            return prepare(Image.fromarray(image), preprocess)
+    raise InvalidArgument(
+        "An image is a path, a Pillow image, or a uint8 array of shape (height, width) or "
+        f"(height, width, 3 or 4), not {type(image).__name__} {getattr(image, 'shape', '')}."
+    )
+
+
+def in_processes(work: Work, chunks: Iterator[Sequence[str]], jobs: int) -> Iterator[Batch]:
+    """Apply ``work`` to each chunk in worker processes, in order.
+
+    A worker that dies (a decoder that crashes, the system's out-of-memory killer) takes nobody
+    with it: its chunk is done again file by file, and the file that kills a worker is skipped.
+    """
+    pool = _pool(jobs)
+    running: deque[tuple[Sequence[str], Future[Batch]]] = deque()
+    try:
+        while True:
+            while len(running) < 2 * jobs and (chunk := next(chunks, None)) is not None:
+                running.append((chunk, _submit(pool, work, chunk)))
+            if not running:
+                return
+            chunk, future = running.popleft()
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                pool.shutdown(kill_workers=True)
+                yield from _file_by_file(work, chunk)
+                pool = _pool(jobs)
+                running = deque((other, _submit(pool, work, other)) for other, _ in running)
+    finally:
+        pool.shutdown(kill_workers=True)
+
+
+def _file_by_file(work: Work, chunk: Sequence[str]) -> Iterator[Batch]:
+    for path in chunk:
+        pool = _pool(1)
+        try:
+            yield pool.submit(work, [path]).result()
+        except BrokenProcessPool:
+            reason = "the decoder crashed on it, or ran out of memory"
+            yield Batch([], np.empty((0, 0, 0, 0), np.uint8), [Skipped(Path(path), reason)])
+        finally:
+            pool.shutdown(kill_workers=True)
+
+
+def _pool(jobs: int) -> Any:
+    # loky, unlike multiprocessing, neither forks a process that may have threads nor imports the
+    # caller's main module again, so that a script needs no `if __name__ == "__main__"`.
+    import loky
+
+    return loky.ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _submit(pool: Any, work: Work, chunk: Sequence[str]) -> "Future[Batch]":
+    try:
+        return pool.submit(work, chunk)  # type: ignore[no-any-return]
+    except BrokenProcessPool as error:
+        broken: Future[Batch] = Future()
+        broken.set_exception(error)
+        return broken
+
+
+def _read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Batch:
+    files: list[File] = []
+    skipped: list[Skipped] = []
+    pixels = np.empty((len(paths), *preprocess.shape), np.uint8)
+    for path in paths:
+        try:
+            file, pixels[len(files)] = _read(os.path.join(folder, path), path, preprocess)
+        except ImageError as error:
+            skipped.append(Skipped(folder / path, str(error)))
+        else:
+            files.append(file)
+    return Batch(files, pixels[: len(files)], skipped)
+
+
+def _read(path: str | Path, name: str, preprocess: Preprocess) -> tuple[File, Pixels]:
+    data, status = _read_bytes(path)
+    pixels, (width, height) = decode(data, preprocess)
+    digest = hashlib.sha256(data).hexdigest()
+    return File(name, digest, len(data), status.st_mtime_ns, width, height), pixels
+
+
+def _read_bytes(path: str | Path) -> tuple[bytes, os.stat_result]:
+    try:
+        # Not to hang on a pipe that took the file's place since the folder was walked.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+        try:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise ImageError("not a regular file")
+            if before.st_size == 0:
+                raise ImageError("empty (0 bytes)")
+            if before.st_size > MAX_FILE_BYTES:
+                raise ImageError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+            data = os.read(descriptor, before.st_size + 1)
+            after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}") from error
+    if len(data) != after.st_size or after.st_mtime_ns != before.st_mtime_ns:
+        raise ImageError("changed while it was being read")
+    return data, after

@@ -1,0 +1,106 @@
+"""Find the images below a folder, whatever else lies there."""
+
+import os
+import stat
+from pathlib import Path
+
+from vecsearch.errors import InvalidArgument
+from vecsearch.types import Skipped
+
+EXTENSIONS = frozenset(
+    # No extension at all counts too: web caches and old Macs name pictures so.
+    ["", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"]
+)
+OTHER_IMAGES = frozenset(
+    ".svg .svgz .heic .heif .avif .jxl .jp2 .psd .ai .eps .ico .tga .exr .raw .cr2 .nef .dng".split()
+)
+MANIFEST_PREFIX = "manifest-"
+
+
+def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
+    """List the image files below a folder, to any depth.
+
+    Links are followed, and no folder is entered twice, so that a loop of links ends. Nothing is
+    opened: a file that only calls itself an image is found out when it is decoded.
+
+    Args:
+        folder: Where to start.
+
+    Returns:
+        The images as POSIX paths below ``folder``, sorted, and everything else that was seen,
+        with the reason why it is left out. A hidden or unreadable folder counts as one.
+
+    Raises:
+        InvalidArgument: ``folder`` is not a folder, or cannot be read.
+
+    Example:
+        >>> found, skipped = walk(Path("tests/data/photos"))
+        >>> found[:2]
+        ['cat/alpha.png', 'cat/grey16.png']
+    """
+    try:
+        root = folder.stat()
+        with os.scandir(folder):
+            pass
+    except OSError as error:
+        raise InvalidArgument(f"Cannot read the folder {folder}: {error.strerror}.") from error
+    found: list[str] = []
+    skipped: list[Skipped] = []
+    entered = {(root.st_dev, root.st_ino)}
+    pending = [("", folder)]
+    while pending:
+        prefix, current = pending.pop()
+        try:
+            with os.scandir(current) as listing:
+                entries = list(listing)
+        except OSError as error:
+            skipped.append(Skipped(current, f"folder cannot be opened: {error.strerror}"))
+            continue
+        if prefix and any(entry.name.startswith(MANIFEST_PREFIX) for entry in entries):
+            skipped.append(Skipped(current, "a vecsearch collection, not a folder of images"))
+            continue
+        for entry in entries:
+            reason = _reason_against(entry)
+            if reason is None and entry.is_dir():
+                status = entry.stat()
+                if (status.st_dev, status.st_ino) in entered:
+                    reason = "folder was visited already under another name (a link)"
+                else:
+                    entered.add((status.st_dev, status.st_ino))
+                    pending.append((f"{prefix}{entry.name}/", Path(entry.path)))
+            elif reason is None:
+                found.append(prefix + entry.name)
+            if reason is not None:
+                skipped.append(Skipped(Path(entry.path), reason))
+    return sorted(found), sorted(skipped, key=lambda one: os.fsencode(one.path))
+
+
+def _reason_against(entry: os.DirEntry[str]) -> str | None:
+    """Why an entry is left out by its name and kind alone, or None."""
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        return "its name is not valid UTF-8"
+    if entry.name.startswith("."):
+        return "hidden"
+    if entry.is_dir():
+        return None
+    if not entry.is_file():
+        return _kind(entry)
+    extension = os.path.splitext(entry.name)[1].lower()
+    if extension in EXTENSIONS:
+        return None
+    if extension in OTHER_IMAGES:
+        kind = extension[1:].upper()
+        return f"{kind} is not among the formats read here: convert it to PNG or JPEG"
+    return f"not an image by its name ({extension})"
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """What an entry is that is neither a folder nor a regular file."""
+    try:
+        mode = entry.stat().st_mode
+    except OSError as error:
+        return f"a link that leads nowhere: {error.strerror}"
+    kinds = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device"}
+    return f"not a regular file: {kinds.get(stat.S_IFMT(mode), 'device')}"

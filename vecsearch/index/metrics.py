@@ -1,0 +1,100 @@
+"""The two metrics: what their numbers are, and which vectors they take."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vecsearch.errors import InvalidArgument
+from vecsearch.types import Distances, Metric, Vectors
+
+
+def check_vectors(
+    vectors: ArrayLike, dim: int | None = None, metric: Metric | None = None, first: int = 0
+) -> Vectors:
+    """Make vectors of what was given, or refuse it.
+
+    Args:
+        vectors: ``(n, dim)`` of any real type.
+        dim: The length each must have, if that is fixed already.
+        metric: The metric that they are to be compared by.
+        first: What the first one counts as in a message.
+
+    Returns:
+        ``(n, dim)`` float32, C-contiguous, finite.
+
+    Raises:
+        InvalidArgument: They are not numbers, not two-dimensional, of another length, or not
+            finite; or one is zero, which has no direction, and the metric is cosine.
+
+    Example:
+        >>> check_vectors([[1, 2], [3, 4]])
+        array([[1., 2.],
+               [3., 4.]], dtype=float32)
+    """
+    try:
+        given = np.asarray(vectors)
+    except ValueError as error:
+        raise InvalidArgument(f"The vectors are not all of one length: {error}.") from error
+    if given.dtype.kind not in "fiub":
+        raise InvalidArgument(f"Vectors are real numbers, not {given.dtype}.")
+    if given.ndim != 2:
+        raise InvalidArgument(
+            f"Vectors come as an array of shape (n, dim), not {given.shape}: "
+            "put a single one into a list."
+        )
+    if given.shape[1] == 0 or (dim is not None and given.shape[1] != dim):
+        wanted = f"{dim}" if dim is not None else "1 or more"
+        raise InvalidArgument(f"The vectors have {given.shape[1]} dims, not {wanted}.")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(given, np.float32)
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise InvalidArgument(f"Vector {first + row} holds NaN, infinity or more than float32 can hold.")
+    if metric is Metric.COSINE and len(zeros := zero_rows(array)):
+        raise InvalidArgument(
+            f"Vector {first + int(zeros[0])} is zero and has no direction: cosine cannot compare it."
+        )
+    return array
+
+
+def zero_rows(vectors: Vectors) -> NDArray[np.int64]:
+    """Which vectors have no direction."""
+    return np.flatnonzero(~vectors.any(axis=1))
+
+
+def normalized(vectors: Vectors) -> Vectors:
+    """Copies of length 1; a zero vector stays zero."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    lengths[lengths == 0] = 1
+    return (vectors / lengths).astype(np.float32)
+
+
+def distances(queries: NDArray[Any], others: NDArray[Any], metric: Metric) -> Distances:
+    """Distances between corresponding vectors, in double precision.
+
+    Args:
+        queries: ``(..., dim)``.
+        others: ``(..., dim)``, of a shape that broadcasts with ``queries``.
+        metric: Euclidean: the L2 distance. Cosine: 1 − cos, from 0 to 2; 1 for a zero vector.
+
+    Returns:
+        ``(...)`` float64.
+    """
+    left, right = queries.astype(np.float64), others.astype(np.float64)
+    if metric is Metric.EUCLIDEAN:
+        return np.sqrt(np.square(left - right).sum(axis=-1))
+    products = (left * right).sum(axis=-1)
+    lengths = np.sqrt(np.square(left).sum(axis=-1) * np.square(right).sum(axis=-1))
+    cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    return np.clip(1 - cosines, 0, 2)
+
+
+def scores(distances: Distances, metric: Metric) -> Distances:
+    """Scores in [0, 1], larger is closer: ``1 / (1 + distance)``, or ``(1 + cos) / 2``.
+
+    Example:
+        >>> scores(np.array([0.0, 1.0]), Metric.EUCLIDEAN)
+        array([1. , 0.5])
+    """
+    return 1 / (1 + distances) if metric is Metric.EUCLIDEAN else 1 - distances / 2

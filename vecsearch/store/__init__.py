@@ -1,0 +1,8 @@
+"""The folder on disk. Files never change once written; a manifest names those that count."""
+
+from vecsearch.store.manifest import EncoderEntry, Manifest
+from vecsearch.store.segment import Record
+from vecsearch.store.store import Damage, Store
+from vecsearch.store.writer import Writer
+
+__all__ = ["Damage", "EncoderEntry", "Manifest", "Record", "Store", "Writer"]

@@ -1,0 +1,106 @@
+"""Files that are on the disk when a call returns, and the hashes that prove they are whole."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a file must be: its length in bytes and the sha256 of its content, in hex."""
+
+    size: int
+    sha256: str
+
+
+class StampedFile:
+    """A file being written that keeps its own stamp.
+
+    Attributes:
+        size: How many bytes were written so far.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        """Append bytes."""
+        self._file.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+    @property
+    def stamp(self) -> Stamp:
+        """The stamp of what was written so far."""
+        return Stamp(self.size, self._digest.hexdigest())
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[StampedFile]:
+    """Write a file that does not exist yet; on leaving, its content is on the disk.
+
+    Its name is on the disk only after ``sync_folder`` on its folder.
+    """
+    with open(path, "xb") as file:
+        yield StampedFile(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def put_if_absent(path: Path, data: bytes) -> None:
+    """Make a file appear whole, name and all, or not at all.
+
+    Raises:
+        FileExistsError: The name is taken; what it names is left as it is.
+    """
+    draft = path.with_name(f"{path.name}.tmp")
+    with suppress(FileNotFoundError):
+        draft.unlink()
+    try:
+        with new_file(draft) as file:
+            file.write(data)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without hard links. Only the holder of the lock comes here, so nothing
+            # can take the name in between.
+            if path.exists():
+                raise FileExistsError(path) from None
+            draft.rename(path)
+        sync_folder(path.parent)
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    if os.name == "nt":  # Windows keeps names safe by itself and cannot open a folder.
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """The stamp of a file that is there."""
+    digest = hashlib.sha256()
+    size = 0
+    with open(path, "rb") as file:
+        while block := file.read(READ_BYTES):
+            digest.update(block)
+            size += len(block)
+    return Stamp(size, digest.hexdigest())

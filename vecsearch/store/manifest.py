@@ -1,0 +1,187 @@
+"""The one file that says which others make up a collection."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vecsearch.errors import CollectionNotFound, DamagedCollection
+from vecsearch.store.durable import Stamp
+from vecsearch.types import JSON, Metric
+
+FORMAT = 1
+NAME = re.compile(r"manifest-(\d{6,18})\.json")
+# What a manifest may name: nothing absolute, nothing that leads up, nothing of another's.
+FILE = re.compile(r"(segments/|encoder/[0-9a-f]{32}/)?[0-9a-z][0-9A-Za-z_-]*(\.[0-9A-Za-z_-]+)+")
+
+
+@dataclass(frozen=True)
+class EncoderEntry:
+    """The encoder of a collection: what it is, and the folder that holds it."""
+
+    name: str
+    params: Mapping[str, JSON]
+    fingerprint: str
+    facts: Mapping[str, JSON]
+    folder: str
+
+
+@dataclass(frozen=True)
+class SegmentEntry:
+    """One block of items, and the three files that hold it."""
+
+    count: int
+    vectors: str
+    items: str
+    offsets: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One generation of a collection.
+
+    Attributes:
+        generation: Counts the commits, from 1.
+        metric: How its distances are measured.
+        dim: The length of its vectors.
+        count: How many items it has.
+        root: The folder its images lie in, or None for vectors that came without.
+        encoder: What made the vectors, or None.
+        index: The kind of index and its parameters.
+        segments: The blocks of items, in order.
+        skipped: The file that lists what was left out, or None.
+        files: The stamp of every file named above.
+        created: When it was committed, ISO 8601 in UTC.
+        software: The version of vecsearch that wrote it.
+    """
+
+    generation: int
+    metric: Metric
+    dim: int
+    count: int
+    root: str | None
+    encoder: EncoderEntry | None
+    index: Mapping[str, JSON]
+    segments: tuple[SegmentEntry, ...]
+    skipped: str | None
+    files: Mapping[str, Stamp] = field(repr=False)
+    created: str
+    software: str
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return manifest_name(self.generation)
+
+    def to_bytes(self) -> bytes:
+        """What its file holds: always the same bytes for the same manifest."""
+        body = {
+            "format": FORMAT,
+            "generation": self.generation,
+            "metric": self.metric.value,
+            "dim": self.dim,
+            "count": self.count,
+            "root": self.root,
+            "encoder": vars(self.encoder) if self.encoder else None,
+            "index": dict(self.index),
+            "segments": [vars(segment) for segment in self.segments],
+            "skipped": self.skipped,
+            "files": {name: vars(stamp) for name, stamp in self.files.items()},
+            "created": self.created,
+            "software": self.software,
+        }
+        return _sealed(body)
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Read a manifest and check it against its own hash.
+
+        Raises:
+            DamagedCollection: A byte of it is not as it was written, it names a file outside the
+                collection, or it is of a later format.
+        """
+        try:
+            data = path.read_bytes()
+            body = json.loads(data)["manifest"]
+            if _sealed(body) != data:
+                raise DamagedCollection(f"{path} is damaged: its hash does not match its content.")
+            if body["format"] != FORMAT:
+                raise DamagedCollection(
+                    f"{path} is of format {body['format']}, this version reads {FORMAT}: "
+                    "update vecsearch."
+                )
+            manifest = cls(
+                generation=body["generation"],
+                metric=Metric(body["metric"]),
+                dim=int(body["dim"]),
+                count=int(body["count"]),
+                root=body["root"],
+                encoder=EncoderEntry(**body["encoder"]) if body["encoder"] else None,
+                index=body["index"],
+                segments=tuple(SegmentEntry(**entry) for entry in body["segments"]),
+                skipped=body["skipped"],
+                files={name: Stamp(**stamp) for name, stamp in body["files"].items()},
+                created=body["created"],
+                software=body["software"],
+            )
+        except OSError as error:
+            raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DamagedCollection(f"{path} is damaged: it is no manifest of ours.") from error
+        manifest._check(path)
+        return manifest
+
+    def _check(self, path: Path) -> None:
+        """What a hash cannot tell, since anyone can make one: that the parts fit each other."""
+        named = [
+            name for entry in self.segments for name in (entry.vectors, entry.items, entry.offsets)
+        ]
+        named += [self.skipped] if self.skipped else []
+        missing = set(named) - set(self.files)
+        outside = [name for name in self.files if not FILE.fullmatch(name)]
+        total = sum(entry.count for entry in self.segments)
+        if self.name != path.name or missing or outside or total != self.count:
+            raise DamagedCollection(f"{path} contradicts itself, or names files it must not.")
+
+
+def manifest_name(generation: int) -> str:
+    """The name of a generation's manifest file."""
+    return f"manifest-{generation:06d}.json"
+
+
+def generations(folder: Path) -> list[int]:
+    """The generations whose manifests stand in a folder, oldest first.
+
+    Raises:
+        CollectionNotFound: There is no such folder.
+    """
+    try:
+        names = [NAME.fullmatch(entry.name) for entry in folder.iterdir()]
+    except OSError as error:
+        raise CollectionNotFound(f"There is no collection at {folder}: {error.strerror}.") from error
+    return sorted(int(match[1]) for match in names if match)
+
+
+def newest(folder: Path) -> Manifest:
+    """The manifest that counts: the newest one, whole or not.
+
+    Raises:
+        CollectionNotFound: There is none.
+        DamagedCollection: It is not as it was written.
+    """
+    found = generations(folder)
+    if not found:
+        raise CollectionNotFound(
+            f"There is no collection at {folder}; make one: vecsearch build FOLDER -o {folder}"
+        )
+    return Manifest.read(folder / manifest_name(found[-1]))
+
+
+def _sealed(body: Mapping[str, Any]) -> bytes:
+    text = json.dumps(body, sort_keys=True)
+    seal = hashlib.sha256(text.encode()).hexdigest()
+    whole = {"manifest": body, "sha256": seal}
+    return (json.dumps(whole, sort_keys=True, indent=1) + "\n").encode()

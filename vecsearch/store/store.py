@@ -1,0 +1,149 @@
+"""Read a collection from its folder, believing nothing that its hash does not prove."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.errors import DamagedCollection
+from vecsearch.store.durable import stamp_of
+from vecsearch.store.manifest import Manifest, newest
+from vecsearch.store.segment import Record, read_array, read_line, read_lines
+from vecsearch.types import Skipped, Vectors
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file of a collection that is not what was written, and how."""
+
+    file: str
+    reason: str
+
+
+class Store:
+    """One generation of a collection, read only. Each file is hashed before it is first used.
+
+    Args:
+        folder: Where the collection lies.
+
+    Raises:
+        CollectionNotFound: There is none.
+        DamagedCollection: Its newest manifest is not as it was written, or a file that it names
+            is missing or has another length.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest: Manifest = newest(folder)
+        self._proven: set[str] = set()
+        self._starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
+        self._offsets: dict[str, NDArray[np.int64]] = {}
+        for name in self.manifest.files:
+            self._present(name)
+
+    def __len__(self) -> int:
+        return self.manifest.count
+
+    def vectors(self) -> list[Vectors]:
+        """The vectors of all items, one memory-mapped ``(n, dim)`` array a segment.
+
+        Raises:
+            DamagedCollection: A file is not as it was written.
+        """
+        return [
+            read_array(self._checked(entry.vectors), "<f4", (entry.count, self.manifest.dim))
+            for entry in self.manifest.segments
+        ]
+
+    def records(self) -> Iterator[Record]:
+        """All items, in the order of their vectors.
+
+        Raises:
+            DamagedCollection: A file is not as it was written.
+        """
+        for entry in self.manifest.segments:
+            yield from read_lines(self._checked(entry.items))
+
+    def record(self, row: int) -> Record:
+        """The item at one position, without reading the others.
+
+        Raises:
+            DamagedCollection: Its line is not as it was written.
+        """
+        segment = int(np.searchsorted(self._starts, row, side="right")) - 1
+        entry = self.manifest.segments[segment]
+        if entry.offsets not in self._offsets:
+            path = self._checked(entry.offsets)
+            self._offsets[entry.offsets] = read_array(path, "<i8", (entry.count, 2))
+        offsets = self._offsets[entry.offsets]
+        at = row - self._starts[segment]
+        start, checksum = map(int, offsets[at])
+        last = at + 1 == entry.count
+        end = self.manifest.files[entry.items].size if last else int(offsets[at + 1, 0])
+        return read_line(self._present(entry.items), start, end, checksum)
+
+    def skipped(self) -> list[Skipped]:
+        """What was left out of the folder when the collection was built.
+
+        Raises:
+            DamagedCollection: The file is not as it was written.
+        """
+        if self.manifest.skipped is None:
+            return []
+        lines = self._checked(self.manifest.skipped).read_text(encoding="utf-8").splitlines()
+        entries = [json.loads(line) for line in lines]
+        return [Skipped(Path(entry["path"]), entry["reason"]) for entry in entries]
+
+    def encoder_folder(self) -> Path | None:
+        """Where the encoder lies, its files checked; None if the vectors came without one.
+
+        Raises:
+            DamagedCollection: A file is not as it was written.
+        """
+        encoder = self.manifest.encoder
+        if encoder is None:
+            return None
+        for name in self.manifest.files:
+            if name.startswith(f"{encoder.folder}/"):
+                self._checked(name)
+        return self.folder / encoder.folder
+
+    def damages(self) -> list[Damage]:
+        """Check every byte of every file.
+
+        Returns:
+            What is wrong, one entry a file; empty if all is well.
+        """
+        found = []
+        for name in self.manifest.files:
+            self._proven.discard(name)
+            try:
+                self._checked(name)
+            except DamagedCollection as error:
+                found.append(Damage(name, str(error)))
+        return found
+
+    def _present(self, name: str) -> Path:
+        path = self.folder / name
+        if path.resolve() != self.folder.resolve() / name:
+            raise DamagedCollection(f"{path} is a link that leads elsewhere.")
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise DamagedCollection(f"{path} is missing: {error.strerror}.") from error
+        expected = self.manifest.files[name].size
+        if size != expected:
+            raise DamagedCollection(f"{path} has {size} bytes, but {expected} were written.")
+        return path
+
+    def _checked(self, name: str) -> Path:
+        path = self._present(name)
+        if name not in self._proven:
+            if stamp_of(path) != self.manifest.files[name]:
+                raise DamagedCollection(f"{path} is damaged: its hash is not that of the manifest.")
+            self._proven.add(name)
+        return path

@@ -1,0 +1,78 @@
+"""The words that the rest of the package is written in. Imports nothing of ours."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""Decoded images, ``(n, height, width, channels)`` uint8; channels is 3 (RGB) or 1 (grey)."""
+
+Vectors: TypeAlias = NDArray[np.float32]
+"""Embeddings, ``(n, dim)`` float32, C-contiguous, finite."""
+
+Distances: TypeAlias = NDArray[np.float64]
+"""``(n, k)`` float64; smaller is closer."""
+
+Rows: TypeAlias = NDArray[np.int64]
+"""Positions of items in a collection, int64. They never leave the library."""
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and of how many."""
+
+
+class Metric(StrEnum):
+    """How far two vectors are from each other. Smaller is closer."""
+
+    EUCLIDEAN = "euclidean"
+    """The L2 distance itself, not its square: 0 and up."""
+    COSINE = "cosine"
+    """1 − cos of the angle: 0 (same direction) to 2 (opposite)."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing in a collection.
+
+    Attributes:
+        id: The name its user knows it by: the path below the indexed folder, in POSIX form,
+            unless another was given.
+        path: The image file, or None for vectors that came without one.
+        label: Its class, or None.
+        metadata: Whatever else is known about it.
+    """
+
+    id: str
+    path: Path | None = None
+    label: str | None = None
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer of a query.
+
+    Attributes:
+        item: What was found.
+        distance: The collection's metric between query and item; smaller is closer.
+        score: Larger is closer, in [0, 1]: ``1 / (1 + distance)`` for Euclidean,
+            ``(1 + cos) / 2`` for cosine.
+    """
+
+    item: Item
+    distance: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why."""
+
+    path: Path
+    reason: str
