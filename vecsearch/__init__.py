@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vecsearch.classify import Centroids, knn_vote
-    from vecsearch.collection import Collection
+    from vecsearch.collection import Collection, verify
     from vecsearch.demo import run_demo
     from vecsearch.doctor import diagnose
-    from vecsearch.encoders import Encoder, Trainable, encoder_entries, make_encoder
+    from vecsearch.encoders import (
+        Encoder,
+        Trainable,
+        describe_encoders,
+        make_encoder,
+        open_encoder,
+    )
     from vecsearch.errors import (
         CollectionExists,
         CollectionLocked,
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
         compare,
         evaluate,
         evaluate_vectors,
+        write_report,
     )
     from vecsearch.images import Preprocess
     from vecsearch.types import Hit, Item, Metric, Skipped
@@ -44,10 +51,16 @@ if TYPE_CHECKING:
 # brings neither FAISS nor scikit-learn.
 _HOMES = {
     "vecsearch.classify": ("Centroids", "knn_vote"),
-    "vecsearch.collection": ("Collection",),
+    "vecsearch.collection": ("Collection", "verify"),
     "vecsearch.demo": ("run_demo",),
     "vecsearch.doctor": ("diagnose",),
-    "vecsearch.encoders": ("Encoder", "Trainable", "encoder_entries", "make_encoder"),
+    "vecsearch.encoders": (
+        "Encoder",
+        "Trainable",
+        "describe_encoders",
+        "make_encoder",
+        "open_encoder",
+    ),
     "vecsearch.errors": (
         "CollectionExists",
         "CollectionLocked",
@@ -68,6 +81,7 @@ _HOMES = {
         "compare",
         "evaluate",
         "evaluate_vectors",
+        "write_report",
     ),
     "vecsearch.images": ("Preprocess",),
     "vecsearch.types": ("Hit", "Item", "Metric", "Skipped"),
@@ -99,13 +113,16 @@ __all__ = [
     "Trainable",
     "VecsearchError",
     "compare",
+    "describe_encoders",
     "diagnose",
-    "encoder_entries",
     "evaluate",
     "evaluate_vectors",
     "knn_vote",
     "make_encoder",
+    "open_encoder",
     "run_demo",
+    "verify",
+    "write_report",
 ]
 
 

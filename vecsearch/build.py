@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.encoders import Encoder, Trainable
-from vecsearch.errors import InvalidArgument, NotFitted
+from vecsearch.encoders import Encoder, is_fitted, is_trainable
+from vecsearch.errors import InvalidArgument
 from vecsearch.images import Batch, File, Gathered, ImageFolder, Preprocess, gather, read
 from vecsearch.index import check_vectors, zero_rows
 from vecsearch.store import Record, Writer
@@ -49,7 +49,7 @@ def build_collection(
     found = 0
     with Writer(path, overwrite) as writer:
         batches = read_folder(folder, encoder.preprocess, jobs, progress)
-        if isinstance(encoder, Trainable) and not is_fitted(encoder):
+        if is_trainable(encoder) and not is_fitted(encoder):
             gathered = gather(batches, encoder.preprocess, path)
             skipped += gathered.skipped
             if gathered.files:
@@ -108,14 +108,6 @@ def encode_batches(
             kept = np.setdiff1d(np.arange(len(files)), zeros)
             files, vectors = [files[row] for row in kept], vectors[kept]
         yield Encoded(files, vectors, skipped)
-
-
-def is_fitted(encoder: Encoder) -> bool:
-    """Whether an encoder can encode yet."""
-    try:
-        return bool(encoder.fingerprint)
-    except NotFitted:
-        return False
 
 
 def _again(gathered: Gathered) -> Iterator[Batch]:

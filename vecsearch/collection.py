@@ -15,7 +15,7 @@ from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.images import ImageFolder, ImageLike, Preprocess, scan, to_pixels
 from vecsearch.images.decode import Color, Fit
 from vecsearch.index import ExactIndex, check_vectors, scores
-from vecsearch.store import Damage, Record, Store, Writer
+from vecsearch.store import Record, Store, Verification, Writer
 from vecsearch.types import JSON, Hit, Item, Metric, Progress, Rows, Skipped, Vectors
 
 ADD_BYTES = 16 << 20
@@ -159,7 +159,9 @@ class Collection:
             CollectionNotFound: There is none.
             DamagedCollection: Its manifest is not as it was written, or a file is missing.
         """
-        return cls(Store(Path(path)))
+        store = Store(Path(path))
+        store.check_present()
+        return cls(store)
 
     @property
     def metric(self) -> Metric:
@@ -345,10 +347,6 @@ class Collection:
             "version": manifest.software,
         }
 
-    def verify(self) -> list[Damage]:
-        """Read every byte of every file and compare its hash; a list of what is wrong."""
-        return self._store.damages()
-
     def _item(self, record: Record) -> Item:
         path = None
         if record.path is not None and self.root is not None:
@@ -368,6 +366,16 @@ class Collection:
                 f"No item has {strange[0]!r}; where knows: {', '.join(sorted(known))}."
             )
         return np.array(rows, np.int64)
+
+
+def verify(path: str | Path) -> Verification:
+    """Read every byte of a collection and compare it with the hashes that were written.
+
+    Raises:
+        CollectionNotFound: There is none.
+        DamagedCollection: Its manifest, which holds the hashes, is itself not as it was written.
+    """
+    return Store(Path(path)).verify()
 
 
 def as_metric(name: Metric | str) -> Metric:

@@ -1,20 +1,26 @@
 """From pixels to vectors. Encoders are imported when their name is asked for, not before."""
 
-from vecsearch.encoders.base import Encoder, Trainable
+from vecsearch.encoders.base import Encoder, Trainable, is_fitted, is_trainable
 from vecsearch.encoders.registry import (
     EncoderEntry,
+    describe_encoders,
     encoder_class,
     encoder_entries,
     load_encoder,
     make_encoder,
+    open_encoder,
 )
 
 __all__ = [
     "Encoder",
     "EncoderEntry",
     "Trainable",
+    "describe_encoders",
     "encoder_class",
     "encoder_entries",
+    "is_fitted",
+    "is_trainable",
     "load_encoder",
     "make_encoder",
+    "open_encoder",
 ]

@@ -4,11 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, TypeGuard
 
 import numpy as np
 
-from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.errors import DamagedCollection, InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -16,7 +16,6 @@ SETTINGS = "settings.json"
 WEIGHTS = "weights.safetensors"
 
 
-@runtime_checkable
 class Encoder(Protocol):
     """Makes a vector of each image.
 
@@ -63,7 +62,6 @@ class Encoder(Protocol):
         ...
 
 
-@runtime_checkable
 class Trainable(Encoder, Protocol):
     """An encoder that learns from images first.
 
@@ -76,6 +74,19 @@ class Trainable(Encoder, Protocol):
     def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
         """Learn from ``(n, height, width, channels)`` uint8, which may be memory-mapped."""
         ...
+
+
+def is_trainable(encoder: Encoder) -> TypeGuard[Trainable]:
+    """Whether an encoder can learn from images."""
+    return hasattr(type(encoder), "fit")
+
+
+def is_fitted(encoder: Encoder) -> bool:
+    """Whether an encoder can encode yet."""
+    try:
+        return bool(encoder.fingerprint)
+    except NotFitted:
+        return False
 
 
 def check_pixels(images: Pixels, preprocess: Preprocess) -> Pixels:
@@ -113,17 +124,18 @@ def save_settings(folder: Path, name: str, settings: Mapping[str, JSON]) -> None
     (folder / SETTINGS).write_text(text + "\n")
 
 
-def load_settings(folder: Path, name: str) -> dict[str, Any]:
+def load_settings(folder: Path, name: str | None = None) -> dict[str, Any]:
     """Read what ``save_settings`` wrote.
 
     Raises:
-        DamagedCollection: The file is missing, not ours, or of another encoder.
+        DamagedCollection: The file is missing or not ours.
+        InvalidArgument: It is of another encoder than ``name``.
     """
     try:
         settings: dict[str, Any] = json.loads((folder / SETTINGS).read_bytes())
         found = settings["encoder"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DamagedCollection(f"{folder / SETTINGS} does not describe an encoder.") from error
-    if found != name:
+    if name is not None and found != name:
         raise InvalidArgument(f"{folder} holds the encoder {found!r}, not {name!r}.")
     return settings

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vecsearch.encoders.base import Encoder
+from vecsearch.encoders.base import Encoder, load_settings
 from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
+from vecsearch.types import JSON
 
 GROUP = "vecsearch.encoders"
 BUILT_IN = {
@@ -35,6 +36,34 @@ def encoder_entries() -> list[EncoderEntry]:
         package = point.dist.name if point.dist else "an unknown package"
         entries.append(EncoderEntry(point.name, point.value, package))
     return sorted(entries, key=lambda entry: (entry.name, entry.package))
+
+
+def describe_encoders() -> list[dict[str, JSON]]:
+    """Each declared encoder as plain values: what it is called, whose it is, and what it takes.
+
+    ``learns`` is ``no``, ``from images`` or ``from labels``; ``status`` is ``ok``, or why it
+    cannot be used.
+    """
+    described: list[dict[str, JSON]] = []
+    for entry in encoder_entries():
+        learns, takes, status = "", "", "ok"
+        try:
+            found = encoder_class(entry.name)
+            needs_labels = getattr(found, "needs_labels", None)
+            learns = {None: "no", False: "from images", True: "from labels"}[needs_labels]
+            takes = ", ".join(inspect.signature(found).parameters)
+        except VecsearchError as error:
+            status = str(error)
+        described.append(
+            {
+                "name": entry.name,
+                "learns": learns,
+                "takes": takes,
+                "package": entry.package,
+                "status": status,
+            }
+        )
+    return described
 
 
 def encoder_class(name: str) -> type[Encoder]:
@@ -87,8 +116,19 @@ def make_encoder(name: str, **params: Any) -> Encoder:
     return encoder
 
 
+def open_encoder(folder: str | Path) -> Encoder:
+    """Read an encoder from a folder that ``Encoder.save`` wrote, whichever it is.
+
+    Raises:
+        InvalidArgument: Its name is not known here: the package that brought it is missing.
+        DamagedCollection: There is no encoder, or it cannot be read.
+    """
+    place = Path(folder)
+    return load_encoder(str(load_settings(place)["encoder"]), place)
+
+
 def load_encoder(name: str, folder: Path) -> Encoder:
-    """Read a saved encoder.
+    """Read a saved encoder of a known kind.
 
     Raises:
         InvalidArgument: The name is not known here: the package that brought it is missing.

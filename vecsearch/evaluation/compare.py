@@ -11,7 +11,7 @@ import numpy as np
 
 from vecsearch.build import read_folder
 from vecsearch.collection import as_metric
-from vecsearch.encoders import Encoder, Trainable, make_encoder
+from vecsearch.encoders import Encoder, is_trainable, make_encoder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.protocol import (
     DEFAULT_KS,
@@ -124,7 +124,7 @@ def compare(
         )
         lines = []
         for encoder in made:
-            if isinstance(encoder, Trainable):
+            if is_trainable(encoder):
                 encoder.fit(shown.pixels, [gallery.labels.get(file.path) for file in shown.files])
             vectors = [_labelled(encoder, gallery, shown), _labelled(encoder, asked, posed)]
             paths = [asked.root / file.path for file in posed.files]

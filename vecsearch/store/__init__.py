@@ -2,7 +2,7 @@
 
 from vecsearch.store.manifest import EncoderEntry, Manifest
 from vecsearch.store.segment import Record
-from vecsearch.store.store import Damage, Store
+from vecsearch.store.store import Damage, Store, Verification
 from vecsearch.store.writer import Writer
 
-__all__ = ["Damage", "EncoderEntry", "Manifest", "Record", "Store", "Writer"]
+__all__ = ["Damage", "EncoderEntry", "Manifest", "Record", "Store", "Verification", "Writer"]

@@ -1,7 +1,7 @@
 """Read a collection from its folder, believing nothing that its hash does not prove."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -24,6 +24,15 @@ class Damage:
     reason: str
 
 
+@dataclass(frozen=True)
+class Verification:
+    """What came of reading a whole collection: how many files and bytes, and what is damaged."""
+
+    files: int
+    bytes: int
+    damages: Sequence[Damage]
+
+
 class Store:
     """One generation of a collection, read only. Each file is hashed before it is first used.
 
@@ -32,8 +41,7 @@ class Store:
 
     Raises:
         CollectionNotFound: There is none.
-        DamagedCollection: Its newest manifest is not as it was written, or a file that it names
-            is missing or has another length.
+        DamagedCollection: Its newest manifest is not as it was written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,11 +50,18 @@ class Store:
         self._proven: set[str] = set()
         self._starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
         self._offsets: dict[str, NDArray[np.int64]] = {}
-        for name in self.manifest.files:
-            self._present(name)
 
     def __len__(self) -> int:
         return self.manifest.count
+
+    def check_present(self) -> None:
+        """See that all files are there, without reading them.
+
+        Raises:
+            DamagedCollection: One is missing or has another length than was written.
+        """
+        for name in self.manifest.files:
+            self._present(name)
 
     def vectors(self) -> list[Vectors]:
         """The vectors of all items, one memory-mapped ``(n, dim)`` array a segment.
@@ -112,20 +127,17 @@ class Store:
                 self._checked(name)
         return self.folder / encoder.folder
 
-    def damages(self) -> list[Damage]:
-        """Check every byte of every file.
-
-        Returns:
-            What is wrong, one entry a file; empty if all is well.
-        """
-        found = []
+    def verify(self) -> Verification:
+        """Read every byte of every file and compare its hash."""
+        damages = []
         for name in self.manifest.files:
             self._proven.discard(name)
             try:
                 self._checked(name)
             except DamagedCollection as error:
-                found.append(Damage(name, str(error)))
-        return found
+                damages.append(Damage(name, str(error)))
+        stamps = self.manifest.files.values()
+        return Verification(len(stamps), sum(stamp.size for stamp in stamps), damages)
 
     def _present(self, name: str) -> Path:
         path = self.folder / name

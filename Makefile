@@ -1,0 +1,51 @@
+# The two commands to begin with: make demo, make test.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export VECSEARCH_DATA ?= ../shared/data
+
+.PHONY: help demo test test-slow check bench format clean
+
+help:
+	@echo "make demo       install, then run the main job on bundled images (1 minute)"
+	@echo "make test       install, then run the tests"
+	@echo "make test-slow  the long proofs"
+	@echo "make check      all that CI asks for: format, lint, types, imports, tests, coverage"
+	@echo "make bench      the measurements that README and docs quote"
+
+# constraints.txt holds the versions that the tests passed with last; pyproject.toml has bounds.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/vecsearch demo --format table
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -q -m slow
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=95
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,130 @@
+"""``vecsearch build``."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli import options
+from vecsearch_cli.render import printable, show
+from vecsearch_cli.verb import FOLDER, INDEX, Failure, Screen, Verb
+
+SHOWN = 20
+
+EPILOG = """\b
+Examples:
+  vecsearch build photos -o indexes/photos
+  vecsearch build photos -o indexes/photos --encoder lda --metric cosine
+  vecsearch build shop -o indexes/shop --labels products.csv --dim 0.95
+"""
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("folder", type=FOLDER)
+@click.option("--out", "-o", "index", required=True, type=INDEX, help="Where the collection goes.")
+@click.option(
+    "--encoder", default="pca", show_default=True, help="What makes the vectors; see: vecsearch encoders."
+)
+@click.option("--dim", type=float, help="How long the vectors are; for pca also a fraction, as 0.95.")
+@options.preprocessing
+@click.option(
+    "--metric", type=click.Choice(options.METRICS), default="euclidean", show_default=True,
+    help="How vectors are compared.",
+)
+@options.labels
+@click.option(
+    "--model", type=FOLDER,
+    help="An encoder that is fitted already: a folder that it was saved in, as INDEX/encoder/….",
+)
+@click.option(
+    "--index", "kind", type=click.Choice(["auto", "exact"]), default="auto", show_default=True,
+    help="The kind of index.",
+)
+@options.jobs
+@click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if any file was skipped.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    folder: Path,
+    index: Path,
+    encoder: str,
+    dim: float | None,
+    size: tuple[int, int],
+    fit: Any,
+    color: Any,
+    metric: str,
+    labels: str,
+    model: Path | None,
+    kind: str,  # noqa: ARG001  (both kinds are the same until there are others)
+    jobs: int | None,
+    seed: int,
+    overwrite: bool,
+    strict: bool,
+) -> None:
+    """Turn a FOLDER of images into a collection.
+
+    Takes JPEG, PNG, GIF, WEBP, BMP and TIFF at any depth. What cannot be read is left out and
+    listed with its reason.
+    """
+    screen: Screen = ctx.obj
+    started = time.monotonic()
+    saved = None if model is None else _saved(ctx, model, encoder)
+    with screen.progress() as progress:
+        collection = vecsearch.Collection.build(
+            folder,
+            index,
+            encoder=saved or encoder,
+            metric=metric,
+            dim=dim,
+            size=size,
+            fit=fit,
+            color=color,
+            labels=labels,
+            jobs=jobs,
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    skipped = collection.skipped
+    answer: dict[str, Any] = {
+        "indexed": len(collection),
+        "added": len(collection),
+        "changed": 0,
+        "removed": 0,
+        "skipped": len(skipped),
+        "dim": collection.dim,
+        "metric": collection.metric.value,
+        "encoder": collection.encoder.name,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    show(screen.format, [answer], [answer])
+    _tell_skipped(screen, skipped, index)
+    for fact, value in collection.encoder.facts().items():
+        screen.note(f"{collection.encoder.name}: {fact.replace('_', ' ')} {value}")
+    screen.note(f"Next: vecsearch query {index} IMAGE")
+    if skipped and strict:
+        raise Failure(f"{len(skipped)} files were skipped.", 3)
+
+
+def _saved(ctx: click.Context, model: Path, encoder: str) -> Any:
+    saved = vecsearch.open_encoder(model)
+    source = ctx.get_parameter_source("encoder")
+    if source is not click.core.ParameterSource.DEFAULT and saved.name != encoder:
+        raise vecsearch.InvalidArgument(f"{model} holds the encoder {saved.name!r}, not {encoder!r}.")
+    return saved
+
+
+def _tell_skipped(screen: Screen, skipped: list[vecsearch.Skipped], index: Path) -> None:
+    if not skipped:
+        return
+    screen.note(f"Skipped {len(skipped)}:")
+    for one in skipped[:SHOWN]:
+        screen.note(f"  {printable(one.path)}: {printable(one.reason)}")
+    if len(skipped) > SHOWN:
+        for reason, count in Counter(one.reason for one in skipped[SHOWN:]).most_common(5):
+            screen.note(f"  … and {count} more: {printable(reason)}")
+        screen.note(f"All of them: vecsearch info {index} --skipped")

@@ -1,0 +1,140 @@
+"""``vecsearch evaluate``."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli import options
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import FOLDER, INDEX, Failure, Screen, Verb
+
+EPILOG = """\b
+Examples:
+  vecsearch evaluate indexes/clothes photos/test
+  vecsearch evaluate indexes/clothes --leave-one-out -k 1 -k 20
+  vecsearch evaluate indexes/clothes photos/test --fail-under map=0.5
+"""
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("index", type=INDEX)
+@click.argument("queries", type=FOLDER, required=False)
+@click.option("--leave-one-out", is_flag=True, help="Ask with each item of INDEX about all others.")
+@click.option(
+    "-k", "ks", type=click.IntRange(1), multiple=True,
+    help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
+)
+@click.option(
+    "--neighbours", type=click.IntRange(1),
+    help="How many neighbours vote in classification.  [default: -k if there is just one, else 5]",
+)
+@click.option(
+    "--task", type=click.Choice(["both", "retrieval", "classification"]), default="both",
+    show_default=True, help="What to measure.",
+)
+@options.metric
+@options.labels
+@click.option(
+    "--report", type=click.Path(file_okay=False, path_type=Path),
+    help="Write all figures into this folder: JSON, and CSV by class and by query.",
+)
+@click.option(
+    "--fail-under", "gates", type=options.Pair("MEASURE=X"), multiple=True,
+    help="Exit with 4 if a measure is below X; may be repeated.",
+)
+@options.jobs
+@click.pass_obj
+def command(
+    screen: Screen,
+    index: Path,
+    queries: Path | None,
+    leave_one_out: bool,
+    ks: Sequence[int],
+    neighbours: int | None,
+    task: Any,
+    metric: str | None,
+    labels: str,
+    report: Path | None,
+    gates: Sequence[tuple[str, str]],
+    jobs: int | None,
+) -> None:
+    """Measure how good INDEX answers QUERIES, a folder labelled like its own images."""
+    if leave_one_out == (queries is not None):
+        raise click.UsageError("Give either a folder of QUERIES or --leave-one-out.")
+    floors = [(name, _number(name, value)) for name, value in gates]
+    collection = vecsearch.Collection.open(index)
+    with screen.progress() as progress:
+        result = vecsearch.evaluate(
+            collection,
+            queries,
+            leave_one_out=leave_one_out,
+            labels=labels,
+            ks=ks or (1, 5, 10),
+            neighbours=neighbours or (ks[0] if len(ks) == 1 else 5),
+            task=task,
+            metric=metric,
+            jobs=jobs,
+            progress=progress,
+        )
+    measures = [{"measure": name, "value": value} for name, value in result.measures.items()]
+    tables = [(f"{result.queries} queries, {result.gallery} in the gallery", measures)]
+    for title, table in (
+        ("k nearest neighbours, by class", result.knn),
+        ("Nearest centroid, by class", result.centroid),
+    ):
+        if table is not None:
+            tables.append((title, [{"class": name, **vars(row)} for name, row in table.per_class.items()]))
+    show(screen.format, [result.to_json()], measures, tables)
+    _tell(screen, result, leave_one_out and _learned_labels(collection))
+    if report is not None:
+        written = vecsearch.write_report(result, report)
+        screen.note(f"Written: {', '.join(str(path) for path in written)}")
+    _gate(result, floors)
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise click.UsageError(f"--fail-under {name}={value}: {value!r} is not a number.") from error
+
+
+def _learned_labels(collection: vecsearch.Collection) -> bool:
+    return collection.root is not None and getattr(collection.encoder, "needs_labels", False)
+
+
+def _tell(screen: Screen, result: vecsearch.Evaluation, flattered: bool) -> None:
+    if result.unmatched:
+        screen.note(f"{result.unmatched} queries have a label that nothing else in the gallery has.")
+    if result.unlabelled_queries:
+        screen.note(f"{result.unlabelled_queries} queries have no label and were left out.")
+    if result.unlabelled_gallery:
+        screen.note(f"{result.unlabelled_gallery} items have no label and were left out.")
+    if result.skipped:
+        screen.note(f"{len(result.skipped)} files among the queries were skipped.")
+    if flattered:
+        screen.note(
+            "The encoder learned from the labels of these same images, so these figures flatter it: "
+            "evaluate on a folder it has not seen."
+        )
+
+
+def _gate(result: vecsearch.Evaluation, floors: Sequence[tuple[str, float]]) -> None:
+    for name, _ in floors:
+        if name not in result.measures:
+            near = difflib.get_close_matches(name, result.measures, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise vecsearch.InvalidArgument(
+                f"There is no measure {name!r}.{hint} There are: {', '.join(result.measures)}."
+            )
+    low = [
+        f"{name} is {result.measures[name]:.4f}, under {floor:g}"
+        for name, floor in floors
+        if result.measures[name] < floor
+    ]
+    if low:
+        raise Failure(f"{'; '.join(low)}.", 4)

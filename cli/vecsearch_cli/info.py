@@ -1,0 +1,34 @@
+"""``vecsearch info``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import INDEX, Screen, Verb
+
+
+@click.command(cls=Verb)
+@click.argument("index", type=INDEX)
+@click.option("--skipped", is_flag=True, help="List the files that were left out, with reasons.")
+@click.pass_obj
+def command(screen: Screen, index: Path, skipped: bool) -> None:
+    """Show what INDEX is: its items, labels, encoder and size."""
+    collection = vecsearch.Collection.open(index)
+    if skipped:
+        left_out: list[dict[str, Any]] = [
+            {"path": str(one.path), "reason": one.reason} for one in collection.skipped
+        ]
+        show(screen.format, left_out, left_out)
+        return
+    facts = collection.info()
+    flat = [{"what": name, "value": _short(value)} for name, value in facts.items()]
+    show(screen.format, [facts], flat)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {part}" for key, part in value.items())
+    return "" if value is None else str(value)

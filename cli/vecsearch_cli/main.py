@@ -1,0 +1,84 @@
+"""The group of all verbs. A verb is imported when it is called, so that --help is quick."""
+
+import difflib
+import importlib
+import sys
+
+import click
+
+from vecsearch_cli.verb import Failure
+
+# In the order in which one meets them.
+VERBS = {
+    "demo": "The whole main job on bundled real images.",
+    "build": "Turn a folder of images into a collection.",
+    "query": "Find the nearest items of images.",
+    "evaluate": "Measure how good a collection's answers are.",
+    "compare": "Put encoders side by side in one table.",
+    "info": "Show what a collection is.",
+    "verify": "Check every byte of a collection.",
+    "encoders": "List the encoders that can be used here.",
+    "doctor": "Look whether everything works on this machine.",
+}
+
+
+class Verbs(click.Group):
+    """Knows its verbs by name only until one is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names, in their order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one verb."""
+        if name not in VERBS:
+            return None
+        verb: click.Command = importlib.import_module(f"vecsearch_cli.{name}").command
+        return verb
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one may be meant."""
+        near = difflib.get_close_matches(args[0], VERBS, 1)
+        if args[0] not in VERBS and near and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: vecsearch demo",
+)
+@click.version_option(package_name="vecsearch", message="%(prog)s %(version)s")
+def vecsearch() -> None:
+    """Turn a folder of images into a search engine."""
+
+
+def main() -> None:
+    """Run the command and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = vecsearch.main(prog_name="vecsearch", auto_envvar_prefix="VECSEARCH", standalone_mode=False)
+        sys.stdout.flush()
+    except Failure as failure:
+        failure.show()
+        code = failure.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Nothing that was there before has changed.", err=True)
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our answers has gone, as `head` does: not an error worth a word.
+        sys.stdout = None
+        code = 1
+    sys.exit(code)

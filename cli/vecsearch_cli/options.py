@@ -1,0 +1,88 @@
+"""Options that more than one verb has, and the kinds of values they take."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+METRICS = ("euclidean", "cosine")
+
+
+class Size(click.ParamType):
+    """WIDTHxHEIGHT, as 64x64."""
+
+    name = "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """To width and height."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d+)[xX×](\d+)", value)
+        if match is None:
+            self.fail(f"{value!r} is not WIDTHxHEIGHT, as 64x64.", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+class Pair(click.ParamType):
+    """KEY=VALUE."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """To key and value."""
+        if isinstance(value, tuple):
+            return value
+        key, separator, rest = value.partition("=")
+        if not key or not separator:
+            self.fail(f"{value!r} is not {self.name}.", param, ctx)
+        return key, rest
+
+
+def jobs(function: Function) -> Function:
+    """How many processes decode."""
+    return click.option(
+        "--jobs", "-j", type=click.IntRange(1), help="Processes that decode.  [default: all processors]"
+    )(function)
+
+
+def preprocessing(function: Function) -> Function:
+    """What images are brought to."""
+    for option in (
+        click.option(
+            "--color", type=click.Choice(["rgb", "grey"]), default="rgb", show_default=True,
+            help="Keep the colours or not.",
+        ),
+        click.option(
+            "--fit", type=click.Choice(["stretch", "crop", "pad"]), default="stretch",
+            show_default=True, help="How images of other proportions come to that size.",
+        ),
+        click.option(
+            "--size", type=Size(), default="64x64", show_default=True,
+            help="Width and height that images are brought to.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def labels(function: Function) -> Function:
+    """Where labels come from."""
+    return click.option(
+        "--labels", default="folder", show_default=True, metavar="folder|none|FILE.csv",
+        help="The first sub-folder; none; or a table with the columns path and label.",
+    )(function)
+
+
+def metric(function: Function) -> Function:
+    """Another metric than the collection's own."""
+    return click.option(
+        "--metric", type=click.Choice(METRICS), help="Another metric than the collection's own."
+    )(function)

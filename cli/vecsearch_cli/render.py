@@ -1,0 +1,72 @@
+"""An answer as a table, JSON, JSON lines or CSV, on stdout."""
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from vecsearch.types import JSON
+
+Row = Mapping[str, Any]
+
+
+def show(
+    form: str,
+    answers: Sequence[Mapping[str, JSON]],
+    rows: Sequence[Row],
+    tables: Sequence[tuple[str, Sequence[Row]]] | None = None,
+) -> None:
+    """Print an answer.
+
+    Args:
+        form: ``json``: one document, an object if there is one answer, else a list of them.
+            ``jsonl``: one object a line. ``csv``: the rows. ``table``: the tables.
+        answers: What the JSON forms print.
+        rows: What CSV prints; all have the keys of the first.
+        tables: Titles and rows, if they are other than the rows of CSV.
+    """
+    if form == "json":
+        document = answers[0] if len(answers) == 1 else list(answers)
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    elif form == "jsonl":
+        for answer in answers:
+            click.echo(json.dumps(answer, ensure_ascii=False))
+    elif form == "csv":
+        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    else:
+        for title, part in [("", rows)] if tables is None else tables:
+            _table(title, part)
+
+
+def _table(title: str, rows: Sequence[Row]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        return
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, value in rows[0].items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(value)) for value in row.values()))
+    Console(highlight=False).print(table)
+
+
+def printable(value: Any) -> str:
+    """A value as text that leaves a terminal as it is, whatever a file is called."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = str(value)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

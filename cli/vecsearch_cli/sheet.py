@@ -1,0 +1,72 @@
+"""A contact sheet: queries with their nearest items, as one picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from vecsearch.errors import ImageError
+from vecsearch.images import Preprocess, to_pixels
+from vecsearch.types import Hit
+from vecsearch_cli.render import printable
+
+THUMB = 112
+MARGIN = 10
+CAPTION = 32
+HEADER = 24
+INK, FAINT, PAPER = "#1a1a1a", "#6b6b6b", "#ffffff"
+QUERY, SAME, OTHER, PLAIN = "#1f5fbf", "#1a7f4b", "#b8402f", "#c8c8c8"
+
+
+def contact_sheet(
+    answers: Sequence[tuple[Path, Sequence[Hit]]], out: Path, label: str | None = None
+) -> None:
+    """Draw each query and its hits as a row, with their labels and distances.
+
+    Args:
+        answers: The query images and their hits.
+        out: Where the picture goes; its ending says in which format.
+        label: The true label of the queries, if known: hits are then framed green or red.
+    """
+    columns = 1 + max((len(hits) for _, hits in answers), default=0)
+    tile, line = THUMB + MARGIN, THUMB + CAPTION + MARGIN
+    size = (columns * tile + 2 * MARGIN, len(answers) * line + HEADER + MARGIN)
+    sheet = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    small = ImageFont.load_default(11)
+    draw.text((MARGIN, MARGIN - 2), "query", QUERY, font=small)
+    draw.text((MARGIN + tile + MARGIN, MARGIN - 2), "nearest first →", FAINT, font=small)
+    for row, (query, hits) in enumerate(answers):
+        top = HEADER + row * line
+        _tile(sheet, draw, (MARGIN, top), query, QUERY, [label or query.stem, query.name])
+        for column, hit in enumerate(hits, 1):
+            frame = PLAIN if label is None else SAME if hit.item.label == label else OTHER
+            name = hit.item.label or hit.item.id.rsplit("/", 1)[-1]
+            captions = [name, f"{hit.distance:.3f}"]
+            left = MARGIN + column * tile + MARGIN
+            _tile(sheet, draw, (left, top), hit.item.path, frame, captions)
+    sheet.save(out)
+
+
+def _tile(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    path: Path | None,
+    frame: str,
+    captions: Sequence[str],
+) -> None:
+    left, top = corner
+    try:
+        pixels = to_pixels(path or Path(), Preprocess((THUMB, THUMB), fit="pad"))
+        sheet.paste(Image.fromarray(pixels), (left, top))
+    except ImageError:
+        # The collection outlives its pictures: they may have been moved since.
+        draw.text((left + 8, top + THUMB // 2), "no picture", FAINT, font=ImageFont.load_default(11))
+    draw.rectangle((left - 1, top - 1, left + THUMB, top + THUMB), outline=frame, width=2)
+    for row, (text, ink) in enumerate(zip(captions, (INK, FAINT), strict=True)):
+        font = ImageFont.load_default(12 - row)
+        shown = printable(text)
+        while len(shown) > 1 and draw.textlength(shown, font=font) > THUMB:
+            shown = shown[:-2] + "…"
+        draw.text((left, top + THUMB + 3 + 14 * row), shown, ink, font=font)

@@ -1,0 +1,123 @@
+"""What all verbs share: their common options, and how errors reach the user."""
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vecsearch.errors import InvalidArgument, VecsearchError
+from vecsearch.types import Progress
+
+FORMATS = ("table", "json", "jsonl", "csv")
+
+# Where a collection lies and where images do; the library itself says what is wrong with them.
+INDEX = click.Path(path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class Failure(click.ClickException):
+    """An error with its exit code: 1 failed, 2 wrong usage, 3 skipped files, 4 a gate failed."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+    def show(self, file: Any = None) -> None:
+        """Print it to stderr."""
+        click.echo(f"Error: {self.message}", file=file, err=True)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """How a verb talks: the format of its answer, and whether it says more than that."""
+
+    format: str
+    quiet: bool
+
+    def note(self, text: str) -> None:
+        """Tell something beside the answer."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress | None]:
+        """A progress bar on stderr while the block runs; none unless that is a terminal."""
+        if self.quiet or not sys.stderr.isatty():
+            yield None
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress as Bar,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+            tasks: dict[str, Any] = {}
+
+            def advance(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bar.add_task(what, total=total)
+                bar.update(tasks[what], completed=done, total=total)
+
+            yield advance
+
+
+class Verb(click.Command):
+    """A command with the options that all have, which shows errors without a traceback."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(
+                ["--format", "form"],
+                type=click.Choice(FORMATS),
+                help="How to print the answer.  [default: table on a terminal, else jsonl]",
+            ),
+            click.Option(["--seed"], type=int, default=0, help="For everything random.  [default: 0]"),
+            click.Option(["--quiet", "-q"], is_flag=True, help="Print the answer and errors only."),
+            click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb with a Screen as the context's object."""
+        debug = ctx.params.pop("debug")
+        form = ctx.params.pop("form") or ("table" if sys.stdout.isatty() else "jsonl")
+        ctx.obj = Screen(form, ctx.params.pop("quiet"))
+        if "seed" not in self.wants:
+            ctx.params.pop("seed")
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if debug:
+                traceback.print_exc()
+            raise Failure(*_told(error)) from error
+
+    @property
+    def wants(self) -> set[str]:
+        """The names of the parameters that the verb's function takes."""
+        function: Callable[..., Any] = self.callback  # type: ignore[assignment]
+        wrapped = getattr(function, "__wrapped__", function)
+        return set(wrapped.__code__.co_varnames[: wrapped.__code__.co_argcount])
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    if isinstance(error, InvalidArgument):
+        return str(error), 2
+    if isinstance(error, VecsearchError):
+        return str(error), 1
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}.", 1
+    return f"This is a mistake in vecsearch ({error!r}). Please report it, with what --debug shows.", 1

@@ -1,0 +1,32 @@
+"""``vecsearch verify``."""
+
+from pathlib import Path
+
+import click
+
+import vecsearch
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
+
+
+@click.command(cls=Verb)
+@click.argument("index", type=INDEX)
+@click.pass_obj
+def command(screen: Screen, index: Path) -> None:
+    """Read every byte of INDEX and compare it with the hash that was written."""
+    result = vecsearch.verify(index)
+    answer = {
+        "ok": not result.damages,
+        "files": result.files,
+        "bytes": result.bytes,
+        "damaged": [{"file": one.file, "reason": one.reason} for one in result.damages],
+    }
+    show(
+        screen.format,
+        [answer],
+        [{"file": one.file, "reason": one.reason} for one in result.damages],
+        [("", [{key: answer[key] for key in ("ok", "files", "bytes")}])],
+    )
+    if result.damages:
+        reasons = " ".join(one.reason for one in result.damages)
+        raise Failure(f"{len(result.damages)} of {result.files} files are damaged. {reasons}")
