@@ -1,7 +1,7 @@
 """From a folder of images to a committed collection."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +59,7 @@ def build_collection(
         for block in encode_batches(batches, encoder, metric):
             skipped += [Skipped(folder.root / one.path, one.reason) for one in block.skipped]
             found += len(block.files)
-            records = [
-                Record(file.path, file.path, folder.labels.get(file.path), file=_facts(file))
-                for file in block.files
-            ]
-            writer.add(block.vectors, records)
+            writer.add(block.vectors, [_record(file, folder) for file in block.files])
         if not found:
             raise InvalidArgument(
                 f"None of the {len(folder.paths)} files in {folder.root} could be used"
@@ -110,6 +106,12 @@ def encode_batches(
         yield Encoded(files, vectors, skipped)
 
 
+def _record(file: File, folder: ImageFolder) -> Record:
+    facts = dict(vars(file))
+    path = facts.pop("path")
+    return Record(path, path, folder.labels.get(path), file=facts)
+
+
 def _again(gathered: Gathered) -> Iterator[Batch]:
     """The gathered images once more, in blocks."""
     size = max(1, int(np.prod(gathered.pixels.shape[1:])))
@@ -117,10 +119,6 @@ def _again(gathered: Gathered) -> Iterator[Batch]:
     for start in range(0, len(gathered.files), step):
         part = slice(start, start + step)
         yield Batch(gathered.files[part], gathered.pixels[part], [])
-
-
-def _facts(file: File) -> dict[str, object]:
-    return {name: value for name, value in asdict(file).items() if name != "path"}
 
 
 def _first_of(skipped: Sequence[Skipped]) -> str:

@@ -106,6 +106,6 @@ def _line(line: vecsearch.Comparison) -> dict[str, Any]:
         "map": f"{measures['map']:.3f}",
         "mrr": f"{measures['mrr']:.3f}",
         "knn": f"{measures['accuracy']:.3f}",
-        "knn f1": f"{measures['macro_f1']:.3f}",
+        "f1": f"{measures['macro_f1']:.3f}",
         "centroid": f"{measures['centroid_accuracy']:.3f}",
     }

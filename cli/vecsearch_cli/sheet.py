@@ -35,7 +35,7 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     small = ImageFont.load_default(11)
     draw.text((MARGIN, MARGIN - 2), "query", QUERY, font=small)
-    draw.text((MARGIN + tile + MARGIN, MARGIN - 2), "nearest first →", FAINT, font=small)
+    draw.text((MARGIN + tile + MARGIN, MARGIN - 2), "nearest first", FAINT, font=small)
     for row, (query, hits) in enumerate(answers):
         top = HEADER + row * line
         _tile(sheet, draw, (MARGIN, top), query, QUERY, [label or query.stem, query.name])

@@ -52,6 +52,7 @@ def describe_encoders() -> list[dict[str, JSON]]:
             needs_labels = getattr(found, "needs_labels", None)
             learns = {None: "no", False: "from images", True: "from labels"}[needs_labels]
             takes = ", ".join(inspect.signature(found).parameters)
+            takes = takes.replace("preprocess", "size, fit, color")
         except VecsearchError as error:
             status = str(error)
         described.append(

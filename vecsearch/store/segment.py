@@ -17,6 +17,9 @@ from vecsearch.store.manifest import SegmentEntry
 from vecsearch.types import JSON, Vectors
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
 @dataclass(frozen=True)
 class Record:
     """What is stored of an item beside its vector.
@@ -59,8 +62,7 @@ def write_segment(
 
 def _line(record: Record) -> bytes:
     try:
-        text = json.dumps(vars(record), ensure_ascii=False, allow_nan=False)
-        return text.encode() + b"\n"
+        return _JSON.encode(vars(record)).encode() + b"\n"
     except (TypeError, ValueError) as error:
         raise InvalidArgument(f"{record.id!r} cannot be written as JSON: {error}.") from error
 
