@@ -18,9 +18,7 @@ import numpy as np
 from PIL import Image
 
 IDX = Path("/usr/share/datasets/fashion-mnist")
-CLASSES = (
-    "t-shirt trouser pullover dress coat sandal shirt sneaker bag ankle-boot".split()
-)
+CLASSES = "t-shirt trouser pullover dress coat sandal shirt sneaker bag ankle-boot".split()
 SPLITS = {"train": "train", "test": "t10k"}
 SAMPLED = {"train": 200, "test": 100}
 

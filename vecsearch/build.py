@@ -71,7 +71,7 @@ def build_collection(
             saved, encoder.name, encoder.get_params(), encoder.fingerprint, encoder.facts()
         )
         skipped.sort(key=lambda one: str(one.path))
-        writer.commit(metric, encoder.dim, folder.root.resolve(), skipped)
+        writer.commit(metric, encoder.dim, folder.root.resolve().as_posix(), skipped)
 
 
 def read_folder(
@@ -86,9 +86,7 @@ def read_folder(
         yield batch
 
 
-def encode_batches(
-    batches: Iterable[Batch], encoder: Encoder, metric: Metric
-) -> Iterator[Encoded]:
+def encode_batches(batches: Iterable[Batch], encoder: Encoder, metric: Metric) -> Iterator[Encoded]:
     """Encode decoded images; one whose vector the metric cannot take is skipped.
 
     Raises:
@@ -99,7 +97,7 @@ def encode_batches(
         skipped = list(batch.skipped)
         files = list(batch.files)
         if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
-            reason = "its vector is zero and has no direction: cosine cannot compare it"
+            reason = "its vector is zero: cosine cannot compare what has no direction"
             skipped += [Skipped(Path(files[row].path), reason) for row in zeros]
             kept = np.setdiff1d(np.arange(len(files)), zeros)
             files, vectors = [files[row] for row in kept], vectors[kept]

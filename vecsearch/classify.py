@@ -33,7 +33,8 @@ def knn_vote(codes: Rows, distances: Distances) -> Rows:
     total = np.where(same, distances[:, None, :], 0).sum(axis=2)
     total[votes < votes.max(axis=1, keepdims=True)] = np.inf
     winner = total.argmin(axis=1)
-    return codes[np.arange(len(codes)), winner].astype(np.int64)
+    chosen: Rows = codes[np.arange(len(codes)), winner].astype(np.int64)
+    return chosen
 
 
 class Centroids:
@@ -77,16 +78,16 @@ class Centroids:
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
             block = queries[part].astype(np.float64)
-            apart = distances(block[:, None, :], self._means(self._sums, self._counts), self._metric)
+            apart = distances(
+                block[:, None, :], self._means(self._sums, self._counts), self._metric
+            )
             apart[:, self._counts == 0] = np.inf
             if members is not None:
                 self._without_self(block, members[part], apart)
             found[part] = np.where(np.isfinite(apart).any(axis=1), apart.argmin(axis=1), -1)
         return found
 
-    def _without_self(
-        self, queries: NDArray[Any], members: Rows, apart: Distances
-    ) -> None:
+    def _without_self(self, queries: NDArray[Any], members: Rows, apart: Distances) -> None:
         inside = np.flatnonzero(members >= 0)
         own = members[inside]
         sums = self._sums[own] - self._as_counted(queries[inside])

@@ -1,6 +1,8 @@
 """A searchable collection: an encoder, the vectors that it made, and an index over them."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +14,8 @@ from numpy.typing import ArrayLike
 from vecsearch.build import Encoded, build_collection, encode_batches, read_folder
 from vecsearch.encoders import Encoder, load_encoder, make_encoder
 from vecsearch.errors import DamagedCollection, InvalidArgument
-from vecsearch.images import ImageFolder, ImageLike, Preprocess, scan, to_pixels
-from vecsearch.images.decode import Color, Fit
+from vecsearch.images import File, ImageFolder, ImageLike, Preprocess, scan, to_pixels
+from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import ExactIndex, check_vectors, scores
 from vecsearch.store import Record, Store, Verification, Writer
 from vecsearch.types import JSON, Hit, Item, Metric, Progress, Rows, Skipped, Vectors
@@ -39,7 +41,6 @@ class Collection:
         self.path = store.folder
         self._store = store
         self._indexes: dict[Metric, ExactIndex] = {}
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
     def build(
@@ -89,9 +90,7 @@ class Collection:
             preprocess = Preprocess(size, fit, color)
             encoder = make_encoder(encoder, dim=dim, preprocess=preprocess, seed=seed)
         found = scan(folder, labels)
-        build_collection(
-            found, Path(path), encoder, as_metric(metric), jobs, overwrite, progress
-        )
+        build_collection(found, Path(path), encoder, as_metric(metric), jobs, overwrite, progress)
         return cls.open(path)
 
     @classmethod
@@ -128,7 +127,7 @@ class Collection:
             ...     metric="cosine",
             ... )
             >>> [hit.item.id for hit in books.query_vectors([[1, 3]], k=2)[0]]
-            ['Carmilla', 'Dracula']
+            ['Dracula', 'Carmilla']
         """
         wanted = as_metric(metric)
         array = np.asarray(vectors)
@@ -137,8 +136,7 @@ class Collection:
         records = _records(count, names, labels, metadata)
         if not records:
             raise InvalidArgument("A collection needs at least one vector.")
-        scratch = tempfile.TemporaryDirectory(prefix="vecsearch-") if path is None else None
-        place = Path(scratch.name) if scratch else Path(str(path))
+        place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
         step = max(1, ADD_BYTES // (4 * max(1, array[0].size)))
         with Writer(place, overwrite) as writer:
             dim = None
@@ -148,7 +146,8 @@ class Collection:
                 writer.add(part, records[start : start + step])
             writer.commit(wanted, int(dim or 0))
         collection = cls.open(place)
-        collection._scratch = scratch
+        if path is None:
+            weakref.finalize(collection, shutil.rmtree, place, ignore_errors=True)
         return collection
 
     @classmethod
@@ -305,15 +304,13 @@ class Collection:
             [one for block in blocks for one in block.skipped],
         )
 
-    def id_of(self, path: Path) -> str:
-        """The id that an image file has here, or would have: its path below ``root``.
+    def ids_in(self, folder: ImageFolder, files: Sequence[File]) -> list[str]:
+        """The ids that files of a folder have here, or would have: their paths below ``root``.
 
         A file outside of ``root`` has none; for it, the absolute path stands.
         """
-        absolute = path.resolve()
-        if self.root is not None and absolute.is_relative_to(self.root):
-            return absolute.relative_to(self.root).as_posix()
-        return absolute.as_posix()
+        base, root = folder.root.resolve().as_posix(), f"{self._store.manifest.root}/"
+        return [f"{base}/{file.path}".removeprefix(root) for file in files]
 
     def info(self) -> dict[str, JSON]:
         """What there is to know about the collection, as plain values."""

@@ -26,21 +26,34 @@ Examples:
 @click.argument("folder", type=FOLDER)
 @click.option("--out", "-o", "index", required=True, type=INDEX, help="Where the collection goes.")
 @click.option(
-    "--encoder", default="pca", show_default=True, help="What makes the vectors; see: vecsearch encoders."
+    "--encoder",
+    default="pca",
+    show_default=True,
+    help="What makes the vectors; see: vecsearch encoders.",
 )
-@click.option("--dim", type=float, help="How long the vectors are; for pca also a fraction, as 0.95.")
+@click.option(
+    "--dim", type=float, help="How long the vectors are; for pca also a fraction, as 0.95."
+)
 @options.preprocessing
 @click.option(
-    "--metric", type=click.Choice(options.METRICS), default="euclidean", show_default=True,
+    "--metric",
+    type=click.Choice(options.METRICS),
+    default="euclidean",
+    show_default=True,
     help="How vectors are compared.",
 )
 @options.labels
 @click.option(
-    "--model", type=FOLDER,
+    "--model",
+    type=FOLDER,
     help="An encoder that is fitted already: a folder that it was saved in, as INDEX/encoder/….",
 )
 @click.option(
-    "--index", "kind", type=click.Choice(["auto", "exact"]), default="auto", show_default=True,
+    "--index",
+    "kind",
+    type=click.Choice(["auto", "exact"]),
+    default="auto",
+    show_default=True,
     help="The kind of index.",
 )
 @options.jobs
@@ -114,7 +127,9 @@ def _saved(ctx: click.Context, model: Path, encoder: str) -> Any:
     saved = vecsearch.open_encoder(model)
     source = ctx.get_parameter_source("encoder")
     if source is not click.core.ParameterSource.DEFAULT and saved.name != encoder:
-        raise vecsearch.InvalidArgument(f"{model} holds the encoder {saved.name!r}, not {encoder!r}.")
+        raise vecsearch.InvalidArgument(
+            f"{model} holds the encoder {saved.name!r}, not {encoder!r}."
+        )
     return saved
 
 

@@ -22,25 +22,39 @@ Examples:
 @click.argument("folder", type=FOLDER)
 @click.argument("queries", type=FOLDER, required=False)
 @click.option(
-    "--encoders", default="pixels,pca,lda", show_default=True,
+    "--encoders",
+    default="pixels,pca,lda",
+    show_default=True,
     help="Which, with commas between; =DIM behind one sets its dim.",
 )
 @click.option(
-    "--metric", "metrics", type=click.Choice(options.METRICS), multiple=True,
+    "--metric",
+    "metrics",
+    type=click.Choice(options.METRICS),
+    multiple=True,
     help="May be repeated.  [default: both]",
 )
 @options.preprocessing
 @options.labels
 @click.option(
-    "--holdout", type=float, default=0.2, show_default=True,
+    "--holdout",
+    type=float,
+    default=0.2,
+    show_default=True,
     help="Without QUERIES, the fraction of each class that is held out to ask with.",
 )
 @click.option(
-    "-k", "ks", type=click.IntRange(1), multiple=True,
+    "-k",
+    "ks",
+    type=click.IntRange(1),
+    multiple=True,
     help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
 )
 @click.option(
-    "--neighbours", type=click.IntRange(1), default=5, show_default=True,
+    "--neighbours",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
     help="How many neighbours vote in classification.",
 )
 @options.jobs

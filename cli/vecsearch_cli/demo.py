@@ -20,8 +20,13 @@ Now your own pictures:
 
 @click.command(cls=Verb)
 @click.option(
-    "--out", "-o", "folder", type=click.Path(file_okay=False, path_type=Path), default="indexes",
-    show_default=True, help="Where the images and the six collections go.",
+    "--out",
+    "-o",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="indexes",
+    show_default=True,
+    help="Where the images and the six collections go.",
 )
 @click.pass_obj
 def command(screen: Screen, folder: Path) -> None:

@@ -15,9 +15,7 @@ def command(screen: Screen) -> None:
     """Look whether everything works on this machine: versions, threads, encoders, FAISS."""
     facts = vecsearch.diagnose()
     rows = [
-        {"what": name, "value": line}
-        for name, value in facts.items()
-        for line in _lines(value)
+        {"what": name, "value": line} for name, value in facts.items() for line in _lines(value)
     ]
     show(screen.format, [facts], rows)
     problems: Any = facts["problems"]

@@ -25,25 +25,36 @@ Examples:
 @click.argument("queries", type=FOLDER, required=False)
 @click.option("--leave-one-out", is_flag=True, help="Ask with each item of INDEX about all others.")
 @click.option(
-    "-k", "ks", type=click.IntRange(1), multiple=True,
+    "-k",
+    "ks",
+    type=click.IntRange(1),
+    multiple=True,
     help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
 )
 @click.option(
-    "--neighbours", type=click.IntRange(1),
+    "--neighbours",
+    type=click.IntRange(1),
     help="How many neighbours vote in classification.  [default: -k if there is just one, else 5]",
 )
 @click.option(
-    "--task", type=click.Choice(["both", "retrieval", "classification"]), default="both",
-    show_default=True, help="What to measure.",
+    "--task",
+    type=click.Choice(["both", "retrieval", "classification"]),
+    default="both",
+    show_default=True,
+    help="What to measure.",
 )
 @options.metric
 @options.labels
 @click.option(
-    "--report", type=click.Path(file_okay=False, path_type=Path),
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
     help="Write all figures into this folder: JSON, and CSV by class and by query.",
 )
 @click.option(
-    "--fail-under", "gates", type=options.Pair("MEASURE=X"), multiple=True,
+    "--fail-under",
+    "gates",
+    type=options.Pair("MEASURE=X"),
+    multiple=True,
     help="Exit with 4 if a measure is below X; may be repeated.",
 )
 @options.jobs
@@ -87,7 +98,9 @@ def command(
         ("Nearest centroid, by class", result.centroid),
     ):
         if table is not None:
-            tables.append((title, [{"class": name, **vars(row)} for name, row in table.per_class.items()]))
+            tables.append(
+                (title, [{"class": name, **vars(row)} for name, row in table.per_class.items()])
+            )
     show(screen.format, [result.to_json()], measures, tables)
     _tell(screen, result, leave_one_out and _learned_labels(collection))
     if report is not None:
@@ -100,7 +113,9 @@ def _number(name: str, value: str) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise click.UsageError(f"--fail-under {name}={value}: {value!r} is not a number.") from error
+        raise click.UsageError(
+            f"--fail-under {name}={value}: {value!r} is not a number."
+        ) from error
 
 
 def _learned_labels(collection: vecsearch.Collection) -> bool:
@@ -109,7 +124,9 @@ def _learned_labels(collection: vecsearch.Collection) -> bool:
 
 def _tell(screen: Screen, result: vecsearch.Evaluation, flattered: bool) -> None:
     if result.unmatched:
-        screen.note(f"{result.unmatched} queries have a label that nothing else in the gallery has.")
+        screen.note(
+            f"{result.unmatched} queries have a label that nothing else in the gallery has."
+        )
     if result.unlabelled_queries:
         screen.note(f"{result.unlabelled_queries} queries have no label and were left out.")
     if result.unlabelled_gallery:
@@ -118,8 +135,8 @@ def _tell(screen: Screen, result: vecsearch.Evaluation, flattered: bool) -> None
         screen.note(f"{len(result.skipped)} files among the queries were skipped.")
     if flattered:
         screen.note(
-            "The encoder learned from the labels of these same images, so these figures flatter it: "
-            "evaluate on a folder it has not seen."
+            "The encoder learned from the labels of these same images, so these figures flatter "
+            "it: evaluate on a folder that it has not seen."
         )
 
 

@@ -66,10 +66,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = vecsearch.main(prog_name="vecsearch", auto_envvar_prefix="VECSEARCH", standalone_mode=False)
+        code = vecsearch.main(
+            prog_name="vecsearch", auto_envvar_prefix="VECSEARCH", standalone_mode=False
+        )
         sys.stdout.flush()
     except Failure as failure:
-        failure.show()
+        click.echo(f"Error: {failure}", err=True)
         code = failure.exit_code
     except click.ClickException as error:
         error.show()

@@ -11,7 +11,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 METRICS = ("euclidean", "cosine")
 
 
-class Size(click.ParamType):
+class Size(click.ParamType[tuple[int, int]]):
     """WIDTHxHEIGHT, as 64x64."""
 
     name = "WxH"
@@ -28,7 +28,7 @@ class Size(click.ParamType):
         return int(match[1]), int(match[2])
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType[tuple[str, str]]):
     """KEY=VALUE."""
 
     def __init__(self, name: str) -> None:
@@ -49,7 +49,10 @@ class Pair(click.ParamType):
 def jobs(function: Function) -> Function:
     """How many processes decode."""
     return click.option(
-        "--jobs", "-j", type=click.IntRange(1), help="Processes that decode.  [default: all processors]"
+        "--jobs",
+        "-j",
+        type=click.IntRange(1),
+        help="Processes that decode.  [default: all processors]",
     )(function)
 
 
@@ -57,15 +60,24 @@ def preprocessing(function: Function) -> Function:
     """What images are brought to."""
     for option in (
         click.option(
-            "--color", type=click.Choice(["rgb", "grey"]), default="rgb", show_default=True,
+            "--color",
+            type=click.Choice(["rgb", "grey"]),
+            default="rgb",
+            show_default=True,
             help="Keep the colours or not.",
         ),
         click.option(
-            "--fit", type=click.Choice(["stretch", "crop", "pad"]), default="stretch",
-            show_default=True, help="How images of other proportions come to that size.",
+            "--fit",
+            type=click.Choice(["stretch", "crop", "pad"]),
+            default="stretch",
+            show_default=True,
+            help="How images of other proportions come to that size.",
         ),
         click.option(
-            "--size", type=Size(), default="64x64", show_default=True,
+            "--size",
+            type=Size(),
+            default="64x64",
+            show_default=True,
             help="Width and height that images are brought to.",
         ),
     ):
@@ -76,7 +88,10 @@ def preprocessing(function: Function) -> Function:
 def labels(function: Function) -> Function:
     """Where labels come from."""
     return click.option(
-        "--labels", default="folder", show_default=True, metavar="folder|none|FILE.csv",
+        "--labels",
+        default="folder",
+        show_default=True,
+        metavar="folder|none|FILE.csv",
         help="The first sub-folder; none; or a table with the columns path and label.",
     )(function)
 

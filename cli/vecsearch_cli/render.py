@@ -37,7 +37,7 @@ def show(
     elif form == "csv":
         writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     else:
         for title, part in [("", rows)] if tables is None else tables:
             _table(title, part)
@@ -51,13 +51,24 @@ def _table(title: str, rows: Sequence[Row]) -> None:
 
     if not rows:
         return
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for name, value in rows[0].items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row.values()))
     Console(highlight=False).print(table)
+
+
+def _cell(value: Any) -> Any:
+    nested = isinstance(value, dict | list)
+    return json.dumps(value, ensure_ascii=False) if nested else value
 
 
 def printable(value: Any) -> str:

@@ -62,7 +62,9 @@ def _tile(
         sheet.paste(Image.fromarray(pixels), (left, top))
     except ImageError:
         # The collection outlives its pictures: they may have been moved since.
-        draw.text((left + 8, top + THUMB // 2), "no picture", FAINT, font=ImageFont.load_default(11))
+        draw.text(
+            (left + 8, top + THUMB // 2), "no picture", FAINT, font=ImageFont.load_default(11)
+        )
     draw.rectangle((left - 1, top - 1, left + THUMB, top + THUMB), outline=frame, width=2)
     for row, (text, ink) in enumerate(zip(captions, (INK, FAINT), strict=True)):
         font = ImageFont.load_default(12 - row)

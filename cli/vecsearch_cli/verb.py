@@ -20,16 +20,12 @@ INDEX = click.Path(path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-class Failure(click.ClickException):
+class Failure(Exception):
     """An error with its exit code: 1 failed, 2 wrong usage, 3 skipped files, 4 a gate failed."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code
-
-    def show(self, file: Any = None) -> None:
-        """Print it to stderr."""
-        click.echo(f"Error: {self.message}", file=file, err=True)
 
 
 @dataclass(frozen=True)
@@ -54,13 +50,17 @@ class Screen:
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
-            Progress as Bar,
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.progress import (
+            Progress as Bar,
+        )
 
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-        with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        with Bar(
+            *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+        ) as bar:
             tasks: dict[str, Any] = {}
 
             def advance(what: str, done: int, total: int) -> None:
@@ -82,7 +82,9 @@ class Verb(click.Command):
                 type=click.Choice(FORMATS),
                 help="How to print the answer.  [default: table on a terminal, else jsonl]",
             ),
-            click.Option(["--seed"], type=int, default=0, help="For everything random.  [default: 0]"),
+            click.Option(
+                ["--seed"], type=int, default=0, help="For everything random.  [default: 0]"
+            ),
             click.Option(["--quiet", "-q"], is_flag=True, help="Print the answer and errors only."),
             click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
         ]
@@ -96,7 +98,7 @@ class Verb(click.Command):
             ctx.params.pop("seed")
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (Failure, click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if debug:
@@ -120,4 +122,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}.", 1
-    return f"This is a mistake in vecsearch ({error!r}). Please report it, with what --debug shows.", 1
+    return (
+        f"This is a mistake in vecsearch ({error!r}). Please report it, with what --debug shows.",
+        1,
+    )

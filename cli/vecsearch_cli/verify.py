@@ -1,6 +1,7 @@
 """``vecsearch verify``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
 def command(screen: Screen, index: Path) -> None:
     """Read every byte of INDEX and compare it with the hash that was written."""
     result = vecsearch.verify(index)
-    answer = {
+    answer: dict[str, Any] = {
         "ok": not result.damages,
         "files": result.files,
         "bytes": result.bytes,

@@ -55,7 +55,8 @@ def run_demo(folder: str | Path = "indexes", progress: Progress | None = None) -
     with sample.open("rb") as file, zipfile.ZipFile(file) as archive:
         archive.extractall(images)
     test = sorted((images / "test").rglob("*.png"))
-    indexes, lines = [], []
+    indexes: list[Path] = []
+    lines: list[Comparison] = []
     for encoder in ENCODERS:
         for metric in Metric:
             path = place / f"demo-{encoder}-{metric.value}"

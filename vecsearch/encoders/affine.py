@@ -41,7 +41,7 @@ class AffineEncoder:
     def __init__(
         self, dim: float | None = None, preprocess: Preprocess | None = None, seed: int = 0
     ) -> None:
-        self.requested_dim = int(dim) if dim is not None and dim == int(dim) else dim
+        self.requested_dim = int(dim) if dim is not None and dim % 1 == 0 else dim
         self.preprocess = preprocess or Preprocess()
         self.seed = seed
         self._mean: NDArray[np.float32] | None = None
@@ -61,7 +61,7 @@ class AffineEncoder:
     @property
     def dim(self) -> int:
         """The length of the vectors, known once fitted."""
-        return self.components.shape[1]
+        return int(self.components.shape[1])
 
     @property
     def fingerprint(self) -> str:

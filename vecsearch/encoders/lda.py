@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vecsearch.encoders.affine import AffineEncoder, as_rows
 from vecsearch.encoders.pca import principal_axes
@@ -17,13 +18,14 @@ PRINCIPAL_AXES = 400
 
 
 class LDAEncoder(AffineEncoder):
-    """Linear discriminants of the pixels, by scikit-learn.
+    """Linear discriminants of the pixels.
 
     The plain method inverts the covariance within the classes, which does not exist where images
     have more pixels than there are images. So, first, the pixels are reduced by PCA to at most
     images − classes axes (Belhumeur et al., Eigenfaces vs. Fisherfaces, 1997) and at most 400; and,
-    second, the covariance of what is left is shrunk (Ledoit and Wolf, 2004). Within a class, the
-    vectors scatter equally along all axes, so the nearest centroid is LDA's own decision.
+    second, the covariance within each class is shrunk (Ledoit and Wolf, 2004). Within the classes
+    the vectors then scatter equally in all directions, so that the nearest centroid is LDA's own
+    decision.
 
     Args:
         dim: How many discriminants: all, which are classes − 1, or fewer.
@@ -48,9 +50,9 @@ class LDAEncoder(AffineEncoder):
     def __init__(
         self, dim: float | None = None, preprocess: Preprocess | None = None, seed: int = 0
     ) -> None:
-        super().__init__(dim, preprocess, seed)
-        if dim is not None and (dim < 1 or dim != int(dim)):
+        if dim is not None and not (dim >= 1 and dim % 1 == 0):
             raise InvalidArgument(f"LDA's dim is a count from 1, not {dim}.")
+        super().__init__(dim, preprocess, seed)
 
     def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
         """Find the discriminants.
@@ -67,12 +69,11 @@ class LDAEncoder(AffineEncoder):
             InvalidArgument: There are no labels, fewer than 2 classes, no class with 2 images, or
                 fewer than ``dim`` + 1 classes.
         """
-        from sklearn.covariance import LedoitWolf
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
         if labels is None or len(labels) != len(images):
             raise InvalidArgument("LDA learns from labels: give one for each image.")
-        labelled = np.array([row for row, label in enumerate(labels) if label is not None], np.int64)
+        labelled = np.array(
+            [row for row, label in enumerate(labels) if label is not None], np.int64
+        )
         chosen = self._sample(images, labelled)
         names = np.array([labels[row] for row in chosen])
         classes, counts = np.unique(names, return_counts=True)
@@ -91,9 +92,7 @@ class LDAEncoder(AffineEncoder):
         reduced_to = min(PRINCIPAL_AXES, len(rows) - len(classes), rows.shape[1])
         axes = principal_axes(rows, max(reduced_to, dim), self.seed)
         reduced = (rows - axes.mean) @ axes.components
-        lda = LinearDiscriminantAnalysis(solver="eigen", covariance_estimator=LedoitWolf())
-        lda.fit(reduced, names)
-        scalings = lda.scalings_[:, :dim]
+        scalings = _discriminants(reduced.astype(np.float64), names)[:, :dim]
         facts: dict[str, JSON] = {
             "classes": len(classes),
             "fitted_on": len(rows),
@@ -101,3 +100,28 @@ class LDAEncoder(AffineEncoder):
         }
         self._learned(axes.mean, axes.components @ scalings, facts)
         return self
+
+
+def _discriminants(rows: NDArray[np.float64], names: NDArray[np.str_]) -> NDArray[np.float64]:
+    """The axes ``(dim, classes − 1)`` that spread the class means most against the rest, first.
+
+    Not scikit-learn's LinearDiscriminantAnalysis: it takes the scatter between the classes as the
+    difference of two covariances, each shrunk on its own, and with fewer images than pixels what
+    is left is noise. Here it comes from the class means, as Fisher has it.
+    """
+    from scipy.linalg import eigh
+    from sklearn.covariance import LedoitWolf
+
+    classes, counts = np.unique(names, return_counts=True)
+    means = np.stack([rows[names == name].mean(axis=0) for name in classes])
+    within = np.zeros((rows.shape[1], rows.shape[1]))
+    for name, count, mean in zip(classes, counts, means, strict=True):
+        if count > 1:  # one image alone does not tell how its class scatters
+            shrunk = LedoitWolf(assume_centered=True).fit(rows[names == name] - mean)
+            within += count / len(rows) * shrunk.covariance_
+    # So that it can be inverted even where all images of each class are the same.
+    within += np.eye(len(within)) * max(1e-9 * np.trace(within) / len(within), 1e-12)
+    apart = means - rows.mean(axis=0)
+    between = (apart * (counts / len(rows))[:, None]).T @ apart
+    axes: NDArray[np.float64] = eigh(between, within)[1][:, ::-1]
+    return axes[:, : len(classes) - 1]

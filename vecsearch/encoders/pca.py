@@ -45,11 +45,11 @@ class PCAEncoder(AffineEncoder):
     def __init__(
         self, dim: float | None = None, preprocess: Preprocess | None = None, seed: int = 0
     ) -> None:
-        super().__init__(dim, preprocess, seed)
-        if dim is not None and not (0 < dim < 1 or (dim >= 1 and dim == int(dim))):
+        if dim is not None and not (0 < dim < 1 or (dim >= 1 and dim % 1 == 0)):
             raise InvalidArgument(
                 f"PCA's dim is a count from 1, or a fraction of the variance as 0.95, not {dim}."
             )
+        super().__init__(dim, preprocess, seed)
 
     def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
         """Find the components.
@@ -65,6 +65,7 @@ class PCAEncoder(AffineEncoder):
         Raises:
             InvalidArgument: There are too few images, or fewer than ``dim``.
         """
+        del labels
         chosen = self._sample(images, np.arange(len(images)))
         rows = as_rows(images[chosen])
         axes = principal_axes(rows, self.requested_dim, self.seed)

@@ -84,7 +84,9 @@ def encoder_class(name: str) -> type[Encoder]:
         names = sorted({entry.name for entry in entries})
         near = difflib.get_close_matches(name, names, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InvalidArgument(f"No encoder is called {name!r}.{hint} There are: {', '.join(names)}.")
+        raise InvalidArgument(
+            f"No encoder is called {name!r}.{hint} There are: {', '.join(names)}."
+        )
     if len(claims) > 1:
         packages = " and ".join(entry.package for entry in claims)
         raise InvalidArgument(f"The encoder {name!r} is declared by {packages}: uninstall one.")

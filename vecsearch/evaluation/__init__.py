@@ -1,6 +1,6 @@
 """How good the answers are."""
 
-from vecsearch.evaluation.compare import Comparison, compare, hold_out, milliseconds_per_image
+from vecsearch.evaluation.comparison import Comparison, compare, hold_out, milliseconds_per_image
 from vecsearch.evaluation.protocol import Evaluation, Labelled, evaluate, evaluate_vectors
 from vecsearch.evaluation.report import write_report
 from vecsearch.evaluation.tables import Classification, ClassScores

@@ -1,11 +1,13 @@
 """Measures of ranked answers: pure functions, one value a query.
 
 All take ``relevance``, ``(n, depth)`` bool: whether the answer at each rank is relevant, best
-first; and, where the number of relevant items in the whole gallery matters, ``total``, ``(n,)`` int.
+first; and, where it matters how many relevant items the whole gallery has, ``total``, ``(n,)`` int.
 A query for which nothing is relevant gets 0; whether it counts is for the caller to say.
 
 Names and definitions are those of trec_eval (NIST) unless another source is named.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,8 @@ def precision_at(relevance: Relevance, k: int) -> Values:
         >>> precision_at(np.array([[True, False, True]]), 2)
         array([0.5])
     """
-    return relevance[:, :k].sum(axis=1) / k
+    found: Values = relevance[:, :k].sum(axis=1) / k
+    return found
 
 
 def recall_at(relevance: Relevance, total: Totals, k: int) -> Values:
@@ -42,7 +45,8 @@ def hit_at(relevance: Relevance, k: int) -> Values:
 
     Papers on metric learning call its mean "Recall@k".
     """
-    return relevance[:, :k].any(axis=1).astype(np.float64)
+    found: Values = (relevance[:, :k].sum(axis=1) > 0).astype(np.float64)
+    return found
 
 
 def average_precision(relevance: Relevance, total: Totals) -> Values:
@@ -84,7 +88,8 @@ def reciprocal_rank(relevance: Relevance) -> Values:
     if relevance.shape[1] == 0:
         return np.zeros(len(relevance))
     first = relevance.argmax(axis=1)
-    return relevance.any(axis=1) / (first + 1.0)
+    found: Values = relevance.any(axis=1) / (first + 1.0)
+    return found
 
 
 def ndcg_at(relevance: Relevance, total: Totals, k: int) -> Values:
@@ -102,10 +107,11 @@ def ndcg_at(relevance: Relevance, total: Totals, k: int) -> Values:
 
 def _running_precision(relevance: Relevance) -> Values:
     ranks = np.arange(1, relevance.shape[1] + 1)
-    return relevance.cumsum(axis=1, dtype=np.int32) / ranks
+    precision: Values = relevance.cumsum(axis=1, dtype=np.int32) / ranks
+    return precision
 
 
-def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Values:
+def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Values:
     result = np.zeros(len(part))
     np.divide(part, whole, out=result, where=whole > 0)
     return result

@@ -146,7 +146,7 @@ def evaluate(
         skipped = [*folder.skipped, *encoded.skipped]
         asked = Labelled(
             encoded.vectors,
-            [collection.id_of(folder.root / file.path) for file in encoded.files],
+            collection.ids_in(folder, encoded.files),
             [folder.labels.get(file.path) for file in encoded.files],
         )
     result = evaluate_vectors(
@@ -271,9 +271,10 @@ class _Run:
                 f"{self.names[self.gallery_codes[0]]!r} and so on."
             )
         figures = {name: float(values[matched].mean()) for name, values in self.values.items()}
+        true = [str(label) for label in self.queries.labels]
         per_query: dict[str, Sequence[str] | NDArray[np.float64]] = {
             "id": self.queries.ids,
-            "label": [str(label) for label in self.queries.labels],
+            "label": true,
             **self.values,
         }
         tables: dict[str, Classification] = {}
@@ -282,9 +283,12 @@ class _Run:
                 self.gallery.vectors, self.gallery_codes, len(self.names), self.metric
             )
             nearest = centroids.nearest(self.queries.vectors, self.own_code)
-            for method, prefix, found in (("knn", "", self.knn), ("centroid", "centroid_", nearest)):
+            for method, prefix, found in (
+                ("knn", "", self.knn),
+                ("centroid", "centroid_", nearest),
+            ):
                 predicted = [str(self.names[code]) for code in found]
-                table = classification(per_query["label"], predicted)
+                table = classification(true, predicted)
                 tables[method], per_query[method] = table, predicted
                 for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1"):
                     figures[prefix + name] = getattr(table, name)

@@ -39,7 +39,9 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
         figures = [{"label": label, **asdict(row)} for label, row in table.per_class.items()]
         written.append(
             _write(
-                place / f"{method}_per_class.csv", list(figures[0]), [row.values() for row in figures]
+                place / f"{method}_per_class.csv",
+                list(figures[0]),
+                [row.values() for row in figures],
             )
         )
         counts = table.confusion.tolist()

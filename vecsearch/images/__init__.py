@@ -1,9 +1,9 @@
 """From a folder to pixels: walk it, read each file, decode it, or say why not."""
 
-from vecsearch.images.decode import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
+from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
 from vecsearch.images.folder import Gathered, ImageFolder, gather, scan
-from vecsearch.images.read import Batch, File, ImageLike, read, read_one, to_pixels
-from vecsearch.images.walk import walk
+from vecsearch.images.reading import Batch, File, ImageLike, read, read_one, to_pixels
+from vecsearch.images.walking import walk
 
 __all__ = [
     "FORMATS",

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.images.decode import Preprocess
-from vecsearch.images.read import Batch, File
-from vecsearch.images.walk import walk
+from vecsearch.images.decoding import Preprocess
+from vecsearch.images.reading import Batch, File
+from vecsearch.images.walking import walk
 from vecsearch.types import Pixels, Skipped
 
 FROM_FOLDERS = "folder"

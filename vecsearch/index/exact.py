@@ -40,9 +40,7 @@ class ExactIndex:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def search(
-        self, queries: Vectors, k: int, among: Rows | None = None
-    ) -> tuple[Distances, Rows]:
+    def search(self, queries: Vectors, k: int, among: Rows | None = None) -> tuple[Distances, Rows]:
         """The k nearest vectors of each query, nearest first; of equals, the earlier row first.
 
         FAISS finds them in float32; their distances are then computed anew in double precision
@@ -68,7 +66,11 @@ class ExactIndex:
         if k == 0 or len(queries) == 0:
             return np.empty((len(queries), 0)), np.empty((len(queries), 0), np.int64)
         candidates = np.concatenate(
-            [rows for block in range(len(self._blocks)) for rows in self._in_block(queries, k, block, among)],
+            [
+                rows
+                for block in range(len(self._blocks))
+                for rows in self._in_block(queries, k, block, among)
+            ],
             axis=1,
         )
         return self._refined(queries, candidates, k)
@@ -86,15 +88,11 @@ class ExactIndex:
         if len(rows) == 0:
             return []
         wanted = normalized(queries) if self._metric is Metric.COSINE else queries
-        kind = (
-            faiss.METRIC_INNER_PRODUCT if self._metric is Metric.COSINE else faiss.METRIC_L2
-        )
+        kind = faiss.METRIC_INNER_PRODUCT if self._metric is Metric.COSINE else faiss.METRIC_L2
         _, found = faiss.knn(wanted, searched, min(k, len(rows)), metric=kind)
         return [rows[found]]
 
-    def _refined(
-        self, queries: Vectors, candidates: Rows, k: int
-    ) -> tuple[Distances, Rows]:
+    def _refined(self, queries: Vectors, candidates: Rows, k: int) -> tuple[Distances, Rows]:
         """The first k of the candidates of each query, by exact distance, then by row."""
         candidates = np.sort(candidates, axis=1)
         found = np.empty((len(queries), k))
@@ -102,9 +100,7 @@ class ExactIndex:
         step = max(1, REFINE_BYTES // (8 * queries.shape[1] * candidates.shape[1]))
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
-            exact = distances(
-                queries[part, None, :], self._take(candidates[part]), self._metric
-            )
+            exact = distances(queries[part, None, :], self._take(candidates[part]), self._metric)
             order = np.argsort(exact, axis=1, kind="stable")[:, :k]
             found[part] = np.take_along_axis(exact, order, axis=1)
             rows[part] = np.take_along_axis(candidates[part], order, axis=1)

@@ -50,11 +50,12 @@ def check_vectors(
         array = np.ascontiguousarray(given, np.float32)
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise InvalidArgument(f"Vector {first + row} holds NaN, infinity or more than float32 can hold.")
-    if metric is Metric.COSINE and len(zeros := zero_rows(array)):
         raise InvalidArgument(
-            f"Vector {first + int(zeros[0])} is zero and has no direction: cosine cannot compare it."
+            f"Vector {first + row} holds NaN, infinity or more than float32 can hold."
         )
+    if metric is Metric.COSINE and len(zeros := zero_rows(array)):
+        row = first + int(zeros[0])
+        raise InvalidArgument(f"Vector {row} is zero: cosine cannot compare what has no direction.")
     return array
 
 
@@ -67,7 +68,8 @@ def normalized(vectors: Vectors) -> Vectors:
     """Copies of length 1; a zero vector stays zero."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     lengths[lengths == 0] = 1
-    return (vectors / lengths).astype(np.float32)
+    unit: Vectors = (vectors / lengths).astype(np.float32)
+    return unit
 
 
 def distances(queries: NDArray[Any], others: NDArray[Any], metric: Metric) -> Distances:
@@ -83,10 +85,12 @@ def distances(queries: NDArray[Any], others: NDArray[Any], metric: Metric) -> Di
     """
     left, right = queries.astype(np.float64), others.astype(np.float64)
     if metric is Metric.EUCLIDEAN:
-        return np.sqrt(np.square(left - right).sum(axis=-1))
-    products = (left * right).sum(axis=-1)
+        apart: Distances = np.sqrt(np.square(left - right).sum(axis=-1))
+        return apart
+    products: Distances = (left * right).sum(axis=-1)
     lengths = np.sqrt(np.square(left).sum(axis=-1) * np.square(right).sum(axis=-1))
-    cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    cosines = np.zeros_like(products)
+    np.divide(products, lengths, out=cosines, where=lengths > 0)
     return np.clip(1 - cosines, 0, 2)
 
 

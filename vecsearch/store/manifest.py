@@ -161,7 +161,9 @@ def generations(folder: Path) -> list[int]:
     try:
         names = [NAME.fullmatch(entry.name) for entry in folder.iterdir()]
     except OSError as error:
-        raise CollectionNotFound(f"There is no collection at {folder}: {error.strerror}.") from error
+        raise CollectionNotFound(
+            f"There is no collection at {folder}: {error.strerror}."
+        ) from error
     return sorted(int(match[1]) for match in names if match)
 
 

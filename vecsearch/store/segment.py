@@ -16,7 +16,6 @@ from vecsearch.store.durable import Stamp, new_file
 from vecsearch.store.manifest import SegmentEntry
 from vecsearch.types import JSON, Vectors
 
-
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 

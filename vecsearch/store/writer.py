@@ -136,7 +136,7 @@ class Writer:
         self._encoder = EncoderEntry(name, params, fingerprint, facts, relative)
 
     def commit(
-        self, metric: Metric, dim: int, root: Path | None = None, skipped: Iterable[Skipped] = ()
+        self, metric: Metric, dim: int, root: str | None = None, skipped: Iterable[Skipped] = ()
     ) -> None:
         """Make everything added the newest generation. On return it is on the disk."""
         self._flush()
@@ -151,7 +151,7 @@ class Writer:
             metric=metric,
             dim=dim,
             count=sum(entry.count for entry in self._segments),
-            root=str(root) if root else None,
+            root=root,
             encoder=self._encoder,
             index={"kind": "exact"},
             segments=tuple(self._segments),
@@ -227,7 +227,7 @@ def _contents(folder: Path) -> list[tuple[str, Path]]:
 
 
 def printable(path: Path) -> str:
-    """A path as text that any encoding takes: bytes that are no UTF-8 are written as ``\\xff``."""
+    """A path as text that any encoding takes: bytes that are no UTF-8 are written as escapes."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

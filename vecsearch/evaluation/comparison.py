@@ -21,7 +21,7 @@ from vecsearch.evaluation.protocol import (
     evaluate_vectors,
 )
 from vecsearch.images import Gathered, ImageFolder, Preprocess, gather, scan, to_pixels
-from vecsearch.images.decode import Color, Fit
+from vecsearch.images.decoding import Color, Fit
 from vecsearch.types import JSON, Metric, Progress
 
 DEFAULT_ENCODERS = ("pixels", "pca", "lda")

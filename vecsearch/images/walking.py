@@ -7,12 +7,10 @@ from pathlib import Path
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import Skipped
 
-EXTENSIONS = frozenset(
-    # No extension at all counts too: web caches and old Macs name pictures so.
-    ["", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"]
-)
+# No extension at all counts too: web caches and old Macs name pictures so.
+EXTENSIONS = frozenset("|.jpg|.jpeg|.jpe|.jfif|.png|.gif|.webp|.bmp|.dib|.tif|.tiff".split("|"))
 OTHER_IMAGES = frozenset(
-    ".svg .svgz .heic .heif .avif .jxl .jp2 .psd .ai .eps .ico .tga .exr .raw .cr2 .nef .dng".split()
+    ".svg .svgz .heic .heif .avif .jxl .jp2 .psd .ai .eps .ico .tga .exr .cr2 .nef .dng".split()
 )
 MANIFEST_PREFIX = "manifest-"
 
@@ -36,42 +34,41 @@ def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
     Example:
         >>> found, skipped = walk(Path("tests/data/photos"))
         >>> found[:2]
-        ['cat/alpha.png', 'cat/grey16.png']
+        ['cat/alpha.png', 'cat/deep/er/plain.png']
     """
-    try:
-        root = folder.stat()
-        with os.scandir(folder):
-            pass
-    except OSError as error:
-        raise InvalidArgument(f"Cannot read the folder {folder}: {error.strerror}.") from error
     found: list[str] = []
     skipped: list[Skipped] = []
-    entered = {(root.st_dev, root.st_ino)}
+    entered: set[tuple[int, int]] = set()
     pending = [("", folder)]
     while pending:
         prefix, current = pending.pop()
         try:
+            status = current.stat()
             with os.scandir(current) as listing:
                 entries = list(listing)
         except OSError as error:
+            if not prefix:
+                raise InvalidArgument(
+                    f"Cannot read the folder {folder}: {error.strerror}."
+                ) from error
             skipped.append(Skipped(current, f"folder cannot be opened: {error.strerror}"))
             continue
+        if (status.st_dev, status.st_ino) in entered:
+            reason = "folder was visited already under another name (a link)"
+            skipped.append(Skipped(current, reason))
+            continue
+        entered.add((status.st_dev, status.st_ino))
         if prefix and any(entry.name.startswith(MANIFEST_PREFIX) for entry in entries):
             skipped.append(Skipped(current, "a vecsearch collection, not a folder of images"))
             continue
         for entry in entries:
-            reason = _reason_against(entry)
-            if reason is None and entry.is_dir():
-                status = entry.stat()
-                if (status.st_dev, status.st_ino) in entered:
-                    reason = "folder was visited already under another name (a link)"
-                else:
-                    entered.add((status.st_dev, status.st_ino))
-                    pending.append((f"{prefix}{entry.name}/", Path(entry.path)))
-            elif reason is None:
+            reason_against = _reason_against(entry)
+            if reason_against is not None:
+                skipped.append(Skipped(Path(entry.path), reason_against))
+            elif entry.is_dir():
+                pending.append((f"{prefix}{entry.name}/", Path(entry.path)))
+            else:
                 found.append(prefix + entry.name)
-            if reason is not None:
-                skipped.append(Skipped(Path(entry.path), reason))
     return sorted(found), sorted(skipped, key=lambda one: os.fsencode(one.path))
 
 
@@ -83,24 +80,21 @@ def _reason_against(entry: os.DirEntry[str]) -> str | None:
         return "its name is not valid UTF-8"
     if entry.name.startswith("."):
         return "hidden"
-    if entry.is_dir():
-        return None
-    if not entry.is_file():
-        return _kind(entry)
     extension = os.path.splitext(entry.name)[1].lower()
-    if extension in EXTENSIONS:
-        return None
+    try:
+        if entry.is_dir() or (entry.is_file() and extension in EXTENSIONS):
+            return None
+        if not entry.is_file():
+            return _kind(entry.stat().st_mode)
+    except OSError as error:
+        return f"a link that leads nowhere: {error.strerror}"
     if extension in OTHER_IMAGES:
         kind = extension[1:].upper()
         return f"{kind} is not among the formats read here: convert it to PNG or JPEG"
     return f"not an image by its name ({extension})"
 
 
-def _kind(entry: os.DirEntry[str]) -> str:
+def _kind(mode: int) -> str:
     """What an entry is that is neither a folder nor a regular file."""
-    try:
-        mode = entry.stat().st_mode
-    except OSError as error:
-        return f"a link that leads nowhere: {error.strerror}"
-    kinds = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device"}
+    kinds = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
     return f"not a regular file: {kinds.get(stat.S_IFMT(mode), 'device')}"

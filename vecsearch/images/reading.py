@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from vecsearch.errors import ImageError, InvalidArgument
-from vecsearch.images.decode import Preprocess, decode, prepare
+from vecsearch.images.decoding import Preprocess, decode, prepare
 from vecsearch.types import Pixels, Skipped
 
 MAX_FILE_BYTES = 256 << 20

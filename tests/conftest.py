@@ -1,0 +1,69 @@
+"""What tests share: the data they read, the sample images, and the command."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+PHOTOS = PROJECT / "tests" / "data" / "photos"
+COMMAND = Path(sys.executable).with_name("vecsearch")
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[str], Path]:
+    """A folder of the reference data; the test is skipped where there is none."""
+    root = Path(os.environ.get("VECSEARCH_DATA", PROJECT.parent / "shared" / "data"))
+
+    def find(name: str) -> Path:
+        if not (root / name).is_dir():
+            pytest.skip(f"needs the reference data {name}; VECSEARCH_DATA is {root}")
+        return root / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's Fashion-MNIST images: train/CLASS/*.png, 200 a class, and test, 100 a class."""
+    folder = tmp_path_factory.mktemp("sample")
+    with zipfile.ZipFile(PROJECT / "vecsearch" / "demo" / "fashion-mnist-sample.zip") as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten train and five test images of three of the classes."""
+    folder = tmp_path_factory.mktemp("small")
+    for split, count in (("train", 10), ("test", 5)):
+        for name in ("bag", "sneaker", "trouser"):
+            (folder / split / name).mkdir(parents=True)
+            for path in sorted((sample / split / name).iterdir())[:count]:
+                (folder / split / name / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vecsearch() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The installed command, run as a user runs it, in a pipe."""
+
+    def run(
+        *arguments: str | Path, stdin: str = "", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(COMMAND), *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            cwd=PROJECT,
+            env={**os.environ, **(env or {})},
+        )
+
+    return run
