@@ -215,11 +215,8 @@ def test_lda_decides_as_that_of_scikit_learn(clothes: tuple[Pixels, list[str]]) 
     """With more images than pixels the two are the same method, but for a little shrinkage."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    few = Preprocess((4, 3), color="grey")
-    pixels = clothes[0].reshape(-1, 2, 3, 6, 5).mean(axis=(2, 4)).astype(np.uint8)
-    pixels = np.repeat(pixels[:, :, :, None], 2, axis=2).reshape(-1, 3, 4, 1)
-    rng = np.random.default_rng(0)
-    pixels = (pixels * 0.8 + rng.integers(0, 50, pixels.shape)).astype(np.uint8)
+    few = Preprocess((4, 2), color="grey")
+    pixels = clothes[0].reshape(-1, 2, 5, 4, 3, 1).mean(axis=(2, 4)).astype(np.uint8)
     labels = np.array(clothes[1])
     lda = make_encoder("lda", preprocess=few)
     assert is_trainable(lda)
@@ -228,8 +225,8 @@ def test_lda_decides_as_that_of_scikit_learn(clothes: tuple[Pixels, list[str]]) 
     means = np.stack([vectors[labels == name].mean(axis=0) for name in classes])
     ours = classes[((vectors[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)]
     theirs = LinearDiscriminantAnalysis(priors=np.full(10, 0.1))
-    theirs.fit(pixels.reshape(-1, 12) / 255, labels)
-    assert (ours == theirs.predict(pixels.reshape(-1, 12) / 255)).mean() > 0.95
+    theirs.fit(pixels.reshape(-1, 8) / 255, labels)
+    assert (ours == theirs.predict(pixels.reshape(-1, 8) / 255)).mean() > 0.9
 
 
 def test_lda_evens_out_the_scatter_within_classes(clothes: tuple[Pixels, list[str]]) -> None:

@@ -82,7 +82,8 @@ class LDAEncoder(AffineEncoder):
                 f"LDA tells classes apart: it needs 2 or more, and 2 images in one of them, but "
                 f"here are {len(names)} images in {len(classes)}."
             )
-        dim = len(classes) - 1 if self.requested_dim is None else int(self.requested_dim)
+        most = min(len(classes) - 1, int(np.prod(self.preprocess.shape)))
+        dim = most if self.requested_dim is None else int(self.requested_dim)
         if dim > len(classes) - 1:
             raise InvalidArgument(
                 f"LDA gives at most classes − 1 dims, which is {len(classes) - 1} for these "

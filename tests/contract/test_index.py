@@ -1,0 +1,192 @@
+"""What every kind of index owes: true distances, equal to brute force and to published answers."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vecsearch.errors import InvalidArgument
+from vecsearch.index import (
+    ExactIndex,
+    check_vectors,
+    distances,
+    faiss_facts,
+    normalized,
+    rankings,
+    scores,
+    selftest,
+)
+from vecsearch.types import Metric, Rows, Vectors
+
+
+def brute(query: Vectors, gallery: Vectors, metric: Metric) -> np.ndarray:
+    """Distances to all of the gallery, written out in double precision."""
+    query, gallery = query.astype(float), gallery.astype(float)
+    if metric is Metric.EUCLIDEAN:
+        return np.array([np.sqrt(((query - other) ** 2).sum()) for other in gallery])
+    lengths = np.sqrt((gallery**2).sum(axis=1)) * np.sqrt((query**2).sum())
+    return 1 - gallery @ query / lengths
+
+
+@pytest.fixture(scope="module")
+def clouds() -> tuple[Vectors, Vectors]:
+    rng = np.random.default_rng(0)
+    # Far from the origin, where float32 distances by |a|² + |b|² − 2ab have few digits left.
+    gallery = (rng.normal(size=(500, 24)) + 20).astype(np.float32)
+    return gallery, (rng.normal(size=(40, 24)) + 20).astype(np.float32)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+@pytest.mark.parametrize("cuts", [[], [1, 2, 300], [499]])
+@pytest.mark.parametrize("k", [1, 10, 500, 9999])
+def test_equal_to_brute_force(
+    clouds: tuple[Vectors, Vectors], metric: Metric, cuts: list[int], k: int
+) -> None:
+    gallery, queries = clouds
+    index = ExactIndex(np.split(gallery, cuts), metric)
+    assert len(index) == 500
+    found, rows = index.search(queries, k)
+    assert found.shape == rows.shape == (40, min(k, 500))
+    for query, near, order in zip(queries, found, rows, strict=True):
+        expected = brute(query, gallery, metric)
+        np.testing.assert_allclose(near, np.sort(expected)[:k], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(near, expected[order], rtol=1e-12, atol=1e-12)
+        assert len(set(order)) == len(order)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_alone_as_in_a_batch(clouds: tuple[Vectors, Vectors], metric: Metric) -> None:
+    index = ExactIndex([clouds[0]], metric)
+    together = index.search(clouds[1], 7)
+    for row, query in enumerate(clouds[1]):
+        alone = index.search(query[None], 7)
+        np.testing.assert_array_equal(alone[0][0], together[0][row])
+        np.testing.assert_array_equal(alone[1][0], together[1][row])
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_each_is_nearest_to_itself(clouds: tuple[Vectors, Vectors], metric: Metric) -> None:
+    found, rows = ExactIndex([clouds[0]], metric).search(clouds[0], 1)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(500))
+    assert found.max() < 1e-15
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_only_among_some(clouds: tuple[Vectors, Vectors], metric: Metric) -> None:
+    gallery, queries = clouds
+    some = np.arange(3, 500, 31)
+    index = ExactIndex(np.split(gallery, [100, 101, 350]), metric)
+    found, rows = index.search(queries, 20, some)
+    assert rows.shape == (40, len(some))
+    assert all(set(order) == set(some) for order in rows)
+    for query, near in zip(queries, found, strict=True):
+        np.testing.assert_allclose(near, np.sort(brute(query, gallery[some], metric)), atol=1e-12)
+    assert index.search(queries, 3, np.array([], np.int64))[1].shape == (40, 0)
+
+
+def test_of_equals_the_earlier_row_comes_first() -> None:
+    gallery = np.ones((50, 3), np.float32)
+    found, rows = ExactIndex([gallery[:20], gallery[20:]], Metric.EUCLIDEAN).search(gallery[:2], 50)
+    np.testing.assert_array_equal(rows, [range(50)] * 2)
+    assert found.max() == 0
+
+
+def test_published_neighbours_of_sift(data: Callable[[str], Path]) -> None:
+    folder = data("truth_ann_ngt_sift5k")
+    gallery = np.loadtxt(folder / "sift-dataset-5k.tsv")[:, :128].astype(np.float32)
+    queries = np.loadtxt(folder / "sift-query-3.tsv")[:, :128].astype(np.float32)
+    text = (folder / "expected_from_NGT_README.txt").read_text()
+    lines = re.findall(r"^\s*(\d+)\s+(\d+)\s+([\d.]+)$", text, re.MULTILINE)
+    ids = np.array([int(line[1]) - 1 for line in lines]).reshape(3, 20)
+    published = np.array([float(line[2]) for line in lines]).reshape(3, 20)
+    found, rows = ExactIndex([gallery], Metric.EUCLIDEAN).search(queries, 20)
+    np.testing.assert_array_equal(rows, ids)
+    np.testing.assert_allclose(found, published, atol=0.0006)
+
+
+def ranked(queries: Vectors, gallery: Vectors, metric: Metric) -> Rows:
+    return np.concatenate([rows for _, rows in rankings(queries, gallery, metric)])
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_rankings_are_those_of_brute_force(
+    clouds: tuple[Vectors, Vectors], metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, queries = clouds
+    monkeypatch.setattr("vecsearch.index.ranking.BLOCK_BYTES", 8 * 500 * 7)
+    blocks = [block for block, _ in rankings(queries, gallery, metric)]
+    assert blocks == [slice(start, min(start + 7, 40)) for start in range(0, 40, 7)]
+    for query, order in zip(queries, ranked(queries, gallery, metric), strict=True):
+        expected = brute(query, gallery, metric)
+        assert sorted(order) == list(range(500))
+        np.testing.assert_allclose(expected[order], np.sort(expected), atol=2e-6)
+
+
+def test_rankings_put_the_earlier_of_equals_first() -> None:
+    gallery = np.repeat(np.array([[3.0, 0], [1, 0], [2, 0]], np.float32), 4, axis=0)
+    rows = ranked(np.array([[0, 0.1]], np.float32), gallery, Metric.EUCLIDEAN)
+    np.testing.assert_array_equal(rows, [[4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3]])
+
+
+def test_distances_by_hand() -> None:
+    three_four = np.array([[3.0, 4.0]])
+    assert distances(three_four, np.array([[0.0, 0.0]]), Metric.EUCLIDEAN) == [5.0]
+    assert distances(three_four, np.array([[4.0, -3.0]]), Metric.COSINE) == [1.0]
+    assert distances(three_four, -three_four, Metric.COSINE) == [2.0]
+    assert distances(three_four, 7 * three_four, Metric.COSINE) == [0.0]
+    assert distances(three_four, np.array([[0.0, 0.0]]), Metric.COSINE) == [1.0]
+
+
+def test_scores_by_hand() -> None:
+    apart = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_allclose(scores(apart, Metric.EUCLIDEAN), [1, 1 / 2, 1 / 3])
+    np.testing.assert_allclose(scores(apart, Metric.COSINE), [1, 0.5, 0])
+
+
+def test_normalized_keeps_zero() -> None:
+    unit = normalized(np.array([[3, 4], [0, 0]], np.float32))
+    np.testing.assert_allclose(unit, [[0.6, 0.8], [0, 0]], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        ([1.0, 2.0], r"array of shape \(n, dim\), not \(2,\): put a single one into a list"),
+        ([[1.0, 2.0]], "have 2 dims, not 3"),
+        (np.empty((2, 0)), "have 0 dims, not 3"),
+        ([[1.0, 2.0, 3.0], [1.0, 2.0]], "not all of one length"),
+        ([[1.0, 2.0, float("nan")]], "Vector 5 holds NaN, infinity"),
+        ([[1.0, 2.0, 1e39]], "Vector 5 holds NaN, infinity or more than float32"),
+        ([["a", "b", "c"]], "real numbers, not <U1"),
+        ([[1j, 2, 3]], "real numbers, not complex128"),
+        ([[0.0, 0.0, 0.0]], "Vector 5 is zero: cosine cannot compare"),
+    ],
+)
+def test_vectors_that_are_none(vectors: object, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        check_vectors(vectors, 3, Metric.COSINE, first=5)  # type: ignore[arg-type]
+
+
+def test_vectors_become_float32_in_rows() -> None:
+    made = check_vectors(np.arange(6, dtype=np.int8).reshape(3, 2).T, 3)
+    assert made.dtype == np.float32
+    assert made.flags.c_contiguous
+    np.testing.assert_array_equal(made, [[0, 2, 4], [1, 3, 5]])
+
+
+def test_search_refuses_what_makes_no_sense(clouds: tuple[Vectors, Vectors]) -> None:
+    index = ExactIndex([clouds[0]], Metric.COSINE)
+    with pytest.raises(InvalidArgument, match="1 or more, not 0"):
+        index.search(clouds[1], 0)
+    with pytest.raises(InvalidArgument, match="23 dims, not 24"):
+        index.search(clouds[1][:, 1:], 3)
+    with pytest.raises(InvalidArgument, match="is zero"):
+        index.search(np.zeros((1, 24), np.float32), 3)
+
+
+def test_faiss_works_here() -> None:
+    outcome = selftest()
+    assert outcome["ok"] is True
+    assert str(faiss_facts()["version"]) >= "1.15"

@@ -1,0 +1,404 @@
+"""What the folder on disk owes: all or nothing, and no damage unnoticed."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PHOTOS
+
+from vecsearch import Collection, verify
+from vecsearch.errors import (
+    CollectionExists,
+    CollectionLocked,
+    CollectionNotFound,
+    DamagedCollection,
+    InvalidArgument,
+    VecsearchError,
+)
+from vecsearch.store import Manifest, Record, Store, Writer
+from vecsearch.store.durable import put_if_absent
+from vecsearch.types import Metric, Skipped
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def write(folder: Path, count: int = 5, overwrite: bool = False) -> Store:
+    """A collection whose vectors and metadata tell their number."""
+    with Writer(folder, overwrite) as writer:
+        vectors = np.arange(2 * count, dtype=np.float32).reshape(count, 2) + 1
+        records = [
+            Record(f"é {row}", f"é {row}.png", str(row % 2), {"n": row}, {"size": row})
+            for row in range(count)
+        ]
+        writer.add(vectors, records)
+        writer.commit(Metric.COSINE, 2, "/photos", [Skipped(Path("x\udcff.png"), "bad")])
+    return Store(folder)
+
+
+def test_written_and_read(tmp_path: Path) -> None:
+    store = write(tmp_path / "index")
+    assert len(store) == 5
+    assert store.manifest.metric is Metric.COSINE
+    assert store.manifest.root == "/photos"
+    (vectors,) = store.vectors()
+    np.testing.assert_array_equal(vectors, np.arange(1, 11).reshape(5, 2))
+    assert isinstance(vectors, np.memmap)
+    records = list(store.records())
+    assert records[3] == Record("é 3", "é 3.png", "1", {"n": 3}, {"size": 3})
+    assert [store.record(row) for row in (4, 0, 3)] == [records[4], records[0], records[3]]
+    assert store.skipped() == [Skipped(Path("x\\xff.png"), "bad")]
+    assert store.encoder_folder() is None
+    assert store.verify().damages == []
+
+
+def test_many_segments_count_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecsearch.store.writer.SEGMENT_BYTES", 8 * 4)
+    with Writer(tmp_path / "index") as writer:
+        for row in range(10):
+            writer.add(np.full((1, 2), row + 1, np.float32), [Record(str(row))])
+        writer.commit(Metric.EUCLIDEAN, 2)
+    store = Store(tmp_path / "index")
+    assert [len(block) for block in store.vectors()] == [4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate(store.vectors())[:, 0], np.arange(1, 11))
+    assert [store.record(row).id for row in range(10)] == [str(row) for row in range(10)]
+    assert [record.id for record in store.records()] == [str(row) for row in range(10)]
+
+
+def test_an_error_takes_everything_back(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Writer(tmp_path / "index") as writer:
+        writer.add(np.ones((1, 2), np.float32), [Record("a")])
+        writer._flush()
+        assert len(files(tmp_path)) == 4  # the lock and a segment
+        raise ZeroDivisionError
+    assert not (tmp_path / "index").exists()
+    before = files(write(tmp_path / "index").folder)
+    with pytest.raises(InvalidArgument, match="'b' cannot be written as JSON"):
+        with Writer(tmp_path / "index", overwrite=True) as writer:
+            writer.add(np.ones((1, 2), np.float32), [Record("b", metadata={"x": float("nan")})])
+            writer.commit(Metric.EUCLIDEAN, 2)
+    assert files(tmp_path / "index") == before
+    assert len(Store(tmp_path / "index")) == 5
+
+
+def test_what_stands_there_is_not_overwritten_by_chance(tmp_path: Path) -> None:
+    write(tmp_path / "index")
+    with pytest.raises(CollectionExists, match="replace it with --overwrite"):
+        write(tmp_path / "index")
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "mine.jpg").write_bytes(b"x")
+    for overwrite in (False, True):
+        with pytest.raises(CollectionExists, match=r"holds other things \(mine\.jpg"):
+            write(tmp_path / "album", overwrite=overwrite)
+    with pytest.raises(CollectionExists, match="is a file, not a folder"):
+        write(tmp_path / "album" / "mine.jpg")
+    assert files(tmp_path / "album") == [tmp_path / "album" / "mine.jpg"]
+
+
+def test_overwriting_keeps_three_generations(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    for count in range(1, 6):
+        write(folder, count, overwrite=True)
+    foreign = folder / "segments" / "mine.npy"
+    foreign.write_bytes(b"x")
+    readers = Store(folder)
+    write(folder, 6, overwrite=True)
+    manifests = sorted(path.name for path in folder.glob("manifest-*"))
+    assert manifests == [f"manifest-{number:06d}.json" for number in (4, 5, 6)]
+    assert len(list(folder.glob("segments/*"))) == 3 * 3 + 1
+    assert foreign.exists()  # not ours to delete
+    assert len(list(readers.records())) == 5  # an older reader goes on
+    assert len(Store(folder)) == 6
+
+
+def test_leftovers_of_a_killed_writer_are_cleared(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    script = (
+        "import os, sys, numpy as np; from pathlib import Path; from vecsearch.store import *\n"
+        "writer = Writer(Path(sys.argv[1])).__enter__()\n"
+        "writer.add(np.ones((1, 2), np.float32), [Record('a')]); writer._flush()\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(folder)], check=False)
+    assert run.returncode == -9
+    (folder / "manifest-000001.json.tmp").write_text("half a mani")
+    assert len(files(folder)) == 5
+    with pytest.raises(CollectionNotFound, match="make one: vecsearch build FOLDER -o"):
+        Store(folder)
+    store = write(folder)
+    assert set(files(folder)) == {folder / name for name in [*store.manifest.files, ".lock"]} | {
+        folder / "manifest-000001.json"
+    }
+
+
+def test_one_writer_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecsearch.store.writer.LOCK_SECONDS", 0.05)
+    with Writer(tmp_path / "index") as writer:
+        with pytest.raises(CollectionLocked, match="Another process is writing to"):
+            write(tmp_path / "index")
+        writer.add(np.ones((1, 2), np.float32), [Record("a")])
+        writer.commit(Metric.EUCLIDEAN, 2)
+    assert len(Store(tmp_path / "index")) == 1
+
+
+def test_a_manifest_is_put_only_where_none_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_if_absent(tmp_path / "a", b"first")
+    with pytest.raises(FileExistsError):
+        put_if_absent(tmp_path / "a", b"second")
+
+    def no_links(*_: object) -> None:
+        raise OSError("this file system has no hard links")
+
+    monkeypatch.setattr(os, "link", no_links)
+    put_if_absent(tmp_path / "b", b"third")
+    with pytest.raises(FileExistsError):
+        put_if_absent(tmp_path / "b", b"fourth")
+    assert [path.read_bytes() for path in files(tmp_path)] == [b"first", b"third"]
+
+
+def test_everything_is_synced_before_the_manifest_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order that makes a commit survive a loss of power."""
+    log: list[str] = []
+    sync, link = os.fsync, os.link
+
+    def watched_sync(descriptor: int) -> None:
+        log.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    def watched_link(source: Path, target: Path) -> None:
+        log.append(f"link {target.name}")
+        link(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "link", watched_link)
+    store = write(tmp_path / "index")
+    names = {Path(name).name for name in store.manifest.files}
+    at = log.index("link manifest-000001.json")
+    assert names | {"segments", "index", tmp_path.name} <= set(log[:at])
+    assert log[at - 1] == "manifest-000001.json.tmp"
+    assert log[at + 1 :] == ["index"]
+    assert max(log.index(name) for name in names) < log.index("segments")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of images, with an encoder and a list of skipped files."""
+    folder = tmp_path_factory.mktemp("built")
+    shutil.copytree(PHOTOS, folder / "photos")
+    (folder / "photos" / "bad.png").write_bytes(b"bad")
+    Collection.build(folder / "photos", folder / "index", dim=3, size=(8, 8))
+    return folder / "index"
+
+
+def answers(folder: Path) -> object:
+    """Everything that a collection can be asked."""
+    collection = Collection.open(folder)
+    hits = collection.query([PHOTOS / "cat" / "plain.jpg", PHOTOS / "stray.png"], k=10)
+    return (
+        [[(hit.item, hit.distance, hit.score) for hit in row] for row in hits],
+        list(collection),
+        collection.skipped,
+        {**collection.info(), "path": ""},
+    )
+
+
+def mutate(data: bytes, how: str, rng: random.Random) -> bytes:
+    if how == "flip":
+        at = rng.randrange(len(data))
+        return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :]
+    if how == "cut":
+        return data[: rng.randrange(len(data))]
+    if how == "zero":
+        start = rng.randrange(len(data))
+        size = min(rng.randint(1, 64), len(data) - start)
+        return data[:start] + bytes(size) + data[start + size :]
+    return data + b"\n"
+
+
+def check_mutations(built: Path, tmp_path: Path, count: int) -> None:
+    """No mutation of any file passes: an error that names the file, or the right answer."""
+    expected = answers(built)
+    copy = tmp_path / "index"
+    shutil.copytree(built, copy)
+    targets = [path for path in files(copy) if path.name != ".lock"]
+    assert len(targets) == 7
+    rng = random.Random(0)
+    noticed = 0
+    for turn in range(count):
+        path = targets[turn % len(targets)]
+        whole = path.read_bytes()
+        changed = mutate(whole, ("flip", "cut", "zero", "grow")[turn // len(targets) % 4], rng)
+        if changed == whole:
+            continue
+        path.write_bytes(changed)
+        try:
+            assert answers(copy) == expected
+        except VecsearchError as error:
+            assert isinstance(error, DamagedCollection)
+            assert path.name in str(error)
+            noticed += 1
+        found = damage_of(copy)
+        assert path.name in found
+        path.write_bytes(whole)
+    assert noticed > 0.9 * count
+    assert answers(copy) == expected
+
+
+def damage_of(folder: Path) -> str:
+    try:
+        return " ".join(one.file for one in verify(folder).damages)
+    except DamagedCollection as error:
+        return str(error)
+
+
+def test_no_damage_passes_unnoticed(built: Path, tmp_path: Path) -> None:
+    check_mutations(built, tmp_path, 140)
+
+
+@pytest.mark.slow
+def test_no_damage_of_a_thousand_passes_unnoticed(built: Path, tmp_path: Path) -> None:
+    check_mutations(built, tmp_path, 1000)
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_a_missing_file_is_named(built: Path, tmp_path: Path, number: int) -> None:
+    copy = tmp_path / "index"
+    shutil.copytree(built, copy)
+    path = [path for path in files(copy) if path.name != ".lock"][number]
+    path.unlink()
+    if path.name.startswith("manifest"):
+        with pytest.raises(CollectionNotFound):
+            Collection.open(copy)
+    else:
+        with pytest.raises(DamagedCollection, match=rf"{path.name} is missing"):
+            Collection.open(copy)
+
+
+def test_swapped_files_are_noticed(tmp_path: Path) -> None:
+    one, other = write(tmp_path / "one"), write(tmp_path / "other")
+    ours = one.folder / one.manifest.segments[0].vectors
+    theirs = other.folder / other.manifest.segments[0].vectors
+    data = bytearray(theirs.read_bytes())
+    data[-1] ^= 1
+    ours.write_bytes(data)
+    with pytest.raises(DamagedCollection, match="hash is not that of the manifest"):
+        Store(one.folder).vectors()
+
+
+def forged(folder: Path, **changes: object) -> Path:
+    """A manifest that anyone could have made: other content, and the right hash."""
+    from vecsearch.store.manifest import _sealed
+
+    path = folder / "manifest-000001.json"
+    body = json.loads(path.read_text())["manifest"] | changes
+    path.write_bytes(_sealed(body))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/passwd", "segments/../../secret", "segments/a/b.npy", ".lock", ""]
+)
+def test_a_manifest_names_nothing_outside(tmp_path: Path, name: str) -> None:
+    store = write(tmp_path / "index")
+    stamps = {key: vars(stamp) for key, stamp in store.manifest.files.items()}
+    path = forged(store.folder, files={**stamps, name: {"size": 1, "sha256": ""}})
+    with pytest.raises(DamagedCollection, match="names files it must not"):
+        Manifest.read(path)
+
+
+def test_a_link_out_of_the_collection_is_not_followed(tmp_path: Path) -> None:
+    store = write(tmp_path / "index")
+    path = store.folder / store.manifest.segments[0].items
+    shutil.move(path, tmp_path / "elsewhere.jsonl")
+    path.symlink_to(tmp_path / "elsewhere.jsonl")
+    with pytest.raises(DamagedCollection, match="is a link that leads elsewhere"):
+        Collection.open(store.folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "is of format 2, this version reads 1: update vecsearch"),
+        ({"count": 6}, "contradicts itself"),
+        ({"generation": 7}, "contradicts itself"),
+        ({"metric": "manhattan"}, "no manifest of ours"),
+        ({"segments": [1]}, "no manifest of ours"),
+        ({"files": {}}, "contradicts itself"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    path = forged(write(tmp_path / "index").folder, **changes)
+    with pytest.raises(DamagedCollection, match=message):
+        Manifest.read(path)
+
+
+def test_an_array_of_another_kind_is_refused(tmp_path: Path) -> None:
+    store = write(tmp_path / "index")
+    name = store.manifest.segments[0].vectors
+    path = store.folder / name
+    for array in (np.ones((5, 2)), np.array([{"a": 1}] * 5), np.ones((4, 2), np.float32)):
+        np.save(path, array, allow_pickle=True)
+        stamp = {"size": path.stat().st_size, "sha256": _sha256(path)}
+        stamps = {key: vars(value) for key, value in store.manifest.files.items()}
+        forged(store.folder, files={**stamps, name: stamp})
+        with pytest.raises(DamagedCollection, match=r"holds|is not an array of ours"):
+            Store(store.folder).vectors()
+
+
+def _sha256(path: Path) -> str:
+    from vecsearch.store.durable import stamp_of
+
+    return stamp_of(path).sha256
+
+
+def test_the_encoder_must_be_the_one_that_made_the_vectors(built: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "index"
+    shutil.copytree(built, copy)
+    body = json.loads((copy / "manifest-000001.json").read_text())["manifest"]
+    forged(copy, encoder={**body["encoder"], "fingerprint": "0" * 64})
+    with pytest.raises(DamagedCollection, match="another encoder 'pca' than the one that made"):
+        Collection.open(copy).query([PHOTOS / "stray.png"])
+
+
+def test_there_is_no_collection(tmp_path: Path) -> None:
+    with pytest.raises(CollectionNotFound, match="No such file"):
+        Collection.open(tmp_path / "nowhere")
+    with pytest.raises(CollectionNotFound, match="make one: vecsearch build"):
+        Collection.open(tmp_path)
+    with pytest.raises(CollectionNotFound):
+        verify(tmp_path)
+
+
+def test_a_full_disk_is_loud_and_loses_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk."""
+    write(tmp_path / "index")
+    script = (
+        "import resource, signal, sys, numpy as np; from vecsearch import Collection\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)\n"
+        "try:\n"
+        "    Collection.from_vectors(np.ones((100, 9)), path=sys.argv[1], overwrite=True)\n"
+        "except OSError as error: print(error.strerror)\n"
+        "else: print('done')"
+    )
+    outcomes = []
+    for limit in (1, 200, 1000, 3000, 5000, 1_000_000):
+        command = [sys.executable, "-c", script, str(tmp_path / "index"), str(limit)]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        outcomes.append(run.stdout.strip())
+        assert len(Collection.open(tmp_path / "index")) == (100 if outcomes[-1] == "done" else 5)
+        assert verify(tmp_path / "index").damages == []
+    assert outcomes == ["File too large"] * 4 + [outcomes[4], "done"]
