@@ -14,7 +14,7 @@ from vecsearch_cli.verb import FOLDER, Screen, Verb
 EPILOG = """\b
 Examples:
   vecsearch compare photos
-  vecsearch compare photos/train photos/test --encoders pixels,pca=32,pca=128,lda
+  vecsearch compare photos/train photos/test --encoders pca=32,pca=128,lda
 """
 
 

@@ -53,6 +53,10 @@ def command(
     exact: bool,  # noqa: ARG001  (the only kind of index compares with every item)
 ) -> None:
     """Find the items of INDEX that are nearest to each IMAGE; - reads their paths from stdin."""
+    if sheet is not None:
+        from vecsearch_cli.sheet import check_sheet, contact_sheet
+
+        check_sheet(sheet)
     collection = vecsearch.Collection.open(index)
     found: list[tuple[Path, list[vecsearch.Hit]]] = []
     failed = 0
@@ -80,8 +84,6 @@ def command(
         ],
     )
     if sheet is not None:
-        from vecsearch_cli.sheet import contact_sheet
-
         contact_sheet(found, sheet)
         screen.note(f"Drawn: {sheet}")
     if failed:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vecsearch.errors import ImageError
+from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images import Preprocess, to_pixels
 from vecsearch.types import Hit
 from vecsearch_cli.render import printable
@@ -16,6 +16,18 @@ CAPTION = 32
 HEADER = 24
 INK, FAINT, PAPER = "#1a1a1a", "#6b6b6b", "#ffffff"
 QUERY, SAME, OTHER, PLAIN = "#1f5fbf", "#1a7f4b", "#b8402f", "#c8c8c8"
+
+
+def check_sheet(out: Path) -> None:
+    """Refuse a picture that could not be written, before any work is done for it.
+
+    Raises:
+        InvalidArgument: Its name has no ending of a picture, or its folder does not exist.
+    """
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp") or not out.parent.is_dir():
+        raise InvalidArgument(
+            f"Cannot draw into {out}: it must end in .png, .jpg or .webp, in a folder that exists."
+        )
 
 
 def contact_sheet(

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vecsearch.errors import InvalidArgument, VecsearchError
-from vecsearch.types import Progress
+
+if TYPE_CHECKING:  # it brings NumPy, which --help has no use for
+    from vecsearch.types import Progress
 
 FORMATS = ("table", "json", "jsonl", "csv")
 
@@ -41,7 +43,7 @@ class Screen:
             click.echo(text, err=True)
 
     @contextmanager
-    def progress(self) -> Iterator[Progress | None]:
+    def progress(self) -> "Iterator[Progress | None]":
         """A progress bar on stderr while the block runs; none unless that is a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield None

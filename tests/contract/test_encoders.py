@@ -177,7 +177,9 @@ def test_pca_by_fraction_takes_no_more_than_it_needs(
     needed = int(np.searchsorted(np.cumsum(ratios), fraction)) + 1
     encoder = fitted("pca", clothes, dim=fraction)
     assert abs(encoder.dim - needed) <= (1 if exact_up_to == 0 else 0)  # projections are random
-    assert encoder.facts()["variance_kept"] == pytest.approx(np.cumsum(ratios)[needed - 1], abs=2e-3)
+    assert encoder.facts()["variance_kept"] == pytest.approx(
+        np.cumsum(ratios)[needed - 1], abs=2e-3
+    )
 
 
 def test_pca_has_a_default_that_always_fits() -> None:
@@ -355,7 +357,9 @@ def test_plugins_that_are_broken_break_only_themselves(
     assert make_encoder("lda").name == "lda"
     status = {(entry["name"], entry["package"]): entry["status"] for entry in describe_encoders()}
     assert status["lda", "vecsearch"] == "ok"
-    assert str(status["needy", "needy"]).startswith("The encoder 'needy' of needy needs the package")
+    assert str(status["needy", "needy"]).startswith(
+        "The encoder 'needy' of needy needs the package"
+    )
 
 
 def test_weights_of_another_shape_are_refused(

@@ -15,7 +15,6 @@ from PIL import Image
 from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images import Preprocess, decode, decoding, prepare, to_pixels
 
-
 # 3 × 2 pixels, all different, so that every turn and mirror of them is told apart.
 CORNERS = np.array(
     [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[255, 255, 0], [0, 255, 255], [90, 90, 90]]],

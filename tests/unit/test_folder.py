@@ -123,7 +123,7 @@ def test_walk_of_a_hundred_thousand_files(tmp_path: Path) -> None:
 
 
 def test_walk_of_what_is_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="Cannot read the folder .*: No such file"):
+    with pytest.raises(InvalidArgument, match=r"Cannot read the folder .*: No such file"):
         walk(tmp_path / "nowhere")
     grey(tmp_path / "one.png", 1)
     with pytest.raises(InvalidArgument, match=r"one\.png: Not a directory"):

@@ -9,8 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -186,7 +188,7 @@ def _file_by_file(work: Work, chunk: Sequence[str]) -> Iterator[Batch]:
     for path in chunk:
         pool = _pool(1)
         try:
-            yield pool.submit(work, [path]).result()
+            yield _submit(pool, work, [path]).result()
         except BrokenProcessPool:
             reason = "the decoder crashed on it, or ran out of memory"
             yield Batch([], np.empty((0, 0, 0, 0), np.uint8), [Skipped(Path(path), reason)])
@@ -199,20 +201,32 @@ def _pool(jobs: int) -> Any:
     # caller's main module again, so that a script needs no `if __name__ == "__main__"`.
     import loky
 
-    return loky.ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Started here, since whoever starts it first lets interrupts through again.
+    resource_tracker.ensure_running()
+    return loky.ProcessPoolExecutor(jobs)
 
 
 def _submit(pool: Any, work: Work, chunk: Sequence[str]) -> "Future[Batch]":
     try:
-        return pool.submit(work, chunk)  # type: ignore[no-any-return]
+        with _interrupts_held():
+            future: Future[Batch] = pool.submit(work, chunk)
     except BrokenProcessPool as error:
-        broken: Future[Batch] = Future()
-        broken.set_exception(error)
-        return broken
+        future = Future()
+        future.set_exception(error)
+    return future
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait. Workers are started in here and inherit it: Ctrl-C is for the parent."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Batch:

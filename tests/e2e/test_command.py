@@ -1,0 +1,571 @@
+"""The installed command on real files, as a user runs it: streams, formats, exit codes."""
+
+import csv
+import io
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import COMMAND, PHOTOS, PROJECT
+from PIL import Image
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def answer(run: subprocess.CompletedProcess[str], code: int = 0) -> Any:
+    """What a successful command printed as JSON, on one line."""
+    assert run.returncode == code, run.stderr
+    assert "Traceback" not in run.stderr
+    (line,) = run.stdout.splitlines()
+    return json.loads(line)
+
+
+def failed(run: subprocess.CompletedProcess[str], code: int) -> str:
+    """What a failed command said."""
+    assert run.returncode == code, run.stderr
+    assert run.stdout == ""
+    assert "Traceback" not in run.stderr
+    return run.stderr
+
+
+@pytest.fixture(scope="module")
+def index(small: Path, vecsearch: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 product images, three classes, PCA."""
+    folder = tmp_path_factory.mktemp("e2e") / "clothes"
+    run = vecsearch(
+        "build", small / "train", "-o", folder, "--dim", 4, "--size", "28x28", "--color", "grey"
+    )
+    told = answer(run)
+    assert list(told) == [
+        "indexed", "added", "changed", "removed", "skipped", "dim", "metric", "encoder", "seconds",
+    ]  # fmt: skip
+    assert {**told, "seconds": 0} == {
+        "indexed": 30, "added": 30, "changed": 0, "removed": 0, "skipped": 0,
+        "dim": 4, "metric": "euclidean", "encoder": "pca", "seconds": 0,
+    }  # fmt: skip
+    assert "variance kept" in run.stderr
+    return folder
+
+
+def test_query(vecsearch: Command, index: Path, small: Path) -> None:
+    image = sorted((small / "train" / "bag").iterdir())[0]
+    told = answer(vecsearch("query", index, image, "-k", 2))
+    assert list(told) == ["query", "hits"]
+    assert told["query"] == str(image)
+    first, second = told["hits"]
+    assert list(first) == ["rank", "id", "label", "distance", "score", "path", "metadata"]
+    assert first == {
+        "rank": 1, "id": f"bag/{image.name}", "label": "bag",
+        "distance": pytest.approx(0, abs=1e-5), "score": pytest.approx(1, abs=1e-5),
+        "path": str(image.resolve()), "metadata": {},
+    }  # fmt: skip
+    assert second["rank"] == 2
+    assert second["score"] == pytest.approx(1 / (1 + second["distance"]))
+    again = answer(vecsearch("query", index, image, "-k", 2, "--exact", "--metric", "cosine"))
+    assert again["hits"][1]["score"] == pytest.approx(1 - again["hits"][1]["distance"] / 2)
+    only = answer(vecsearch("query", index, image, "-k", 99, "--where", "label=trouser"))
+    assert len(only["hits"]) == 10
+    assert {hit["label"] for hit in only["hits"]} == {"trouser"}
+
+
+def test_formats(vecsearch: Command, index: Path, small: Path) -> None:
+    images = sorted((small / "test" / "bag").iterdir())[:2]
+    lines = vecsearch("query", index, *images, "-k", 3).stdout.splitlines()
+    expected = [json.loads(line) for line in lines]
+    assert [one["query"] for one in expected] == [str(image) for image in images]
+
+    def run(*arguments: str | Path) -> str:
+        return vecsearch("query", index, *arguments, "-k", 3).stdout
+
+    assert json.loads(run(*images, "--format", "json")) == expected
+    assert json.loads(run(images[0], "--format", "json")) == expected[0]
+    rows = list(csv.DictReader(io.StringIO(run(*images, "--format", "csv"))))
+    assert [(row["query"], row["id"]) for row in rows] == [
+        (one["query"], hit["id"]) for one in expected for hit in one["hits"]
+    ]
+    assert float(rows[4]["distance"]) == expected[1]["hits"][1]["distance"]
+    assert rows[0]["metadata"] == "{}"
+    table = run(*images, "--format", "table")
+    assert all(hit["id"] in table for one in expected for hit in one["hits"])
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_paths_from_stdin(vecsearch: Command, index: Path, small: Path) -> None:
+    images = sorted((small / "test" / "bag").iterdir())
+    run = vecsearch("query", index, "-", "-k", 1, stdin="".join(f"{one}\n" for one in images))
+    assert [json.loads(line)["query"] for line in run.stdout.splitlines()] == list(map(str, images))
+
+
+def test_a_bad_query_among_good_ones(vecsearch: Command, index: Path, small: Path) -> None:
+    good = next((small / "test" / "bag").iterdir())
+    run = vecsearch("query", index, "nowhere.jpg", good, PROJECT / "README.md")
+    assert run.returncode == 1
+    assert json.loads(run.stdout)["query"] == str(good)
+    assert "Error: nowhere.jpg: cannot be read: No such file or directory\n" in run.stderr
+    assert "README.md: not an image in one of the formats" in run.stderr
+    assert run.stderr.endswith("Error: 2 of 3 images could not be read.\n")
+
+
+def test_options_from_the_environment(vecsearch: Command, index: Path, small: Path) -> None:
+    image = next((small / "test" / "bag").iterdir())
+    env = {"VECSEARCH_QUERY_K": "1", "VECSEARCH_QUERY_FORMAT": "json"}
+    assert len(json.loads(vecsearch("query", index, image, env=env).stdout)["hits"]) == 1
+
+
+def test_contact_sheet(vecsearch: Command, index: Path, small: Path, tmp_path: Path) -> None:
+    images = sorted((small / "test").rglob("*.png"))[:3]
+    run = vecsearch("query", index, *images, "-k", 4, "--sheet", tmp_path / "sheet.png")
+    assert f"Drawn: {tmp_path / 'sheet.png'}" in run.stderr
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (5 * 122 + 20, 3 * 154 + 34)
+        pixels = np.asarray(sheet.convert("L"))
+    with Image.open(images[1]) as query:
+        expected = np.asarray(query.resize((112, 112), Image.Resampling.LANCZOS)).astype(int)
+    shown = pixels[24 + 154 : 24 + 154 + 112, 10:122].astype(int)
+    assert np.abs(shown - expected)[2:-2, 2:-2].max() <= 2
+    vanished = tmp_path / "vanished"
+    shutil.copytree(small / "test", vanished)
+    vecsearch("build", vanished, "-o", tmp_path / "index", "--size", "8x8", "--dim", 2)
+    shutil.rmtree(vanished)
+    run = vecsearch("query", tmp_path / "index", images[0], "--sheet", tmp_path / "other.png")
+    assert (tmp_path / "other.png").exists()
+    run = vecsearch("query", index, images[0], "--sheet", tmp_path / "sheet.txt")
+    assert "Cannot draw into" in failed(run, 2)
+
+
+def test_evaluate(vecsearch: Command, index: Path, small: Path) -> None:
+    told = answer(vecsearch("evaluate", index, small / "test"))
+    assert list(told)[:4] == ["queries", "gallery", "measures", "per_class"]
+    assert (told["queries"], told["gallery"]) == (15, 30)
+    assert list(told["measures"]) == [
+        *(f"{name}@{k}" for name in ("precision", "recall", "hit") for k in (1, 5, 10)),
+        "map", "map@r", "r_precision", "mrr", "ndcg@1", "ndcg@5", "ndcg@10",
+        "accuracy", "macro_precision", "macro_recall", "macro_f1",
+        "centroid_accuracy", "centroid_macro_precision", "centroid_macro_recall",
+        "centroid_macro_f1",
+    ]  # fmt: skip
+    row = told["per_class"]["bag"]
+    assert list(row) == ["precision", "recall", "f1", "support", "tp", "fp", "fn", "tn"]
+    assert (row["tp"] + row["fn"], sum(row[key] for key in ("tp", "fp", "fn", "tn"))) == (5, 15)
+    assert told["confusion"]["labels"] == ["bag", "sneaker", "trouser"]
+    one = answer(vecsearch("evaluate", index, small / "test", "-k", 3, "--task", "retrieval"))
+    assert [name for name in one["measures"] if "@" in name] == [
+        "precision@3", "recall@3", "hit@3", "map@r", "ndcg@3",
+    ]  # fmt: skip
+    table = vecsearch("evaluate", index, small / "test", "--format", "table").stdout
+    assert "15 queries, 30 in the gallery" in table
+    assert "Nearest centroid, by class" in table
+    rows = vecsearch("evaluate", index, small / "test", "--format", "csv").stdout.splitlines()
+    assert rows[0] == "measure,value"
+    assert float(rows[1].split(",")[1]) == told["measures"]["precision@1"]
+
+
+def test_evaluation_gates(vecsearch: Command, index: Path, small: Path, tmp_path: Path) -> None:
+    good = vecsearch(
+        "evaluate", index, small / "test", "--fail-under", "accuracy=0.1",
+        "--report", tmp_path / "report",
+    )  # fmt: skip
+    told = answer(good)
+    assert json.loads((tmp_path / "report" / "report.json").read_text()) == told
+    low = vecsearch(
+        "evaluate", index, small / "test", "--fail-under", "map=1.1", "--fail-under", "mrr=0"
+    )
+    assert low.returncode == 4
+    assert json.loads(low.stdout) == told
+    assert f"Error: map is {told['measures']['map']:.4f}, under 1.1.\n" in low.stderr
+    run = vecsearch("evaluate", index, small / "test", "--fail-under", "acuracy=1")
+    assert run.returncode == 2
+    assert "There is no measure 'acuracy'. Did you mean 'accuracy'?" in run.stderr
+    run = vecsearch("evaluate", index, small / "test", "--fail-under", "map=high")
+    assert "'high' is not a number" in failed(run, 2)
+    run = vecsearch("evaluate", index, small / "test", "--fail-under", "map")
+    assert "'map' is not MEASURE=X" in failed(run, 2)
+
+
+def test_leave_one_out_with_labels_learned_is_said_to_flatter(
+    vecsearch: Command, small: Path, tmp_path: Path
+) -> None:
+    vecsearch("build", small / "train", "-o", tmp_path / "lda", "--encoder", "lda", "--size", "8x8")
+    run = vecsearch("evaluate", tmp_path / "lda", "--leave-one-out")
+    assert answer(run)["queries"] == 30
+    assert "figures flatter it" in run.stderr
+    assert "Give either" in failed(vecsearch("evaluate", tmp_path / "lda"), 2)
+
+
+def test_evaluate_says_what_it_left_out(
+    vecsearch: Command, index: Path, small: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(small / "test", tmp_path / "queries")
+    (tmp_path / "queries" / "bag").rename(tmp_path / "queries" / "handbag")
+    shutil.copy(next((small / "test" / "sneaker").iterdir()), tmp_path / "queries" / "x.png")
+    (tmp_path / "queries" / "sneaker" / "bad.png").write_text("bad")
+    run = vecsearch("evaluate", index, tmp_path / "queries")
+    told = answer(run)
+    assert (told["queries"], told["unmatched"], told["unlabelled_queries"]) == (15, 5, 1)
+    assert told["skipped"] == 1
+    assert "5 queries have a label that nothing else in the gallery has." in run.stderr
+    assert "1 queries have no label and were left out." in run.stderr
+    assert "1 files among the queries were skipped." in run.stderr
+    assert told["per_class"]["handbag"]["recall"] == 0
+
+
+def test_compare(vecsearch: Command, small: Path) -> None:
+    run = vecsearch(
+        "compare", small / "train", small / "test", "--encoders", "pixels, lda=1", "--size", "8x8"
+    )
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(line["encoder"], line["metric"], line["dim"]) for line in lines] == [
+        ("pixels", "euclidean", 192), ("pixels", "cosine", 192),
+        ("lda", "euclidean", 1), ("lda", "cosine", 1),
+    ]  # fmt: skip
+    assert list(lines[0]) == [
+        "encoder", "metric", "dim", "ms_per_image", "bytes_per_item", "queries", "gallery",
+        "measures",
+    ]  # fmt: skip
+    table = vecsearch("compare", small / "train", "--size", "8x8", "--format", "table").stdout
+    assert "6 queries, 24 in the gallery" in table
+    assert max(map(len, table.splitlines())) <= 80
+    rows = vecsearch("compare", small / "train", "--metric", "cosine", "--size", "4x4",
+                     "--format", "csv").stdout.splitlines()  # fmt: skip
+    assert rows[0].startswith("encoder,metric,dim,ms_per_image,bytes_per_item,queries,gallery,prec")
+    assert len(rows) == 4
+
+
+def test_info_and_verify(vecsearch: Command, index: Path, small: Path, tmp_path: Path) -> None:
+    told = answer(vecsearch("info", index))
+    assert (told["items"], told["dim"], told["metric"]) == (30, 4, "euclidean")
+    assert told["labels"] == {"bag": 10, "sneaker": 10, "trouser": 10}
+    assert told["encoder"]["name"] == "pca"
+    assert told["encoder"]["size"] == [28, 28]
+    assert told["root"] == str((small / "train").resolve())
+    assert "bag 10, sneaker 10" in vecsearch("info", index, "--format", "table").stdout
+    whole = answer(vecsearch("verify", index))
+    assert whole == {"ok": True, "files": 5, "bytes": told["bytes"], "damaged": []}
+    copy = tmp_path / "copy"
+    shutil.copytree(index, copy)
+    victim = next(copy.glob("segments/*.jsonl"))
+    data = bytearray(victim.read_bytes())
+    data[100] ^= 1
+    victim.write_bytes(data)
+    run = vecsearch("verify", copy)
+    told = answer(run, 1)
+    assert told["ok"] is False
+    assert [one["file"] for one in told["damaged"]] == [f"segments/{victim.name}"]
+    assert "1 of 5 files are damaged" in run.stderr
+    message = failed(vecsearch("query", copy, PHOTOS / "stray.png", "-k", 99), 1)
+    assert victim.name in message
+    assert "ok" in vecsearch("verify", index, "--format", "table").stdout
+
+
+def bad_folder(folder: Path) -> dict[str, str]:
+    """A folder with a dozen kinds of bad file among two good ones, and why each is left out."""
+    good = PHOTOS / "cat" / "plain.jpg"
+    (folder / "cat").mkdir(parents=True)
+    shutil.copy(good, folder / "cat" / "good.jpg")
+    shutil.copy(PHOTOS / "dog" / "bitmap.bmp", folder / "good.bmp")
+    whole = good.read_bytes()
+    bomb = io.BytesIO()
+    Image.new("1", (13_000, 13_000)).save(bomb, "PNG")
+    contents: dict[str, tuple[bytes, str]] = {
+        "empty.jpg": (b"", "empty (0 bytes)"),
+        "half.jpg": (whole[: len(whole) // 2], "damaged or cut short: "),
+        "page.jpg": (b"<html></html>", "a web page, not an image"),
+        "text.png": (b"just text", "not an image in one of the formats"),
+        "drawing.svg": (b"<svg/>", "SVG is not among the formats"),
+        "vector.png": (b"<?xml?><svg/>", "SVG is not among the formats"),
+        "phone.heic": (b"\0\0\0\x18ftypheic", "HEIC is not among the formats"),
+        "phone.jpg": (b"\0\0\0\x18ftypheic", "HEIC or AVIF is not among the formats"),
+        "bomb.png": (bomb.getvalue(), "it is more than 50 megapixels"),
+        "notes.txt": (b"x", "not an image by its name (.txt)"),
+        ".hidden.jpg": (whole, "hidden"),
+    }
+    for name, (data, _) in contents.items():
+        (folder / name).write_bytes(data)
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "dangling.jpg").symlink_to("nowhere.jpg")
+    (folder / "cat" / "loop").symlink_to(folder)
+    return {
+        **{name: reason for name, (_, reason) in contents.items()},
+        "pipe.jpg": "not a regular file: FIFO",
+        "dangling.jpg": "a link that leads nowhere",
+        "cat/loop": "folder was visited already",
+    }
+
+
+@pytest.mark.parametrize("encoder", ["pixels", "pca"])
+def test_bad_files_are_listed_and_harm_nothing(
+    vecsearch: Command, tmp_path: Path, encoder: str
+) -> None:
+    expected = bad_folder(tmp_path / "photos")
+    assert len(expected) == 14
+    arguments = ["build", tmp_path / "photos", "--encoder", encoder, "--size", "8x8"]
+    run = vecsearch(*arguments, "-o", tmp_path / "index")
+    told = answer(run)
+    assert (told["indexed"], told["skipped"]) == (2, 14)
+    listed = vecsearch("info", tmp_path / "index", "--skipped").stdout.splitlines()
+    found = {one["path"]: one["reason"] for one in map(json.loads, listed)}
+    assert set(found) == {str(tmp_path / "photos" / name) for name in expected}
+    for name, reason in expected.items():
+        assert found[str(tmp_path / "photos" / name)].startswith(reason), name
+        assert f"{tmp_path / 'photos' / name}: {reason}" in run.stderr
+    strict = vecsearch(*arguments, "-o", tmp_path / "strict", "--strict")
+    assert answer(strict, 3)["indexed"] == 2
+    assert strict.stderr.endswith("Error: 14 files were skipped.\n")
+
+
+def test_many_skipped_are_summed_up(vecsearch: Command, tmp_path: Path) -> None:
+    shutil.copytree(PHOTOS, tmp_path / "photos")
+    for number in range(30):
+        (tmp_path / "photos" / f"{number:02d}.txt").write_text("x")
+    run = vecsearch("build", tmp_path / "photos", "-o", tmp_path / "index", "--size", "4x4")
+    assert "Skipped 30:" in run.stderr
+    assert "… and 10 more: not an image by its name (.txt)" in run.stderr
+    assert f"All of them: vecsearch info {tmp_path / 'index'} --skipped" in run.stderr
+    quiet = vecsearch(
+        "build", tmp_path / "photos", "-o", tmp_path / "quiet", "--size", "4x4", "--quiet"
+    )
+    assert quiet.stderr == ""
+
+
+def test_labels_from_a_table(vecsearch: Command, tmp_path: Path) -> None:
+    shutil.copytree(PHOTOS, tmp_path / "photos")
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\ncat/alpha.png,striped\ndog/cmyk.jpg,plain\n")
+    index = tmp_path / "index"
+    answer(vecsearch("build", tmp_path / "photos", "-o", index, "--labels", table, "--size", "4x4"))
+    told = answer(vecsearch("info", index))
+    assert (told["labels"], told["unlabelled"]) == ({"plain": 1, "striped": 1}, 8)
+    again = vecsearch(
+        "build",
+        tmp_path / "photos",
+        "-o",
+        index,
+        "--labels",
+        "none",
+        "--size",
+        "4x4",
+        "--overwrite",
+    )
+    assert answer(again)["indexed"] == 10
+    assert answer(vecsearch("info", index))["labels"] == {}
+
+
+def test_a_saved_encoder_for_other_images(vecsearch: Command, index: Path, tmp_path: Path) -> None:
+    (model,) = (index / "encoder").iterdir()
+    run = vecsearch("build", PHOTOS, "-o", tmp_path / "other", "--model", model)
+    assert answer(run)["dim"] == 4
+    ours, theirs = (
+        answer(vecsearch("info", one))["encoder"] for one in (index, tmp_path / "other")
+    )
+    assert ours["fingerprint"] == theirs["fingerprint"]
+    run = vecsearch("build", PHOTOS, "-o", tmp_path / "x", "--model", model, "--encoder", "lda")
+    assert "holds the encoder 'pca', not 'lda'" in failed(run, 2)
+    run = vecsearch("build", PHOTOS, "-o", tmp_path / "x", "--model", PHOTOS)
+    assert "does not describe an encoder" in failed(run, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["buld"], 2, "No such command 'buld'. Did you mean 'build'?"),
+        (["xyzzy"], 2, "No such command 'xyzzy'"),
+        (["build", "nowhere", "-o", "x"], 2, "Directory 'nowhere' does not exist"),
+        (["build", "{photos}"], 2, "Missing option '--out' / '-o'"),
+        (["build", "{photos}", "-o", "{tmp}/x", "--size", "64"], 2, "'64' is not WIDTHxHEIGHT"),
+        (["build", "{photos}", "-o", "{tmp}/x", "--size", "0x9"], 2, "1 to 4096 each"),
+        (["build", "{photos}", "-o", "{tmp}/x", "--encoder", "pac"], 2, "Did you mean 'pca'?"),
+        (["build", "{photos}", "-o", "{tmp}/x", "--dim", "99999"], 2, "PCA finds at most 10 axes"),
+        (
+            ["build", "{photos}", "-o", "{tmp}/x", "--encoder", "lda", "--dim", "2"], 2,
+            "LDA gives at most classes − 1 dims, which is 1 for these 2 classes: 2 are too many",
+        ),
+        (
+            ["build", "{photos}", "-o", "{tmp}/x", "--encoder", "lda", "--labels", "none"], 2,
+            "LDA learns from labels",
+        ),
+        (["build", "{photos}", "-o", "{tmp}/x", "--labels", "x.csv"], 2, "x.csv cannot be read"),
+        (["build", "{photos}", "-o", "{index}"], 1, "replace it with --overwrite"),
+        (["build", "{photos}", "-o", "{photos}"], 1, "holds other things"),
+        (["build", "{tmp}", "-o", "{tmp}/x"], 2, "There are no images in"),
+        (["query", "{tmp}", "x.png"], 1, "make one: vecsearch build FOLDER -o"),
+        (["query", "{index}"], 2, "Missing argument 'IMAGE...'"),
+        (["query", "{index}", "{photos}/stray.png", "--where", "x"], 2, "'x' is not KEY=VALUE"),
+        (["query", "{index}", "{photos}/stray.png", "--where", "x=1"], 2, "No item has 'x'"),
+        (["query", "{index}", "{photos}/stray.png", "-k", "0"], 2, "0 is not in the range x>=1"),
+        (["info", "{tmp}/nowhere"], 1, "There is no collection at"),
+        (["compare", "{photos}", "--holdout", "2"], 2, "between 0 and 1, not 2"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_without_a_traceback(
+    vecsearch: Command, index: Path, tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    places = {"photos": PHOTOS, "tmp": tmp_path, "index": index}
+    said = failed(vecsearch(*(one.format(**places) for one in arguments)), code)
+    assert message in said
+    assert not (tmp_path / "x").exists()
+
+
+def test_debug_shows_the_traceback(vecsearch: Command, tmp_path: Path) -> None:
+    run = vecsearch("info", tmp_path, "--debug")
+    assert run.returncode == 1
+    assert "Traceback (most recent call last)" in run.stderr
+    assert "CollectionNotFound" in run.stderr
+
+
+def test_an_error_of_the_system_is_told(vecsearch: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    run = vecsearch("build", PHOTOS, "-o", tmp_path / "file" / "index", "--size", "4x4")
+    assert "Not a directory" in failed(run, 1)
+
+
+def test_encoders_and_doctor(vecsearch: Command) -> None:
+    lines = map(json.loads, vecsearch("encoders").stdout.splitlines())
+    assert [(line["name"], line["learns"], line["status"]) for line in lines] == [
+        ("lda", "from labels", "ok"), ("pca", "from images", "ok"), ("pixels", "no", "ok"),
+    ]  # fmt: skip
+    told = answer(vecsearch("doctor"))
+    assert told["selftest"]["ok"] is True
+    assert told["encoders"] == {"lda": "ok", "pca": "ok", "pixels": "ok"}
+    assert told["problems"] == []
+    table = vecsearch("doctor", "--format", "table")
+    assert "faiss-cpu: " in table.stdout
+    assert table.stderr == "No problems found.\n"
+
+
+def test_every_verb_has_help_and_every_help_an_example_that_parses(vecsearch: Command) -> None:
+    listed = vecsearch("--help").stdout
+    verbs = [
+        "demo",
+        "build",
+        "query",
+        "evaluate",
+        "compare",
+        "info",
+        "verify",
+        "encoders",
+        "doctor",
+    ]
+    for verb in verbs:
+        assert f"  {verb} " in listed
+        said = vecsearch(verb, "--help")
+        assert said.returncode == 0
+        assert "--format" in said.stdout
+        assert max(map(len, said.stdout.splitlines())) <= 80
+    assert vecsearch("--version").stdout == "vecsearch 0.1.0\n"
+
+
+def terminal(*arguments: str | Path) -> str:
+    """What the command prints on a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [str(COMMAND), *map(str, arguments)],
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    )
+    os.close(theirs)
+    output = b""
+    while True:
+        try:
+            data = os.read(ours, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not data:
+            break
+        output += data
+    assert process.wait() == 0
+    os.close(ours)
+    return output.decode()
+
+
+def test_on_a_terminal_there_are_tables_and_a_bar(small: Path, tmp_path: Path) -> None:
+    said = terminal("build", small / "train", "-o", tmp_path / "index", "--size", "8x8")
+    assert "reading" in said
+    assert "30/30" in said
+    assert "indexed" in said
+    assert "{" not in said
+
+
+def test_names_that_play_with_the_terminal(vecsearch: Command, tmp_path: Path) -> None:
+    evil = tmp_path / "photos" / "\x1b[31mred[bold]"
+    evil.mkdir(parents=True)
+    shutil.copy(PHOTOS / "stray.png", evil / "a\nb.png")
+    (evil / "\x1b[2J.txt").write_text("x")
+    index = tmp_path / "index"
+    run = vecsearch(
+        "build", tmp_path / "photos", "-o", index, "--encoder", "pixels", "--format", "table"
+    )
+    run2 = vecsearch("query", index, PHOTOS / "stray.png", "--format", "table")
+    for text in (run.stdout, run.stderr, run2.stdout, run2.stderr):
+        assert "\x1b" not in text
+    assert "\\x1b[31mred[bold]" in run2.stdout
+    hit = answer(vecsearch("query", index, PHOTOS / "stray.png"))["hits"][0]
+    assert hit["id"] == "\x1b[31mred[bold]/a\nb.png"
+
+
+def test_interrupted_it_leaves_nothing_behind(sample: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    for copy in range(5):
+        shutil.copytree(sample / "train", folder / str(copy))
+    process = subprocess.Popen(
+        [str(COMMAND), "build", str(folder), "-o", str(tmp_path / "index")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / "index" / ".lock").exists():
+        time.sleep(0.01)
+    time.sleep(0.6)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the workers too
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == "\nInterrupted. Nothing that was there before has changed.\n"
+    assert out == ""
+    assert not (tmp_path / "index").exists()
+
+
+def test_a_reader_that_goes_away(index: Path, small: Path) -> None:
+    images = " ".join(str(path) for path in sorted((small / "test").rglob("*.png")))
+    run = subprocess.run(
+        f"{COMMAND} query {index} {images} -k 30 | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(run.stdout.splitlines()) == 1
+    assert run.stderr == ""
+
+
+def test_demo(vecsearch: Command, tmp_path: Path) -> None:
+    run = vecsearch("demo", "-o", tmp_path, "--format", "jsonl")
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(line["encoder"], line["metric"]) for line in lines] == [
+        (encoder, metric)
+        for encoder in ("pixels", "pca", "lda")
+        for metric in ("euclidean", "cosine")
+    ]
+    assert {(line["queries"], line["gallery"]) for line in lines} == {(1000, 2000)}
+    assert min(line["measures"]["accuracy"] for line in lines) > 0.78
+    assert min(line["measures"]["centroid_accuracy"] for line in lines[4:]) > 0.79
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "demo-images", "demo-lda-cosine", "demo-lda-euclidean", "demo-nearest.png",
+        "demo-pca-cosine", "demo-pca-euclidean", "demo-pixels-cosine", "demo-pixels-euclidean",
+    ]  # fmt: skip
+    assert "Now your own pictures:" in run.stderr
+    with Image.open(tmp_path / "demo-nearest.png") as sheet:
+        assert sheet.size == (10 * 122 + 20, 154 + 34)
+    table = vecsearch("demo", "-o", tmp_path, "--format", "table")
+    assert table.returncode == 0
+    assert "5 nearest neighbours, by class" in table.stdout
+    assert max(map(len, table.stdout.splitlines())) <= 80

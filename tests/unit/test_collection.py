@@ -1,0 +1,367 @@
+"""Collections and their evaluation, from Python."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PHOTOS
+from PIL import Image
+
+from vecsearch import (
+    Collection,
+    ImageError,
+    InvalidArgument,
+    Labelled,
+    Metric,
+    compare,
+    evaluate,
+    evaluate_vectors,
+    make_encoder,
+    write_report,
+)
+from vecsearch.evaluation import hold_out
+from vecsearch.images import Preprocess, scan
+
+# Chapter and verse: how much crime and how much love there is in a book.
+BOOKS = {
+    "ids": ["Sherlock", "Poirot", "Emma", "Persuasion"],
+    "labels": ["crime", "crime", "love", "love"],
+    "metadata": [{"year": 1892}, {"year": 1920}, {"year": 1815}, {"year": 1817, "sea": True}],
+}
+GENRES = [[3.0, 4.0], [6.0, 8.0], [0.0, 5.0], [-4.0, 3.0]]
+
+
+@pytest.fixture
+def books() -> Collection:
+    return Collection.from_vectors(GENRES, **BOOKS)  # type: ignore[arg-type]
+
+
+def test_four_books_by_hand(books: Collection) -> None:
+    assert len(books) == 4
+    assert (books.dim, books.metric, books.root) == (2, Metric.EUCLIDEAN, None)
+    (hits,) = books.query_vectors([[3, 4]], k=3)
+    assert [hit.item.id for hit in hits] == ["Sherlock", "Emma", "Poirot"]
+    assert [hit.distance for hit in hits] == [0, pytest.approx(10**0.5), 5]
+    assert [hit.score for hit in hits] == [1, pytest.approx(1 / (1 + 10**0.5)), 1 / 6]
+    (hits,) = books.query_vectors([[3, 4]], metric="cosine")
+    assert [hit.item.id for hit in hits] == ["Sherlock", "Poirot", "Emma", "Persuasion"]
+    assert [hit.distance for hit in hits] == pytest.approx([0, 0, 0.2, 1])
+    assert [hit.score for hit in hits] == pytest.approx([1, 1, 0.9, 0.5])
+    assert hits[3].item.metadata == {"year": 1817, "sea": True}
+    assert [item.label for item in books] == BOOKS["labels"]
+    np.testing.assert_array_equal(books.vectors(), GENRES)
+
+
+def test_where_keeps_k_full(books: Collection) -> None:
+    (hits,) = books.query_vectors([[3, 4]], k=2, where={"label": "love"})
+    assert [hit.item.id for hit in hits] == ["Emma", "Persuasion"]
+    (hits,) = books.query_vectors([[3, 4]], where={"year": "1920", "label": "crime"})
+    assert [hit.item.id for hit in hits] == ["Poirot"]
+    assert books.query_vectors([[3, 4]], where={"sea": False}) == [[]]
+    assert books.query_vectors([[3, 4]], where={"id": "nobody"}) == [[]]
+    with pytest.raises(InvalidArgument, match="No item has 'colour'; where knows: id, label, sea"):
+        books.query_vectors([[3, 4]], where={"colour": "red"})
+
+
+def test_vectors_have_no_encoder(books: Collection) -> None:
+    with pytest.raises(InvalidArgument, match="has no encoder for images: query it by vectors"):
+        books.query([PHOTOS / "stray.png"])
+    assert books.info()["encoder"] is None
+
+
+def test_a_temporary_collection_goes_with_its_object() -> None:
+    books = Collection.from_vectors(GENRES)
+    folder = books.path
+    assert [item.id for item in books] == ["0", "1", "2", "3"]
+    assert folder.exists()
+    del books
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"vectors": []}, "at least one vector"),
+        ({"vectors": 3}, "at least one vector"),
+        ({"vectors": [[1, float("inf")]]}, "Vector 0 holds NaN, infinity"),
+        ({"vectors": [[1, 2], [0, 0]], "metric": "cosine"}, "Vector 1 is zero"),
+        ({"vectors": GENRES, "ids": ["a", "b", "c", "a"]}, "The id 'a' is given twice"),
+        ({"vectors": GENRES, "ids": ["a"]}, "There are 4 vectors, but 1 ids"),
+        ({"vectors": GENRES, "labels": ["a"]}, "There are 4 vectors, but 1 labels"),
+        ({"vectors": GENRES, "labels": [1, 2, 3, 4]}, "Ids and labels are strings, not '0' and 1"),
+        ({"vectors": GENRES, "metadata": [{}] * 5}, "There are 4 vectors, but 5 metadata"),
+        ({"vectors": GENRES, "metadata": [{"x": {1}}] * 4}, "'0' cannot be written as JSON"),
+        ({"vectors": GENRES, "ids": ["a", "b", "c", "\udcff"]}, "cannot be written as JSON"),
+        ({"vectors": GENRES, "metric": "manhattan"}, "No metric is called 'manhattan'; there are"),
+    ],
+)
+def test_all_or_nothing(values: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        Collection.from_vectors(path=tmp_path / "index", **values)  # type: ignore[arg-type]
+    assert not (tmp_path / "index").exists()
+
+
+def test_a_bad_vector_far_on_is_counted_from_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("vecsearch.collection.ADD_BYTES", 4 * 2 * 3)
+    vectors = np.ones((10, 2))
+    vectors[8, 1] = np.nan
+    with pytest.raises(InvalidArgument, match="Vector 8 holds NaN"):
+        Collection.from_vectors(vectors, path=tmp_path / "index")
+    vectors[8, 1] = 7
+    np.testing.assert_array_equal(
+        Collection.from_vectors(vectors, path=tmp_path / "index").vectors(), vectors
+    )
+
+
+def test_images_find_themselves(tmp_path: Path) -> None:
+    photos = Collection.build(PHOTOS, tmp_path / "index", encoder="pixels", metric="cosine")
+    paths = [item.path for item in photos]
+    assert [item.id for item in photos][:2] == ["cat/alpha.png", "cat/deep/er/plain.png"]
+    answers = photos.query([path for path in paths if path], k=1)
+    assert [hits[0].item.path for hits in answers] == paths
+    assert max(hits[0].distance for hits in answers) < 1e-12
+    with Image.open(PHOTOS / "cat" / "plain.jpg") as image:
+        hit = photos.query_one(image, k=1)[0]
+    assert (hit.item.id, hit.item.label) == ("cat/plain.jpg", "cat")
+    assert photos.skipped == []
+    assert photos.encoder.dim == photos.dim == 64 * 64 * 3
+
+
+def test_an_image_that_is_none(tmp_path: Path) -> None:
+    photos = Collection.build(PHOTOS, tmp_path / "index", encoder="pixels", size=(4, 4))
+    with pytest.raises(ImageError, match=r"make\.py: not an image in one of the formats"):
+        photos.query([PHOTOS.parent / "make.py"])
+    with pytest.raises(InvalidArgument, match="Images come as a list"):
+        photos.query(str(PHOTOS / "stray.png"))  # type: ignore[arg-type]
+    assert photos.query([]) == []
+
+
+def test_an_encoder_that_is_fitted_is_used_as_it_is(tmp_path: Path) -> None:
+    first = Collection.build(PHOTOS, tmp_path / "first", dim=2, size=(8, 8))
+    second = Collection.build(PHOTOS / "cat", tmp_path / "second", encoder=first.encoder)
+    assert second.encoder.fingerprint == first.encoder.fingerprint
+    np.testing.assert_allclose(second.vectors(), first.vectors()[:5], atol=1e-6)
+    fresh = make_encoder("pca", dim=2, preprocess=Preprocess((8, 8)))
+    third = Collection.build(PHOTOS, tmp_path / "third", encoder=fresh)
+    assert third.encoder.fingerprint == first.encoder.fingerprint
+
+
+def test_black_images_have_no_direction(tmp_path: Path) -> None:
+    for name, value in (("black", 0), ("white", 255)):
+        Image.new("L", (4, 4), value).save(tmp_path / f"{name}.png")
+    cosine = Collection.build(tmp_path, tmp_path / "cosine", encoder="pixels", metric="cosine")
+    assert [item.id for item in cosine] == ["white.png"]
+    reasons = {one.path.name: one.reason for one in cosine.skipped}
+    assert reasons == {
+        "black.png": "its vector is zero: cosine cannot compare what has no direction"
+    }
+    euclidean = Collection.build(tmp_path, tmp_path / "euclidean", encoder="pixels")
+    assert len(euclidean) == 2
+    assert {one.path.name for one in euclidean.skipped} == {"cosine"}
+    hits = euclidean.query_one(tmp_path / "white.png", metric="cosine")
+    assert [(hit.item.id, hit.distance) for hit in hits] == [
+        ("white.png", pytest.approx(0, abs=1e-12)),
+        ("black.png", 1),
+    ]
+
+
+@pytest.mark.parametrize("encoder", ["pixels", "pca"])
+def test_nothing_to_index(tmp_path: Path, encoder: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidArgument, match=r"There are no images in .*empty\.$"):
+        Collection.build(tmp_path / "empty", tmp_path / "index", encoder=encoder)
+    (tmp_path / "empty" / "a.txt").write_text("x")
+    with pytest.raises(InvalidArgument, match=r"1 other files were left out, as a\.txt \(not an"):
+        Collection.build(tmp_path / "empty", tmp_path / "index", encoder=encoder)
+    (tmp_path / "empty" / "b.png").write_text("x")
+    with pytest.raises(InvalidArgument, match=r"None of the 1 files in .*empty could be used"):
+        Collection.build(tmp_path / "empty", tmp_path / "index", encoder=encoder)
+    assert not (tmp_path / "index").exists()
+
+
+def test_progress_is_told(tmp_path: Path, small: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        told.append((what, done, total))
+
+    gallery = Collection.build(small / "train", tmp_path / "i", size=(9, 9), progress=progress)
+    assert told == [("reading", 30, 30)]
+    evaluate(gallery, small / "test", progress=progress)
+    assert told[1:] == [("reading", 15, 15), ("evaluating", 15, 15)]
+
+
+def test_evaluation_by_hand() -> None:
+    gallery = Labelled(
+        np.array([[0], [1], [2], [10], [11]], np.float32), list("abcde"), ["x", "y", "x", "y", None]
+    )
+    queries = Labelled(
+        np.array([[0.4], [9], [5], [5]], np.float32), list("pqrs"), ["x", "y", "z", None]
+    )
+    result = evaluate_vectors(gallery, queries, ks=[1, 2], neighbours=3)
+    assert (result.queries, result.gallery) == (3, 4)
+    assert (result.unmatched, result.unlabelled_queries, result.unlabelled_gallery) == (1, 1, 1)
+    # p sees x y x y, q sees y x y x; r, of a class that is not there, is left out of the means.
+    second = 1 / np.log2(3)
+    expected = {
+        "precision@1": 1, "precision@2": 0.5,
+        "recall@1": 0.5, "recall@2": 0.5,
+        "hit@1": 1, "hit@2": 1,
+        "map": (1 + 2 / 3) / 2, "map@r": 0.5, "r_precision": 0.5, "mrr": 1,
+        "ndcg@1": 1, "ndcg@2": 1 / (1 + second),
+        "accuracy": 2 / 3, "macro_precision": 0.5, "macro_recall": 2 / 3, "macro_f1": 5 / 9,
+        "centroid_accuracy": 2 / 3, "centroid_macro_precision": 0.5,
+        "centroid_macro_recall": 2 / 3, "centroid_macro_f1": 5 / 9,
+    }  # fmt: skip
+    assert list(result.measures) == list(expected)
+    assert result.measures == pytest.approx(expected)
+    assert result.knn is not None
+    assert result.knn.labels == ["x", "y", "z"]
+    assert result.knn.per_class["z"].fn == 1
+    assert result.per_query["knn"] == ["x", "y", "x"]
+    assert result.per_query["id"] == ["p", "q", "r"]
+
+
+def test_leave_one_out_is_that_of_brute_force(small: Path, tmp_path: Path) -> None:
+    gallery = Collection.build(small / "train", tmp_path / "index", encoder="pixels", size=(8, 8))
+    vectors, labels = gallery.vectors(), np.array([item.label for item in gallery])
+    result = evaluate(gallery, leave_one_out=True, ks=[3], neighbours=1)
+    precisions, hits = [], []
+    for row in range(30):
+        apart = np.linalg.norm(vectors - vectors[row], axis=1)
+        apart[row] = np.inf
+        near = labels[np.argsort(apart)[:29]] == labels[row]
+        hits.append(near[0])
+        ranks = np.flatnonzero(near) + 1
+        precisions.append((np.arange(1, 10) / ranks).mean())
+    assert result.measures["map"] == pytest.approx(np.mean(precisions))
+    assert result.measures["accuracy"] == pytest.approx(np.mean(hits))
+    again = evaluate(gallery, small / "train", ks=[3], neighbours=1)
+    assert again.measures == result.measures  # the same files are the same items
+
+
+def test_equal_names_in_other_folders_are_other_images(small: Path, tmp_path: Path) -> None:
+    """train/bag/1.png and test/bag/1.png are two images, though both are called bag/1.png."""
+    for split in ("train", "test"):
+        for name in ("bag", "trouser"):
+            (tmp_path / split / name).mkdir(parents=True)
+            for number, path in enumerate(sorted((small / split / name).iterdir())):
+                (tmp_path / split / name / f"{number}.png").write_bytes(path.read_bytes())
+    gallery = Collection.build(tmp_path / "train", tmp_path / "index", encoder="pixels")
+    result = evaluate(gallery, tmp_path / "test", ks=[20])
+    assert (result.queries, result.gallery) == (10, 20)
+    assert result.measures["recall@20"] == 1  # nothing was taken for the query itself
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "by leave-one-out: give one"),
+        ({"leave_one_out": True, "queries": "x"}, "by leave-one-out: give one"),
+        ({"leave_one_out": True, "ks": []}, "are 1 or more"),
+        ({"leave_one_out": True, "ks": [0]}, "are 1 or more"),
+        ({"leave_one_out": True, "neighbours": 0}, "are 1 or more"),
+        ({"leave_one_out": True, "task": "both of them"}, "is no task"),
+        ({"leave_one_out": True, "metric": "l1"}, "No metric is called 'l1'"),
+    ],
+)
+def test_evaluations_that_make_no_sense(
+    books: Collection, values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        evaluate(books, **values)  # type: ignore[arg-type]
+
+
+def test_nothing_to_evaluate() -> None:
+    with pytest.raises(InvalidArgument, match="Nothing in the gallery has a label"):
+        evaluate(Collection.from_vectors(GENRES), leave_one_out=True)
+    with pytest.raises(InvalidArgument, match="One item alone"):
+        evaluate(Collection.from_vectors([[1.0]], labels=["a"]), leave_one_out=True)
+    with pytest.raises(InvalidArgument, match="No query's label is one of the gallery's"):
+        evaluate(Collection.from_vectors([[1], [2]], labels=["a", "b"]), leave_one_out=True)
+
+
+def test_tasks_apart(books: Collection) -> None:
+    retrieval = evaluate(books, leave_one_out=True, ks=[1], task="retrieval")
+    assert retrieval.knn is None
+    assert "accuracy" not in retrieval.measures
+    counting = evaluate(books, leave_one_out=True, ks=[1], neighbours=1, task="classification")
+    assert next(iter(counting.measures)) == "accuracy"
+    both = evaluate(books, leave_one_out=True, ks=[1], neighbours=1)
+    assert both.measures == {**retrieval.measures, **counting.measures}
+    assert evaluate(books, leave_one_out=True, neighbours=99).measures["accuracy"] == 0
+
+
+def test_a_report_in_files(books: Collection, tmp_path: Path) -> None:
+    result = evaluate(books, leave_one_out=True, ks=[1], neighbours=1)
+    names = [path.name for path in write_report(result, tmp_path / "report")]
+    assert names == [
+        "report.json", "queries.csv", "knn_per_class.csv", "knn_confusion.csv",
+        "centroid_per_class.csv", "centroid_confusion.csv",
+    ]  # fmt: skip
+    lines = (tmp_path / "report" / "queries.csv").read_text().splitlines()
+    assert lines[0].startswith("id,label,precision@1,")
+    assert len(lines) == 5
+    lines = (tmp_path / "report" / "knn_confusion.csv").read_text().splitlines()
+    assert lines[0] == ",crime,love"
+    assert result.knn is not None
+    assert lines[1] == f"crime,{result.knn.confusion[0, 0]},{result.knn.confusion[0, 1]}"
+    retrieval = evaluate(books, leave_one_out=True, task="retrieval")
+    assert len(write_report(retrieval, tmp_path / "other")) == 2
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InvalidArgument, match="Cannot make the folder"):
+        write_report(result, tmp_path / "file")
+
+
+def test_holding_out(small: Path) -> None:
+    folder = scan(small / "train")
+    gallery, asked = hold_out(folder, 0.25, seed=1)
+    assert sorted([*gallery.paths, *asked.paths]) == list(folder.paths)
+    counts = [sum(path.startswith(name) for path in asked.paths) for name in ("bag", "sneaker")]
+    assert counts == [2, 2]
+    assert hold_out(folder, 0.25, seed=1) == (gallery, asked)
+    assert hold_out(folder, 0.25, seed=2) != (gallery, asked)
+    most, _ = hold_out(folder, 0.99, seed=1)
+    assert len(most.paths) == 3  # one of each class always stays
+    with pytest.raises(InvalidArgument, match="between 0 and 1, not 1"):
+        hold_out(folder, 1.0, seed=1)
+
+
+def test_compare_is_evaluation_of_each(small: Path, tmp_path: Path) -> None:
+    lines = compare(
+        small / "train", small / "test", encoders=["pixels", "pca=2", "lda"], size=(8, 8), jobs=1
+    )
+    assert [(line.encoder, line.metric.value, line.dim) for line in lines] == [
+        ("pixels", "euclidean", 192), ("pixels", "cosine", 192),
+        ("pca", "euclidean", 2), ("pca", "cosine", 2),
+        ("lda", "euclidean", 2), ("lda", "cosine", 2),
+    ]  # fmt: skip
+    assert [line.bytes_per_item for line in lines] == [768, 768, 8, 8, 8, 8]
+    for number, line in enumerate(lines):
+        assert 0 < line.ms_per_image < 1000
+        gallery = Collection.build(
+            small / "train",
+            tmp_path / str(number),
+            encoder=line.encoder,
+            dim=2 if line.encoder == "pca" else None,
+            size=(8, 8),
+            metric=line.metric,
+        )
+        expected = evaluate(gallery, small / "test").measures
+        assert line.evaluation.measures == pytest.approx(expected, abs=1e-6)
+    held = compare(small / "train", encoders=["lda"], metrics=["cosine"], size=(8, 8), holdout=0.3)
+    assert (held[0].evaluation.queries, held[0].evaluation.gallery) == (9, 21)
+    with pytest.raises(InvalidArgument, match="behind = stands a dim, as in pca=32"):
+        compare(small / "train", encoders=["pca=two"])
+
+
+def test_real_photos_of_faces(data: Callable[[str], Path], tmp_path: Path) -> None:
+    """Forty people, ten portraits each: each is told by the nine others."""
+    folder = data("faces_orl") / "images"
+    faces = Collection.build(folder, tmp_path / "faces", dim=40, size=(46, 56), color="grey")
+    result = evaluate(faces, leave_one_out=True, ks=[1], neighbours=1)
+    assert (result.gallery, len(result.per_query["id"])) == (400, 400)
+    assert result.measures["precision@1"] > 0.95
