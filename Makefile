@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export VECSEARCH_DATA ?= ../shared/data
 
-.PHONY: help demo test test-slow check bench format clean
+.PHONY: help demo test test-slow check bench docs format clean
 
 help:
 	@echo "make demo       install, then run the main job on bundled images (1 minute)"
 	@echo "make test       install, then run the tests"
 	@echo "make test-slow  the long proofs"
 	@echo "make check      all that CI asks for: format, lint, types, imports, tests, coverage"
-	@echo "make bench      the measurements that README and docs quote"
+	@echo "make bench      the measurements that README and docs quote (15 minutes)"
+	@echo "make docs       the documentation as a web site, in site/"
 
 # constraints.txt holds the versions that the tests passed with last; pyproject.toml has bounds.
 $(STAMP): pyproject.toml constraints.txt
@@ -43,9 +44,13 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Built: site/index.html"
+
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) site .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

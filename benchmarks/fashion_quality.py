@@ -7,7 +7,7 @@ and by nearest centroid, mAP, the time of build and evaluation, and the peak mem
 """
 
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,17 +18,22 @@ ENCODERS = (("pixels", []), ("pca", ["--dim", "32"]), ("lda", []))
 
 
 def run(*arguments: str) -> tuple[dict, float, float]:
-    """The answer, the seconds, and the mebibytes of the largest process so far."""
+    """The answer, the seconds, and the peak memory of the main process in MiB."""
     command = str(Path(sys.executable).with_name("vecsearch"))
-    started = time.perf_counter()
-    done = subprocess.run([command, *arguments], check=True, stdout=subprocess.PIPE)
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return json.loads(done.stdout), seconds, peak
+    with tempfile.TemporaryFile() as out:
+        started = time.perf_counter()
+        process = subprocess.Popen([command, *arguments], stdout=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, arguments)
+        out.seek(0)
+        return json.loads(out.read()), seconds, usage.ru_maxrss / 1024
 
 
 def main(folder: Path) -> None:
-    print("encoder  dim  knn     centroid  map     build    evaluate  build peak  largest so far")
+    print("encoder  dim  knn     centroid  map     build    evaluate  peaks")
     with tempfile.TemporaryDirectory() as scratch:
         for name, options in ENCODERS:
             index = str(Path(scratch) / name)
@@ -43,7 +48,7 @@ def main(folder: Path) -> None:
             print(
                 f"{name:7} {built['dim']:4}  {measures['accuracy']:.4f}  "
                 f"{measures['centroid_accuracy']:.4f}    {measures['map']:.4f}  {building:5.1f} s  "
-                f"{evaluating:6.1f} s  {peak:6.0f} MiB  {largest:6.0f} MiB",
+                f"{evaluating:6.1f} s  {peak:4.0f} and {largest:4.0f} MiB",
                 flush=True,
             )
 

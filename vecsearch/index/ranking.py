@@ -7,7 +7,7 @@ import numpy as np
 from vecsearch.index.metrics import normalized
 from vecsearch.types import Metric, Rows, Vectors
 
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 32 << 20
 
 
 def rankings(queries: Vectors, gallery: Vectors, metric: Metric) -> Iterator[tuple[slice, Rows]]:
@@ -20,7 +20,7 @@ def rankings(queries: Vectors, gallery: Vectors, metric: Metric) -> Iterator[tup
 
     Yields:
         Which queries, and for each of them the rows of the gallery, nearest first, of equals the
-        earlier row first: ``(block, m)`` int64. A block takes 64 MiB, whatever n and m are.
+        earlier row first: ``(block, m)`` int64. A block takes 32 MiB, whatever n and m are.
     """
     if metric is Metric.COSINE:
         queries, gallery = normalized(queries), normalized(gallery)

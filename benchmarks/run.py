@@ -1,0 +1,47 @@
+"""All measurements that README and docs quote, one after the other.
+
+    python benchmarks/run.py [FOLDER]
+
+FOLDER is where Fashion-MNIST is unpacked to, and stays; by default a temporary folder. It needs
+the IDX files (see benchmarks/fashion_mnist.py) and the reference data that VECSEARCH_DATA names.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def run(script: str, *arguments: str | Path) -> None:
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    print(f"\n$ python benchmarks/{script} {' '.join(map(str, arguments))}", flush=True)
+    subprocess.run(command, check=True)
+
+
+def main(fashion: Path) -> None:
+    data = Path(os.environ.get("VECSEARCH_DATA", "../shared/data"))
+    vecsearch = str(Path(sys.executable).with_name("vecsearch"))
+    run("fashion_mnist.py", "export", fashion)
+    run("decoding.py", fashion / "train", data / "clothing10" / "train")
+    run("fit_sample.py", fashion)
+    run("fashion_quality.py", fashion)
+    shape = ["--encoder", "pca", "--dim", "32", "--size", "28x28", "--color", "grey"]
+    run("build_speed.py", fashion / "train", "--rounds", "5", "--", *shape)
+    with tempfile.TemporaryDirectory() as scratch:
+        index = Path(scratch) / "index"
+        build = [vecsearch, "build", fashion / "train", "-o", index, *shape, "--quiet"]
+        subprocess.run([str(part) for part in build], check=True)
+        run("query_start.py", index, fashion / "test" / "bag" / "00018.png")
+    run("animals.py")
+    run("clothing.py")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            main(Path(folder))
