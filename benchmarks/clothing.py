@@ -21,11 +21,8 @@ def main(folder: Path) -> None:
                 link.parent.mkdir(exist_ok=True)
                 link.symlink_to(path.resolve())
         for encoders in ("pixels,pca,lda", "pca=32,pca=0.95,lda=3"):
-            subprocess.run(
-                [vecsearch, "compare", str(folder / "train"), scratch, "--encoders", encoders]
-                + ["--format", "table"],
-                check=True,
-            )
+            command = [vecsearch, "compare", str(folder / "train"), scratch, "--format", "table"]
+            subprocess.run([*command, "--encoders", encoders], check=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+"""Every command and snippet of the README runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import COMMAND, PROJECT
+
+README = (PROJECT / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def place(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the README speaks of: photos, more photos, a new one."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(small / "train", folder / "photos")
+    shutil.copytree(small / "test", folder / "more")
+    shutil.copy(next((small / "test" / "bag").iterdir()), folder / "new.jpg")
+    return folder
+
+
+def test_commands(place: Path) -> None:
+    ours = [line for line in COMMANDS if line.startswith("vecsearch")]
+    assert [line.split("#")[0].strip() for line in COMMANDS if line not in ours] == [
+        "make demo",
+        "make test",
+    ]
+    assert len(ours) == 3
+    env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+    for line in ours:
+        run = subprocess.run(
+            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+    assert (place / "nearest.png").exists()
+
+
+def test_snippets(place: Path) -> None:
+    told = []
+    for snippet in SNIPPETS:
+        run = subprocess.run(
+            [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        told.append(run.stdout.splitlines())
+    first, second = told
+    assert len(first) == 6
+    assert first[0].split()[1] == "bag"
+    assert 0.5 < float(first[5]) <= 1
+    assert second == ["['The Moonstone', 'Gaudy Night']"]
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    ours = [link for link in links if not link.startswith("http")]
+    assert len(ours) >= 8
+    for link in ours:
+        assert (PROJECT / link).exists(), link
