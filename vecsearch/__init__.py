@@ -50,43 +50,19 @@ if TYPE_CHECKING:
 # Where each public name lives. They are imported when first used, so that `import vecsearch`
 # brings neither FAISS nor scikit-learn.
 _HOMES = {
-    "vecsearch.classify": ("Centroids", "knn_vote"),
-    "vecsearch.collection": ("Collection", "verify"),
-    "vecsearch.demo": ("run_demo",),
-    "vecsearch.doctor": ("diagnose",),
-    "vecsearch.encoders": (
-        "Encoder",
-        "Trainable",
-        "describe_encoders",
-        "make_encoder",
-        "open_encoder",
-    ),
-    "vecsearch.errors": (
-        "CollectionExists",
-        "CollectionLocked",
-        "CollectionNotFound",
-        "DamagedCollection",
-        "ImageError",
-        "InvalidArgument",
-        "MissingPackage",
-        "NotFitted",
-        "VecsearchError",
-    ),
-    "vecsearch.evaluation": (
-        "ClassScores",
-        "Classification",
-        "Comparison",
-        "Evaluation",
-        "Labelled",
-        "compare",
-        "evaluate",
-        "evaluate_vectors",
-        "write_report",
-    ),
-    "vecsearch.images": ("Preprocess",),
-    "vecsearch.types": ("Hit", "Item", "Metric", "Skipped"),
+    "classify": "Centroids knn_vote",
+    "collection": "Collection verify",
+    "demo": "run_demo",
+    "doctor": "diagnose",
+    "encoders": "Encoder Trainable describe_encoders make_encoder open_encoder",
+    "errors": "CollectionExists CollectionLocked CollectionNotFound DamagedCollection ImageError "
+    "InvalidArgument MissingPackage NotFitted VecsearchError",
+    "evaluation": "ClassScores Classification Comparison Evaluation Labelled compare evaluate "
+    "evaluate_vectors write_report",
+    "images": "Preprocess",
+    "types": "Hit Item Metric Skipped",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = {name: f"vecsearch.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Centroids",

@@ -1,19 +1,21 @@
 """From a folder of images to a committed collection."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vecsearch.encoders import Encoder, is_fitted, is_trainable
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import Batch, File, Gathered, ImageFolder, Preprocess, gather, read
 from vecsearch.index import check_vectors, zero_rows
 from vecsearch.store import Record, Writer
-from vecsearch.types import Metric, Progress, Skipped, Vectors
+from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
 
-ENCODE_BYTES = 16 << 20
+BLOCK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,37 @@ def build_collection(
         writer.commit(metric, encoder.dim, folder.root.resolve().as_posix(), skipped)
 
 
+def store_vectors(
+    vectors: NDArray[Any],
+    ids: Sequence[str] | None,
+    labels: Sequence[str | None] | None,
+    metadata: Sequence[Mapping[str, JSON]] | None,
+    path: Path,
+    metric: Metric,
+    overwrite: bool,
+) -> None:
+    """Commit vectors that their user brings, all or none, a block at a time.
+
+    Raises:
+        InvalidArgument: A vector, id, label or metadata cannot be taken.
+        CollectionExists: There is something at ``path`` already.
+        CollectionLocked: Another process is writing there.
+    """
+    count = len(vectors) if vectors.ndim else 0
+    names = [str(row) for row in range(count)] if ids is None else list(ids)
+    records = _records(count, names, labels, metadata)
+    if not records:
+        raise InvalidArgument("A collection needs at least one vector.")
+    step = max(1, BLOCK_BYTES // (4 * max(1, vectors[0].size)))
+    dim = None
+    with Writer(path, overwrite) as writer:
+        for start in range(0, count, step):
+            part = check_vectors(vectors[start : start + step], dim, metric, first=start)
+            dim = part.shape[1]
+            writer.add(part, records[start : start + step])
+        writer.commit(metric, int(dim or 0))
+
+
 def read_folder(
     folder: ImageFolder, preprocess: Preprocess, jobs: int | None, progress: Progress | None
 ) -> Iterator[Batch]:
@@ -113,7 +146,7 @@ def _record(file: File, folder: ImageFolder) -> Record:
 def _again(gathered: Gathered) -> Iterator[Batch]:
     """The gathered images once more, in blocks."""
     size = max(1, int(np.prod(gathered.pixels.shape[1:])))
-    step = max(1, ENCODE_BYTES // size)
+    step = max(1, BLOCK_BYTES // size)
     for start in range(0, len(gathered.files), step):
         part = slice(start, start + step)
         yield Batch(gathered.files[part], gathered.pixels[part], [])
@@ -124,3 +157,30 @@ def _first_of(skipped: Sequence[Skipped]) -> str:
         return "."
     first = skipped[0]
     return f": {len(skipped)} other files were left out, as {first.path.name} ({first.reason})."
+
+
+def _records(
+    count: int,
+    ids: Sequence[str],
+    labels: Sequence[str | None] | None,
+    metadata: Sequence[Mapping[str, JSON]] | None,
+) -> list[Record]:
+    given: dict[str, Sequence[Any]] = {
+        "ids": ids,
+        "labels": [None] * count if labels is None else labels,
+        "metadata": [{}] * count if metadata is None else metadata,
+    }
+    for name, values in given.items():
+        if len(values) != count:
+            raise InvalidArgument(f"There are {count} vectors, but {len(values)} {name}.")
+    seen: set[str] = set()
+    for name, label in zip(ids, given["labels"], strict=True):
+        if not isinstance(name, str) or not isinstance(label, str | None):
+            raise InvalidArgument(f"Ids and labels are strings, not {name!r} and {label!r}.")
+        if name in seen:
+            raise InvalidArgument(f"The id {name!r} is given twice.")
+        seen.add(name)
+    return [
+        Record(name, None, label, dict(more))
+        for name, label, more in zip(ids, given["labels"], given["metadata"], strict=True)
+    ]

@@ -6,21 +6,28 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vecsearch.build import Encoded, build_collection, encode_batches, read_folder
+from vecsearch.build import (
+    Encoded,
+    build_collection,
+    encode_batches,
+    read_folder,
+    store_vectors,
+)
 from vecsearch.encoders import Encoder, load_encoder, make_encoder
 from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike, Preprocess, scan, to_pixels
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import ExactIndex, check_vectors, scores
-from vecsearch.store import Record, Store, Verification, Writer
+from vecsearch.store import Record, Store, Verification
 from vecsearch.types import JSON, Hit, Item, Metric, Progress, Rows, Skipped, Vectors
 
-ADD_BYTES = 16 << 20
+Where: TypeAlias = Mapping[str, JSON] | None
+MetricName: TypeAlias = Metric | str | None
 
 
 class Collection:
@@ -129,22 +136,10 @@ class Collection:
             >>> [hit.item.id for hit in books.query_vectors([[1, 3]], k=2)[0]]
             ['Dracula', 'Carmilla']
         """
-        wanted = as_metric(metric)
-        array = np.asarray(vectors)
-        count = len(array) if array.ndim else 0
-        names = [str(row) for row in range(count)] if ids is None else list(ids)
-        records = _records(count, names, labels, metadata)
-        if not records:
-            raise InvalidArgument("A collection needs at least one vector.")
         place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
-        step = max(1, ADD_BYTES // (4 * max(1, array[0].size)))
-        with Writer(place, overwrite) as writer:
-            dim = None
-            for start in range(0, count, step):
-                part = check_vectors(array[start : start + step], dim, wanted, first=start)
-                dim = part.shape[1]
-                writer.add(part, records[start : start + step])
-            writer.commit(wanted, int(dim or 0))
+        store_vectors(
+            np.asarray(vectors), ids, labels, metadata, place, as_metric(metric), overwrite
+        )
         collection = cls.open(place)
         if path is None:
             weakref.finalize(collection, shutil.rmtree, place, ignore_errors=True)
@@ -222,8 +217,8 @@ class Collection:
         images: Sequence[ImageLike],
         k: int = 10,
         *,
-        where: Mapping[str, JSON] | None = None,
-        metric: Metric | str | None = None,
+        where: Where = None,
+        metric: MetricName = None,
     ) -> list[list[Hit]]:
         """Find the items nearest to each of some images.
 
@@ -244,23 +239,13 @@ class Collection:
         return self.query_vectors(self.encode(images), k, where=where, metric=metric)
 
     def query_one(
-        self,
-        image: ImageLike,
-        k: int = 10,
-        *,
-        where: Mapping[str, JSON] | None = None,
-        metric: Metric | str | None = None,
+        self, image: ImageLike, k: int = 10, *, where: Where = None, metric: MetricName = None
     ) -> list[Hit]:
         """Find the items nearest to one image; as ``query`` otherwise."""
         return self.query([image], k, where=where, metric=metric)[0]
 
     def query_vectors(
-        self,
-        vectors: ArrayLike,
-        k: int = 10,
-        *,
-        where: Mapping[str, JSON] | None = None,
-        metric: Metric | str | None = None,
+        self, vectors: ArrayLike, k: int = 10, *, where: Where = None, metric: MetricName = None
     ) -> list[list[Hit]]:
         """Find the items nearest to each of some vectors, ``(n, dim)``; as ``query`` otherwise."""
         wanted = self.metric if metric is None else as_metric(metric)
@@ -387,30 +372,3 @@ def as_metric(name: Metric | str) -> Metric:
         raise InvalidArgument(
             f"No metric is called {name!r}; there are: {', '.join(Metric)}."
         ) from error
-
-
-def _records(
-    count: int,
-    ids: Sequence[str],
-    labels: Sequence[str | None] | None,
-    metadata: Sequence[Mapping[str, JSON]] | None,
-) -> list[Record]:
-    given: dict[str, Sequence[Any]] = {
-        "ids": ids,
-        "labels": [None] * count if labels is None else labels,
-        "metadata": [{}] * count if metadata is None else metadata,
-    }
-    for name, values in given.items():
-        if len(values) != count:
-            raise InvalidArgument(f"There are {count} vectors, but {len(values)} {name}.")
-    seen: set[str] = set()
-    for name, label in zip(ids, given["labels"], strict=True):
-        if not isinstance(name, str) or not isinstance(label, str | None):
-            raise InvalidArgument(f"Ids and labels are strings, not {name!r} and {label!r}.")
-        if name in seen:
-            raise InvalidArgument(f"The id {name!r} is given twice.")
-        seen.add(name)
-    return [
-        Record(name, None, label, dict(more))
-        for name, label, more in zip(ids, given["labels"], given["metadata"], strict=True)
-    ]

@@ -43,13 +43,7 @@ Examples:
     show_default=True,
     help="Without QUERIES, the fraction of each class that is held out to ask with.",
 )
-@click.option(
-    "-k",
-    "ks",
-    type=click.IntRange(1),
-    multiple=True,
-    help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
-)
+@options.cutoffs
 @click.option(
     "--neighbours",
     type=click.IntRange(1),

@@ -24,13 +24,7 @@ Examples:
 @click.argument("index", type=INDEX)
 @click.argument("queries", type=FOLDER, required=False)
 @click.option("--leave-one-out", is_flag=True, help="Ask with each item of INDEX about all others.")
-@click.option(
-    "-k",
-    "ks",
-    type=click.IntRange(1),
-    multiple=True,
-    help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
-)
+@options.cutoffs
 @click.option(
     "--neighbours",
     type=click.IntRange(1),

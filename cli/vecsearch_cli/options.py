@@ -101,3 +101,14 @@ def metric(function: Function) -> Function:
     return click.option(
         "--metric", type=click.Choice(METRICS), help="Another metric than the collection's own."
     )(function)
+
+
+def cutoffs(function: Function) -> Function:
+    """The k of precision@k and so on."""
+    return click.option(
+        "-k",
+        "ks",
+        type=click.IntRange(1),
+        multiple=True,
+        help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
+    )(function)
