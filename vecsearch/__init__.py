@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         CollectionExists,
         CollectionLocked,
         CollectionNotFound,
+        CollectionReplaced,
         DamagedCollection,
         ImageError,
         InvalidArgument,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         compare,
         evaluate,
         evaluate_vectors,
+        measure_names,
         write_report,
     )
     from vecsearch.images import Preprocess
@@ -55,10 +57,10 @@ _HOMES = {
     "demo": "run_demo",
     "doctor": "diagnose",
     "encoders": "Encoder Trainable describe_encoders make_encoder open_encoder",
-    "errors": "CollectionExists CollectionLocked CollectionNotFound DamagedCollection ImageError "
-    "InvalidArgument MissingPackage NotFitted VecsearchError",
+    "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
+    "DamagedCollection ImageError InvalidArgument MissingPackage NotFitted VecsearchError",
     "evaluation": "ClassScores Classification Comparison Evaluation Labelled compare evaluate "
-    "evaluate_vectors write_report",
+    "evaluate_vectors measure_names write_report",
     "images": "Preprocess",
     "types": "Hit Item Metric Skipped",
 }
@@ -72,6 +74,7 @@ __all__ = [
     "CollectionExists",
     "CollectionLocked",
     "CollectionNotFound",
+    "CollectionReplaced",
     "Comparison",
     "DamagedCollection",
     "Encoder",
@@ -95,6 +98,7 @@ __all__ = [
     "evaluate_vectors",
     "knn_vote",
     "make_encoder",
+    "measure_names",
     "open_encoder",
     "run_demo",
     "verify",
@@ -103,6 +107,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("vecsearch")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'vecsearch' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME_OF[name]), name)

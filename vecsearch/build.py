@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from vecsearch.encoders import Encoder, is_fitted, is_trainable
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import Batch, File, Gathered, ImageFolder, Preprocess, gather, read
-from vecsearch.index import check_vectors, zero_rows
+from vecsearch.index import as_array, check_vectors, zero_rows
 from vecsearch.store import Record, Writer
 from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
 
@@ -58,14 +58,14 @@ def build_collection(
                 labels = [folder.labels.get(file.path) for file in gathered.files]
                 encoder.fit(gathered.pixels, labels if folder.labels else None)
             batches = _again(gathered)
-        for block in encode_batches(batches, encoder, metric):
-            skipped += [Skipped(folder.root / one.path, one.reason) for one in block.skipped]
+        for block in encode_batches(batches, folder, encoder, metric):
+            skipped += block.skipped
             found += len(block.files)
             writer.add(block.vectors, [_record(file, folder) for file in block.files])
         if not found:
             raise InvalidArgument(
-                f"None of the {len(folder.paths)} files in {folder.root} could be used"
-                f"{_first_of(skipped)}"
+                f"None of the {len(folder.paths)} image files in {folder.root} could be used"
+                f"{_first_of([one for one in skipped if one not in folder.skipped])}"
             )
         saved = writer.encoder_folder()
         encoder.save(saved)
@@ -77,7 +77,7 @@ def build_collection(
 
 
 def store_vectors(
-    vectors: NDArray[Any],
+    vectors: ArrayLike,
     ids: Sequence[str] | None,
     labels: Sequence[str | None] | None,
     metadata: Sequence[Mapping[str, JSON]] | None,
@@ -92,16 +92,17 @@ def store_vectors(
         CollectionExists: There is something at ``path`` already.
         CollectionLocked: Another process is writing there.
     """
-    count = len(vectors) if vectors.ndim else 0
-    names = [str(row) for row in range(count)] if ids is None else list(ids)
+    array = as_array(vectors)
+    count = len(array) if array.ndim else 0
+    names = [str(row) for row in range(count)] if ids is None else ids
     records = _records(count, names, labels, metadata)
     if not records:
         raise InvalidArgument("A collection needs at least one vector.")
-    step = max(1, BLOCK_BYTES // (4 * max(1, vectors[0].size)))
+    step = max(1, BLOCK_BYTES // (4 * max(1, array[0].size)))
     dim = None
     with Writer(path, overwrite) as writer:
         for start in range(0, count, step):
-            part = check_vectors(vectors[start : start + step], dim, metric, first=start)
+            part = check_vectors(array[start : start + step], dim, metric, first=start)
             dim = part.shape[1]
             writer.add(part, records[start : start + step])
         writer.commit(metric, int(dim or 0))
@@ -119,7 +120,9 @@ def read_folder(
         yield batch
 
 
-def encode_batches(batches: Iterable[Batch], encoder: Encoder, metric: Metric) -> Iterator[Encoded]:
+def encode_batches(
+    batches: Iterable[Batch], folder: ImageFolder, encoder: Encoder, metric: Metric
+) -> Iterator[Encoded]:
     """Encode decoded images; one whose vector the metric cannot take is skipped.
 
     Raises:
@@ -131,7 +134,7 @@ def encode_batches(batches: Iterable[Batch], encoder: Encoder, metric: Metric) -
         files = list(batch.files)
         if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
             reason = "its vector is zero: cosine cannot compare what has no direction"
-            skipped += [Skipped(Path(files[row].path), reason) for row in zeros]
+            skipped += [Skipped(folder.root / files[row].path, reason) for row in zeros]
             kept = np.setdiff1d(np.arange(len(files)), zeros)
             files, vectors = [files[row] for row in kept], vectors[kept]
         yield Encoded(files, vectors, skipped)
@@ -156,7 +159,7 @@ def _first_of(skipped: Sequence[Skipped]) -> str:
     if not skipped:
         return "."
     first = skipped[0]
-    return f": {len(skipped)} other files were left out, as {first.path.name} ({first.reason})."
+    return f"; {len(skipped)} were left out, as {first.path.name} ({first.reason})."
 
 
 def _records(
@@ -171,8 +174,12 @@ def _records(
         "metadata": [{}] * count if metadata is None else metadata,
     }
     for name, values in given.items():
+        if isinstance(values, str) or not hasattr(values, "__len__"):
+            raise InvalidArgument(f"The {name} come as a list, one for each vector.")
         if len(values) != count:
             raise InvalidArgument(f"There are {count} vectors, but {len(values)} {name}.")
+    if not all(isinstance(more, Mapping) for more in given["metadata"]):
+        raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
     seen: set[str] = set()
     for name, label in zip(ids, given["labels"], strict=True):
         if not isinstance(name, str) or not isinstance(label, str | None):

@@ -18,7 +18,8 @@ def knn_vote(codes: Rows, distances: Distances) -> Rows:
     by the sum of their distances; the order of the neighbours decides only if that is equal too.
 
     Args:
-        codes: The class of each neighbour, as a number, ``(n, k)``, k ≥ 1.
+        codes: The class of each neighbour, as a number from 0, ``(n, k)``, k ≥ 1; −1 is nobody
+            and has no vote.
         distances: Their distances ``(n, k)``.
 
     Returns:
@@ -28,12 +29,15 @@ def knn_vote(codes: Rows, distances: Distances) -> Rows:
         >>> knn_vote(np.array([[0, 1, 1, 0, 2]]), np.array([[1.0, 2.0, 3.0, 5.0, 6.0]]))
         array([1])
     """
-    same = codes[:, :, None] == codes[:, None, :]
-    votes = same.sum(axis=2)
-    total = np.where(same, distances[:, None, :], 0).sum(axis=2)
-    total[votes < votes.max(axis=1, keepdims=True)] = np.inf
-    winner = total.argmin(axis=1)
-    chosen: Rows = codes[np.arange(len(codes)), winner].astype(np.int64)
+    chosen = np.empty(len(codes), np.int64)
+    step = max(1, BLOCK_BYTES // (9 * codes.shape[1] ** 2))
+    for start in range(0, len(codes), step):
+        part = codes[start : start + step]
+        same = (part[:, :, None] == part[:, None, :]) & (part[:, :, None] >= 0)
+        votes = same.sum(axis=2)
+        total = np.where(same, distances[start : start + step, None, :], 0).sum(axis=2)
+        total[votes < votes.max(axis=1, keepdims=True)] = np.inf
+        chosen[start : start + step] = part[np.arange(len(part)), total.argmin(axis=1)]
     return chosen
 
 

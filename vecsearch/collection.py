@@ -23,7 +23,14 @@ from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike, Preprocess, scan, to_pixels
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import ExactIndex, check_vectors, scores
-from vecsearch.store import Record, Store, Verification
+from vecsearch.store import (
+    Damage,
+    Record,
+    Store,
+    Verification,
+    generations,
+    manifest_name,
+)
 from vecsearch.types import JSON, Hit, Item, Metric, Progress, Rows, Skipped, Vectors
 
 Where: TypeAlias = Mapping[str, JSON] | None
@@ -48,6 +55,7 @@ class Collection:
         self.path = store.folder
         self._store = store
         self._indexes: dict[Metric, ExactIndex] = {}
+        self._among: dict[str, Rows] = {}
 
     @classmethod
     def build(
@@ -137,9 +145,7 @@ class Collection:
             ['Dracula', 'Carmilla']
         """
         place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
-        store_vectors(
-            np.asarray(vectors), ids, labels, metadata, place, as_metric(metric), overwrite
-        )
+        store_vectors(vectors, ids, labels, metadata, place, as_metric(metric), overwrite)
         collection = cls.open(place)
         if path is None:
             weakref.finalize(collection, shutil.rmtree, place, ignore_errors=True)
@@ -225,7 +231,8 @@ class Collection:
         Args:
             images: Paths, Pillow images or uint8 arrays.
             k: How many; all there are, if they are fewer.
-            where: Only items whose ``id``, ``label`` or metadata have these values.
+            where: Only items whose ``id``, ``label`` or metadata have these values; a number may
+                be given as text.
             metric: Another metric than the collection's own.
 
         Returns:
@@ -248,11 +255,18 @@ class Collection:
         self, vectors: ArrayLike, k: int = 10, *, where: Where = None, metric: MetricName = None
     ) -> list[list[Hit]]:
         """Find the items nearest to each of some vectors, ``(n, dim)``; as ``query`` otherwise."""
+        if not isinstance(k, int):
+            raise InvalidArgument(f"k is a whole number, not {k!r}.")
         wanted = self.metric if metric is None else as_metric(metric)
         if wanted not in self._indexes:
             self._indexes[wanted] = ExactIndex(self._store.vectors(), wanted)
         index = self._indexes[wanted]
-        among = None if not where else self._rows_where(where)
+        among = None
+        if where:
+            key = repr(sorted(where.items()))
+            if key not in self._among:
+                self._among[key] = self._rows_where(where)
+            among = self._among[key]
         distances, rows = index.search(check_vectors(vectors, self.dim, wanted), k, among)
         values = scores(distances, wanted)
         return [
@@ -281,7 +295,7 @@ class Collection:
     ) -> Encoded:
         """The vectors of all images of a folder, with the files that could not be read."""
         batches = read_folder(folder, self.encoder.preprocess, jobs, progress)
-        blocks = list(encode_batches(batches, self.encoder, self.metric))
+        blocks = list(encode_batches(batches, folder, self.encoder, self.metric))
         empty = np.empty((0, self.dim), np.float32)
         return Encoded(
             [file for block in blocks for file in block.files],
@@ -341,7 +355,7 @@ class Collection:
         for row, record in enumerate(self._store.records()):
             values = {**record.metadata, "id": record.id, "label": record.label}
             known |= values.keys()
-            if all(key in values and str(values[key]) == str(where[key]) for key in where):
+            if all(key in values and _equal(values[key], where[key]) for key in where):
                 rows.append(row)
         if strange := sorted(where.keys() - known):
             raise InvalidArgument(
@@ -350,14 +364,21 @@ class Collection:
         return np.array(rows, np.int64)
 
 
+def _equal(value: JSON, wanted: JSON) -> bool:
+    as_text = isinstance(wanted, str) and value is not None and str(value) == wanted
+    return as_text or (value == wanted and isinstance(value, bool) == isinstance(wanted, bool))
+
+
 def verify(path: str | Path) -> Verification:
     """Read every byte of a collection and compare it with the hashes that were written.
 
     Raises:
         CollectionNotFound: There is none.
-        DamagedCollection: Its manifest, which holds the hashes, is itself not as it was written.
     """
-    return Store(Path(path)).verify()
+    try:
+        return Store(Path(path)).verify()
+    except DamagedCollection as error:  # the manifest itself, which holds the hashes
+        return Verification(0, 0, [Damage(manifest_name(generations(Path(path))[-1]), str(error))])
 
 
 def as_metric(name: Metric | str) -> Metric:

@@ -9,11 +9,14 @@ from vecsearch.errors import VecsearchError
 from vecsearch.index import faiss_facts, selftest
 from vecsearch.types import JSON
 
-CORE = "vecsearch numpy faiss-cpu pillow click scikit-learn safetensors filelock loky rich".split()
+CORE = (
+    "vecsearch numpy faiss-cpu pillow click scikit-learn scipy safetensors filelock loky rich"
+).split()
 EXTRAS = {
     "torch": ("torch", "torchvision"),
     "onnx": ("onnxruntime",),
     "plot": ("matplotlib",),
+    "web": ("uvicorn",),
 }
 
 

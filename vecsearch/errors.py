@@ -33,5 +33,9 @@ class CollectionLocked(VecsearchError):
     """Another process is writing to the collection."""
 
 
+class CollectionReplaced(VecsearchError):
+    """What was opened has been written anew, more than once, and its files are gone."""
+
+
 class DamagedCollection(VecsearchError):
     """A file of the collection is missing or not what was written. The text names the file."""

@@ -1,7 +1,6 @@
 """``vecsearch build``."""
 
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ import click
 
 import vecsearch
 from vecsearch_cli import options
-from vecsearch_cli.render import printable, show
+from vecsearch_cli.render import show
 from vecsearch_cli.verb import FOLDER, INDEX, Failure, Screen, Verb
-
-SHOWN = 20
 
 EPILOG = """\b
 Examples:
@@ -115,7 +112,7 @@ def command(
         "seconds": round(time.monotonic() - started, 3),
     }
     show(screen.format, [answer], [answer])
-    _tell_skipped(screen, skipped, index)
+    screen.skipped(skipped, f"All of them: vecsearch info {index} --skipped")
     for fact, value in collection.encoder.facts().items():
         screen.note(f"{collection.encoder.name}: {fact.replace('_', ' ')} {value}")
     screen.note(f"Next: vecsearch query {index} IMAGE")
@@ -125,21 +122,15 @@ def command(
 
 def _saved(ctx: click.Context, model: Path, encoder: str) -> Any:
     saved = vecsearch.open_encoder(model)
-    source = ctx.get_parameter_source("encoder")
-    if source is not click.core.ParameterSource.DEFAULT and saved.name != encoder:
+    given = [
+        name
+        for name in ("encoder", "dim", "size", "fit", "color")
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    ]
+    if others := [f"--{name}" for name in given if name != "encoder"]:
+        raise click.UsageError(f"The encoder of --model has its own {', '.join(others)}.")
+    if given and saved.name != encoder:
         raise vecsearch.InvalidArgument(
             f"{model} holds the encoder {saved.name!r}, not {encoder!r}."
         )
     return saved
-
-
-def _tell_skipped(screen: Screen, skipped: list[vecsearch.Skipped], index: Path) -> None:
-    if not skipped:
-        return
-    screen.note(f"Skipped {len(skipped)}:")
-    for one in skipped[:SHOWN]:
-        screen.note(f"  {printable(one.path)}: {printable(one.reason)}")
-    if len(skipped) > SHOWN:
-        for reason, count in Counter(one.reason for one in skipped[SHOWN:]).most_common(5):
-            screen.note(f"  … and {count} more: {printable(reason)}")
-        screen.note(f"All of them: vecsearch info {index} --skipped")

@@ -1,6 +1,7 @@
 """``vecsearch evaluate``."""
 
 import difflib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def command(
     """Measure how good INDEX answers QUERIES, a folder labelled like its own images."""
     if leave_one_out == (queries is not None):
         raise click.UsageError("Give either a folder of QUERIES or --leave-one-out.")
-    floors = [(name, _number(name, value)) for name, value in gates]
+    cutoffs = ks or (1, 5, 10)
+    floors = [_floor(name, value, cutoffs, task) for name, value in gates]
     collection = vecsearch.Collection.open(index)
     with screen.progress() as progress:
         result = vecsearch.evaluate(
@@ -78,13 +80,16 @@ def command(
             queries,
             leave_one_out=leave_one_out,
             labels=labels,
-            ks=ks or (1, 5, 10),
+            ks=cutoffs,
             neighbours=neighbours or (ks[0] if len(ks) == 1 else 5),
             task=task,
             metric=metric,
             jobs=jobs,
             progress=progress,
         )
+    if report is not None:
+        written = vecsearch.write_report(result, report)
+        screen.note(f"Written: {', '.join(str(path) for path in written)}")
     measures = [{"measure": name, "value": value} for name, value in result.measures.items()]
     tables = [(f"{result.queries} queries, {result.gallery} in the gallery", measures)]
     for title, table in (
@@ -96,20 +101,26 @@ def command(
                 (title, [{"class": name, **vars(row)} for name, row in table.per_class.items()])
             )
     show(screen.format, [result.to_json()], measures, tables)
-    _tell(screen, result, leave_one_out and _learned_labels(collection))
-    if report is not None:
-        written = vecsearch.write_report(result, report)
-        screen.note(f"Written: {', '.join(str(path) for path in written)}")
+    _tell(screen, result, result.own > 0 and _learned_labels(collection))
     _gate(result, floors)
 
 
-def _number(name: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError as error:
+def _floor(name: str, value: str, ks: Sequence[int], task: Any) -> tuple[str, float]:
+    """A gate, checked before any work is done for it."""
+    known = vecsearch.measure_names(ks, task)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise click.UsageError(
-            f"--fail-under {name}={value}: {value!r} is not a number."
-        ) from error
+            f"--fail-under: {name!r} is not measured here.{hint} There are: {', '.join(known)}."
+        )
+    try:
+        floor = float(value)
+    except ValueError:
+        floor = math.nan
+    if not math.isfinite(floor):
+        raise click.UsageError(f"--fail-under {name}={value}: {value!r} is not a number.")
+    return name, floor
 
 
 def _learned_labels(collection: vecsearch.Collection) -> bool:
@@ -125,23 +136,15 @@ def _tell(screen: Screen, result: vecsearch.Evaluation, flattered: bool) -> None
         screen.note(f"{result.unlabelled_queries} queries have no label and were left out.")
     if result.unlabelled_gallery:
         screen.note(f"{result.unlabelled_gallery} items have no label and were left out.")
-    if result.skipped:
-        screen.note(f"{len(result.skipped)} files among the queries were skipped.")
+    screen.skipped(result.skipped, "The others are among the queries too.")
     if flattered:
         screen.note(
-            "The encoder learned from the labels of these same images, so these figures flatter "
-            "it: evaluate on a folder that it has not seen."
+            f"The encoder learned from the labels of {result.own} of these queries, so these "
+            "figures flatter it: evaluate on images that it has not seen."
         )
 
 
 def _gate(result: vecsearch.Evaluation, floors: Sequence[tuple[str, float]]) -> None:
-    for name, _ in floors:
-        if name not in result.measures:
-            near = difflib.get_close_matches(name, result.measures, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise vecsearch.InvalidArgument(
-                f"There is no measure {name!r}.{hint} There are: {', '.join(result.measures)}."
-            )
     low = [
         f"{name} is {result.measures[name]:.4f}, under {floor:g}"
         for name, floor in floors

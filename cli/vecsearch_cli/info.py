@@ -21,7 +21,7 @@ def command(screen: Screen, index: Path, skipped: bool) -> None:
         left_out: list[dict[str, Any]] = [
             {"path": str(one.path), "reason": one.reason} for one in collection.skipped
         ]
-        show(screen.format, left_out, left_out)
+        show(screen.format, left_out, left_out, columns=("path", "reason"))
         return
     facts = collection.info()
     flat = [{"what": name, "value": _short(value)} for name, value in facts.items()]

@@ -2,11 +2,12 @@
 
 import difflib
 import importlib
+import signal
 import sys
 
 import click
 
-from vecsearch_cli.verb import Failure
+from vecsearch_cli.verb import Failure, ReaderGone
 
 # In the order in which one meets them.
 VERBS = {
@@ -34,6 +35,13 @@ class Verbs(click.Group):
         if name not in VERBS:
             return None
         verb: click.Command = importlib.import_module(f"vecsearch_cli.{name}").command
+        for option in verb.params:
+            # VECSEARCH_QUERY_FORMAT for query --format: by the option's name, not the variable's.
+            long = [flag for flag in option.opts if flag.startswith("--")]
+            short = [flag for flag in option.opts if flag.startswith("-")]
+            if short:
+                flag = (long or short)[0].lstrip("-").replace("-", "_")
+                option.envvar = f"VECSEARCH_{name}_{flag}".upper()
         return verb
 
     def resolve_command(
@@ -64,12 +72,12 @@ def vecsearch() -> None:
 def main() -> None:
     """Run the command and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # So that a build that is asked to stop takes back what it wrote.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        code = vecsearch.main(
-            prog_name="vecsearch", auto_envvar_prefix="VECSEARCH", standalone_mode=False
-        )
-        sys.stdout.flush()
+        code = vecsearch.main(prog_name="vecsearch", standalone_mode=False)
     except Failure as failure:
         click.echo(f"Error: {failure}", err=True)
         code = failure.exit_code
@@ -79,8 +87,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. Nothing that was there before has changed.", err=True)
         code = 130
-    except BrokenPipeError:
-        # Whoever read our answers has gone, as `head` does: not an error worth a word.
+    except ReaderGone:
         sys.stdout = None
         code = 1
     sys.exit(code)

@@ -8,6 +8,7 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+MOST = 2**31 - 1
 METRICS = ("euclidean", "cosine")
 
 
@@ -92,7 +93,8 @@ def labels(function: Function) -> Function:
         default="folder",
         show_default=True,
         metavar="folder|none|FILE.csv",
-        help="The first sub-folder; none; or a table with the columns path and label.",
+        help="The first sub-folder; none; or a table with the columns path, below that folder, "
+        "and label.",
     )(function)
 
 
@@ -108,7 +110,7 @@ def cutoffs(function: Function) -> Function:
     return click.option(
         "-k",
         "ks",
-        type=click.IntRange(1),
+        type=click.IntRange(1, MOST),
         multiple=True,
         help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
     )(function)

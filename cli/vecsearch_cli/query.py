@@ -10,7 +10,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import INDEX, Failure, Screen, Verb, printable
 
 # What a table shows of a hit.
 COLUMNS = ("rank", "label", "distance", "score", "id")
@@ -27,7 +27,13 @@ Examples:
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=INDEX)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="How many to find.")
+@click.option(
+    "-k",
+    type=click.IntRange(1, options.MOST),
+    default=10,
+    show_default=True,
+    help="How many to find.",
+)
 @options.metric
 @click.option(
     "--where",
@@ -57,20 +63,26 @@ def command(
         from vecsearch_cli.sheet import check_sheet, contact_sheet
 
         check_sheet(sheet)
+    wanted = dict(where)
+    if len(wanted) < len(set(where)):
+        raise click.UsageError("--where is given twice with one key and two values: none has both.")
     collection = vecsearch.Collection.open(index)
     found: list[tuple[Path, list[vecsearch.Hit]]] = []
     failed = 0
     for image in _paths(images):
         try:
-            hits = collection.query_one(image, k, where=dict(where), metric=metric)
+            hits = collection.query_one(image, k, where=wanted, metric=metric)
         except vecsearch.ImageError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {printable(error)}", err=True)
             failed += 1
         else:
             found.append((Path(image), hits))
     answers: list[dict[str, Any]] = [
         {"query": str(image), "hits": _ranked(hits)} for image, hits in found
     ]
+    if sheet is not None:
+        contact_sheet(found, sheet)
+        screen.note(f"Drawn: {sheet}")
     show(
         screen.format,
         answers,
@@ -82,10 +94,8 @@ def command(
             )
             for answer in answers
         ],
+        columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
     )
-    if sheet is not None:
-        contact_sheet(found, sheet)
-        screen.note(f"Drawn: {sheet}")
     if failed:
         raise Failure(f"{failed} of {failed + len(found)} images could not be read.")
 
@@ -93,7 +103,7 @@ def command(
 def _paths(images: Sequence[str]) -> Iterator[str]:
     for image in images:
         if image == "-":
-            yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
+            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
         else:
             yield image
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vecsearch.types import JSON
+from vecsearch_cli.verb import ReaderGone, printable
 
 Row = Mapping[str, Any]
 
@@ -18,6 +19,7 @@ def show(
     answers: Sequence[Mapping[str, JSON]],
     rows: Sequence[Row],
     tables: Sequence[tuple[str, Sequence[Row]]] | None = None,
+    columns: Sequence[str] = (),
 ) -> None:
     """Print an answer.
 
@@ -27,7 +29,25 @@ def show(
         answers: What the JSON forms print.
         rows: What CSV prints; all have the keys of the first.
         tables: Titles and rows, if they are other than the rows of CSV.
+        columns: The columns of CSV where there are no rows.
+
+    Raises:
+        ReaderGone: Nobody reads stdout any more.
     """
+    try:
+        _print(form, answers, rows, tables, columns)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+
+
+def _print(
+    form: str,
+    answers: Sequence[Mapping[str, JSON]],
+    rows: Sequence[Row],
+    tables: Sequence[tuple[str, Sequence[Row]]] | None,
+    columns: Sequence[str],
+) -> None:
     if form == "json":
         document = answers[0] if len(answers) == 1 else list(answers)
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -35,7 +55,7 @@ def show(
         for answer in answers:
             click.echo(json.dumps(answer, ensure_ascii=False))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
+        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     else:
@@ -49,35 +69,21 @@ def _table(title: str, rows: Sequence[Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    if title:
+        console.print(Text(printable(title)))
     if not rows:
+        console.print("(nothing)")
         return
-    table = Table(
-        title=title or None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, value in rows[0].items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row.values()))
-    Console(highlight=False).print(table)
+    console.print(table)
 
 
 def _cell(value: Any) -> Any:
     nested = isinstance(value, dict | list)
     return json.dumps(value, ensure_ascii=False) if nested else value
-
-
-def printable(value: Any) -> str:
-    """A value as text that leaves a terminal as it is, whatever a file is called."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    text = str(value)
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )

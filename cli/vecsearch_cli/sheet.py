@@ -1,16 +1,20 @@
 """A contact sheet: queries with their nearest items, as one picture."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
 from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images import Preprocess, to_pixels
 from vecsearch.types import Hit
-from vecsearch_cli.render import printable
+from vecsearch_cli.verb import printable
 
 THUMB = 112
+ACROSS = 12
+MOST_LINES = 100
 MARGIN = 10
 CAPTION = 32
 HEADER = 24
@@ -40,17 +44,28 @@ def contact_sheet(
         out: Where the picture goes; its ending says in which format.
         label: The true label of the queries, if known: hits are then framed green or red.
     """
-    columns = 1 + max((len(hits) for _, hits in answers), default=0)
+    lines = [
+        (query if start == 0 else None, hits[start : start + ACROSS])
+        for query, hits in answers
+        for start in range(0, max(1, len(hits)), ACROSS)
+    ]
+    if len(lines) > MOST_LINES:
+        raise InvalidArgument(
+            f"{len(lines)} rows of pictures do not fit on one sheet, {MOST_LINES} do: ask for "
+            "fewer images, or for fewer hits."
+        )
+    columns = 1 + max((len(hits) for _, hits in lines), default=0)
     tile, line = THUMB + MARGIN, THUMB + CAPTION + MARGIN
-    size = (columns * tile + 2 * MARGIN, len(answers) * line + HEADER + MARGIN)
+    size = (columns * tile + 2 * MARGIN, len(lines) * line + HEADER + MARGIN)
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
-    small = ImageFont.load_default(11)
-    draw.text((MARGIN, MARGIN - 2), "query", QUERY, font=small)
-    draw.text((MARGIN + tile + MARGIN, MARGIN - 2), "nearest first", FAINT, font=small)
-    for row, (query, hits) in enumerate(answers):
+    draw.text((MARGIN, MARGIN - 2), "query", QUERY, font=_font(11))
+    draw.text((MARGIN + tile + MARGIN, MARGIN - 2), "nearest first", FAINT, font=_font(11))
+    for row, (query, hits) in enumerate(lines):
         top = HEADER + row * line
-        _tile(sheet, draw, (MARGIN, top), query, QUERY, [label or query.stem, query.name])
+        if query is not None:
+            captions = [label, query.name] if label else [query.name, ""]
+            _tile(sheet, draw, (MARGIN, top), query, QUERY, captions)
         for column, hit in enumerate(hits, 1):
             frame = PLAIN if label is None else SAME if hit.item.label == label else OTHER
             name = hit.item.label or hit.item.id.rsplit("/", 1)[-1]
@@ -58,6 +73,14 @@ def contact_sheet(
             left = MARGIN + column * tile + MARGIN
             _tile(sheet, draw, (left, top), hit.item.path, frame, captions)
     sheet.save(out)
+
+
+@cache
+def _font(size: int) -> Any:
+    try:
+        return ImageFont.truetype("DejaVuSans.ttf", size)  # it has most of the world's letters
+    except OSError:
+        return ImageFont.load_default(size)
 
 
 def _tile(
@@ -74,12 +97,10 @@ def _tile(
         sheet.paste(Image.fromarray(pixels), (left, top))
     except ImageError:
         # The collection outlives its pictures: they may have been moved since.
-        draw.text(
-            (left + 8, top + THUMB // 2), "no picture", FAINT, font=ImageFont.load_default(11)
-        )
+        draw.text((left + 8, top + THUMB // 2), "no picture", FAINT, font=_font(11))
     draw.rectangle((left - 1, top - 1, left + THUMB, top + THUMB), outline=frame, width=2)
     for row, (text, ink) in enumerate(zip(captions, (INK, FAINT), strict=True)):
-        font = ImageFont.load_default(12 - row)
+        font = _font(12 - row)
         shown = printable(text)
         while len(shown) > 1 and draw.textlength(shown, font=font) > THUMB:
             shown = shown[:-2] + "…"

@@ -2,7 +2,8 @@
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ import click
 from vecsearch.errors import InvalidArgument, VecsearchError
 
 if TYPE_CHECKING:  # it brings NumPy, which --help has no use for
-    from vecsearch.types import Progress
+    from vecsearch.types import Progress, Skipped
 
+SHOWN = 20
 FORMATS = ("table", "json", "jsonl", "csv")
 
 # Where a collection lies and where images do; the library itself says what is wrong with them.
@@ -30,6 +32,10 @@ class Failure(Exception):
         self.exit_code = exit_code
 
 
+class ReaderGone(Exception):
+    """Whoever read our answers has gone, as ``head`` does: not an error worth a word."""
+
+
 @dataclass(frozen=True)
 class Screen:
     """How a verb talks: the format of its answer, and whether it says more than that."""
@@ -41,6 +47,17 @@ class Screen:
         """Tell something beside the answer."""
         if not self.quiet:
             click.echo(text, err=True)
+
+    def skipped(self, skipped: "Sequence[Skipped]", more: str) -> None:
+        """Tell which files were left out: the first of them, and where to find the others."""
+        if skipped:
+            self.note(f"Skipped {len(skipped)}:")
+        for one in skipped[:SHOWN]:
+            self.note(f"  {printable(one.path)}: {printable(one.reason)}")
+        if len(skipped) > SHOWN:
+            for reason, count in Counter(one.reason for one in skipped[SHOWN:]).most_common(5):
+                self.note(f"  … and {count} more: {printable(reason)}")
+            self.note(more)
 
     @contextmanager
     def progress(self) -> "Iterator[Progress | None]":
@@ -100,7 +117,7 @@ class Verb(click.Command):
             ctx.params.pop("seed")
         try:
             return super().invoke(ctx)
-        except (Failure, click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (Failure, ReaderGone, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             if debug:
@@ -113,6 +130,18 @@ class Verb(click.Command):
         function: Callable[..., Any] = self.callback  # type: ignore[assignment]
         wrapped = getattr(function, "__wrapped__", function)
         return set(wrapped.__code__.co_varnames[: wrapped.__code__.co_argcount])
+
+
+def printable(value: Any) -> str:
+    """A value as text that leaves a terminal as it is, whatever a file is called."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = str(value)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _told(error: Exception) -> tuple[str, int]:

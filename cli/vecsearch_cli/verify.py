@@ -26,8 +26,11 @@ def command(screen: Screen, index: Path) -> None:
         screen.format,
         [answer],
         [{"file": one.file, "reason": one.reason} for one in result.damages],
-        [("", [{key: answer[key] for key in ("ok", "files", "bytes")}])],
+        [
+            ("", [{key: answer[key] for key in ("ok", "files", "bytes")}]),
+            *([("Damaged", answer["damaged"])] if result.damages else []),
+        ],
+        columns=("file", "reason"),
     )
     if result.damages:
-        reasons = " ".join(one.reason for one in result.damages)
-        raise Failure(f"{len(result.damages)} of {result.files} files are damaged. {reasons}")
+        raise Failure(f"{len(result.damages)} files are damaged.")

@@ -184,7 +184,7 @@ def test_pca_by_fraction_takes_no_more_than_it_needs(
 
 def test_pca_has_a_default_that_always_fits() -> None:
     rng = np.random.default_rng(0)
-    for count, dim in ((3, 3), (500, 64)):
+    for count, dim in ((3, 2), (500, 64)):
         images = rng.integers(0, 256, (count, 10, 12, 1), np.uint8)
         assert make_encoder("pca", preprocess=GREY).fit(images).dim == dim  # type: ignore[attr-defined]
 
@@ -197,7 +197,7 @@ def test_pca_dim_that_cannot_be(dim: float) -> None:
 
 def test_pca_dim_that_is_too_large(clothes: tuple[Pixels, list[str]]) -> None:
     with pytest.raises(
-        InvalidArgument, match="at most 120 axes in 286 images of 120 numbers each: 121 are"
+        InvalidArgument, match=r"at most 120 axes in 286 images of 120 numbers each .*: 121 are"
     ):
         fitted("pca", clothes, dim=121)
 
@@ -285,7 +285,7 @@ def test_lda_needs_classes(clothes: tuple[Pixels, list[str]]) -> None:
         lda.fit(clothes[0], ["one"] * 286)
     with pytest.raises(InvalidArgument, match="here are 3 images in 3"):
         lda.fit(clothes[0][:3], ["a", "b", "c"])
-    with pytest.raises(InvalidArgument, match="classes − 1 dims, which is 9 for these 10 classes"):
+    with pytest.raises(InvalidArgument, match="which is 9 for these 10 classes: 10 are too many"):
         fitted("lda", clothes, dim=10)
     for dim in (0, 1.5):
         with pytest.raises(InvalidArgument, match="a count from 1"):
@@ -303,7 +303,7 @@ def test_names() -> None:
     assert NAMES == ["lda", "pca", "pixels"]
     with pytest.raises(InvalidArgument, match=r"Did you mean 'pca'\? There are: lda, pca, pixels"):
         encoder_class("pcaa")
-    with pytest.raises(InvalidArgument, match="'pixels' takes no dim; it takes: preprocess"):
+    with pytest.raises(InvalidArgument, match="'pixels' takes no dim; it takes: size, fit, color"):
         make_encoder("pixels", dim=3)
     assert make_encoder("pixels", seed=3, dim=None).name == "pixels"
 

@@ -86,6 +86,59 @@ def test_only_among_some(clouds: tuple[Vectors, Vectors], metric: Metric) -> Non
     assert index.search(queries, 3, np.array([], np.int64))[1].shape == (40, 0)
 
 
+def offset_cloud(count: int, dim: int = 64) -> Vectors:
+    """Vectors that differ by little and lie far away, where float32 products tell nothing."""
+    rng = np.random.default_rng(1)
+    return (1000 + rng.normal(size=(count, dim))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("count", "asked"),
+    [(20_000, 1), (20_000, 30), (2_500, 2_500)],  # each another way through FAISS
+)
+def test_exact_where_float32_is_not(count: int, asked: int) -> None:
+    gallery = offset_cloud(count)
+    index = ExactIndex(np.split(gallery, [count // 3]), Metric.EUCLIDEAN)
+    found, rows = index.search(gallery[:asked], 10)
+    for query in range(0, asked, max(1, asked // 7)):
+        expected = brute(gallery[query], gallery, Metric.EUCLIDEAN)
+        np.testing.assert_array_equal(rows[query], np.argsort(expected, kind="stable")[:10])
+        np.testing.assert_allclose(found[query], np.sort(expected)[:10], rtol=1e-12)
+
+
+def test_numbers_whose_squares_float32_cannot_hold() -> None:
+    gallery = np.array([[1e20, 0], [2e20, 0], [5e20, 0], [9e20, 0]], np.float32)
+    found, rows = ExactIndex([gallery], Metric.EUCLIDEAN).search(gallery[:1], 3)
+    np.testing.assert_array_equal(rows, [[0, 1, 2]])
+    np.testing.assert_allclose(found, [[0, 1e20, 4e20]], rtol=1e-6)
+
+
+def test_many_exact_copies() -> None:
+    rng = np.random.default_rng(0)
+    gallery = np.repeat(rng.normal(size=(40, 8)).astype(np.float32), 50, axis=0)
+    for metric in Metric:
+        _, rows = ExactIndex([gallery[:777], gallery[777:]], metric).search(gallery[::50], 10)
+        np.testing.assert_array_equal(rows, np.arange(0, 2000, 50)[:, None] + np.arange(10))
+
+
+def test_rankings_of_two_distant_clusters() -> None:
+    rng = np.random.default_rng(0)
+    near = rng.normal(size=(200, 8)) * 0.01
+    gallery = np.concatenate([near, near + np.eye(8)[0] * 1e4]).astype(np.float32)
+    for query, order in enumerate(ranked(gallery, gallery, Metric.EUCLIDEAN)):
+        apart = brute(gallery[query], gallery, Metric.EUCLIDEAN)
+        np.testing.assert_allclose(apart[order], np.sort(apart), atol=1e-6)  # 0.01 is near here
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_rankings_in_parts(
+    clouds: tuple[Vectors, Vectors], metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ranked(clouds[1], clouds[0], metric)
+    monkeypatch.setattr("vecsearch.index.ranking.PART_BYTES", 8 * 24 * 70)
+    np.testing.assert_array_equal(ranked(clouds[1], clouds[0], metric), whole)
+
+
 def test_of_equals_the_earlier_row_comes_first() -> None:
     gallery = np.ones((50, 3), np.float32)
     found, rows = ExactIndex([gallery[:20], gallery[20:]], Metric.EUCLIDEAN).search(gallery[:2], 50)

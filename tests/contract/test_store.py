@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from vecsearch.errors import (
     CollectionExists,
     CollectionLocked,
     CollectionNotFound,
+    CollectionReplaced,
     DamagedCollection,
     InvalidArgument,
     VecsearchError,
 )
+from vecsearch.images import Preprocess
 from vecsearch.store import Manifest, Record, Store, Writer
 from vecsearch.store.durable import put_if_absent
 from vecsearch.types import Metric, Skipped
@@ -90,7 +93,7 @@ def test_an_error_takes_everything_back(tmp_path: Path) -> None:
 
 def test_what_stands_there_is_not_overwritten_by_chance(tmp_path: Path) -> None:
     write(tmp_path / "index")
-    with pytest.raises(CollectionExists, match="replace it with --overwrite"):
+    with pytest.raises(CollectionExists, match=r"ask to overwrite it \(--overwrite\)"):
         write(tmp_path / "index")
     (tmp_path / "album").mkdir()
     (tmp_path / "album" / "mine.jpg").write_bytes(b"x")
@@ -364,6 +367,115 @@ def _sha256(path: Path) -> str:
     return stamp_of(path).sha256
 
 
+def test_an_encoder_from_elsewhere_is_not_loaded(built: Path, tmp_path: Path) -> None:
+    """A manifest may not lead to an encoder outside, nor to files that it has no hash of."""
+    copy, outside = tmp_path / "index", tmp_path / "evil"
+    shutil.copytree(built, copy)
+    body = json.loads((copy / "manifest-000001.json").read_text())["manifest"]
+    shutil.copytree(copy / body["encoder"]["folder"], outside)
+    for place in (str(outside), "../evil", "encoder/../../evil"):
+        others = {name: stamp for name, stamp in body["files"].items() if "encoder" not in name}
+        forged(copy, encoder={**body["encoder"], "folder": place}, files=others)
+        with pytest.raises(DamagedCollection, match="names files it must not"):
+            Collection.open(copy)
+    unhashed = {name: stamp for name, stamp in body["files"].items() if "weights" not in name}
+    forged(copy, encoder=body["encoder"], files=unhashed)
+    with pytest.raises(DamagedCollection, match=r"weights\.safetensors is not a file that the man"):
+        Collection.open(copy).query([PHOTOS / "stray.png"])
+
+
+def test_names_that_end_a_line_in_unicode(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    shutil.copy(PHOTOS / "stray.png", tmp_path / "photos")
+    names = {"a\u2028b.txt", "a\x0bb.txt", "a\x85b.txt", "a\nb.txt"}
+    for name in names:
+        (tmp_path / "photos" / name).write_text("x")
+    built = Collection.build(tmp_path / "photos", tmp_path / "index", encoder="pixels")
+    assert {one.path.name for one in built.skipped} == names
+
+
+def test_a_reader_keeps_what_it_has_opened(tmp_path: Path) -> None:
+    write(tmp_path / "index")
+    warm, cold = Collection.open(tmp_path / "index"), Collection.open(tmp_path / "index")
+    before = warm.query_vectors([[1, 2]], k=1)
+    for _ in range(3):
+        write(tmp_path / "index", overwrite=True)
+    assert warm.query_vectors([[1, 2]], k=1) == before
+    with pytest.raises(CollectionReplaced, match="written anew since it was opened: open it again"):
+        cold.query_vectors([[1, 2]])
+
+
+class Saving:
+    """An encoder of another package, whose files are called as it likes."""
+
+    name = "saving"
+    dim = 1
+    fingerprint = "x"
+    preprocess = Preprocess((1, 1))
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        return np.ones((len(images), 1), np.float32)
+
+    def get_params(self) -> dict[str, object]:
+        return {}
+
+    def facts(self) -> dict[str, object]:
+        return {}
+
+    def save(self, folder: Path) -> None:
+        for name in self.names:
+            (folder / name).write_text("x")
+
+
+def test_files_of_other_encoders(tmp_path: Path) -> None:
+    good = Saving("settings.json", "Model_1.bin", "vocab.v2.json")
+    for _ in range(5):
+        Collection.build(PHOTOS, tmp_path / "index", encoder=good, overwrite=True)  # type: ignore[arg-type]
+    assert len(list((tmp_path / "index" / "encoder").glob("*/*"))) == 3 * 3
+    bad = Saving("settings.json", "with space.bin")
+    with pytest.raises(InvalidArgument, match=r"saved 'with space\.bin': it may save files only"):
+        Collection.build(PHOTOS, tmp_path / "index", encoder=bad, overwrite=True)  # type: ignore[arg-type]
+    assert len(Collection.open(tmp_path / "index")) == 10
+    assert verify(tmp_path / "index").damages == []
+
+
+def test_new_folders_above_are_synced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[str] = set()
+    sync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write(tmp_path / "new" / "deep" / "index")
+    assert {str(tmp_path), str(tmp_path / "new"), str(tmp_path / "new" / "deep")} <= synced
+
+
+def test_a_waiting_writer_outlives_one_that_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    script = (
+        "import sys, numpy as np; from pathlib import Path; from vecsearch.store import *\n"
+        "from vecsearch.types import Metric; print('go', flush=True)\n"
+        "with Writer(Path(sys.argv[1])) as writer:\n"
+        "    writer.add(np.ones((1, 2), np.float32), [Record('a')])\n"
+        "    writer.commit(Metric.EUCLIDEAN, 2)"
+    )
+    command = [sys.executable, "-c", script, str(folder)]
+    with pytest.raises(ZeroDivisionError), Writer(folder):
+        waiting = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert waiting.stdout is not None
+        waiting.stdout.readline()
+        time.sleep(0.5)
+        raise ZeroDivisionError
+    assert waiting.wait(timeout=20) == 0
+    waiting.stdout.close()
+    assert len(Store(folder)) == 1
+
+
 def test_the_encoder_must_be_the_one_that_made_the_vectors(built: Path, tmp_path: Path) -> None:
     copy = tmp_path / "index"
     shutil.copytree(built, copy)
@@ -401,4 +513,4 @@ def test_a_full_disk_is_loud_and_loses_nothing(tmp_path: Path) -> None:
         outcomes.append(run.stdout.strip())
         assert len(Collection.open(tmp_path / "index")) == (100 if outcomes[-1] == "done" else 5)
         assert verify(tmp_path / "index").damages == []
-    assert outcomes == ["File too large"] * 4 + [outcomes[4], "done"]
+    assert outcomes == ["File too large"] * 5 + ["done"]

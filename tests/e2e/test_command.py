@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import random
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from conftest import COMMAND, PHOTOS, PROJECT
@@ -99,9 +101,20 @@ def test_formats(vecsearch: Command, index: Path, small: Path) -> None:
     assert max(map(len, table.splitlines())) <= 80
 
 
+def test_no_hits(vecsearch: Command, index: Path, small: Path) -> None:
+    arguments = ["query", index, next((small / "test" / "bag").iterdir()), "--where", "label=hat"]
+    assert answer(vecsearch(*arguments))["hits"] == []
+    assert vecsearch(*arguments, "--format", "csv").stdout == (
+        "query,rank,id,label,distance,score,path,metadata\n"
+    )
+    assert "(nothing)" in vecsearch(*arguments, "--format", "table").stdout
+    twice = vecsearch(*arguments, "--where", "label=bag")
+    assert "given twice with one key and two values" in failed(twice, 2)
+
+
 def test_paths_from_stdin(vecsearch: Command, index: Path, small: Path) -> None:
     images = sorted((small / "test" / "bag").iterdir())
-    run = vecsearch("query", index, "-", "-k", 1, stdin="".join(f"{one}\n" for one in images))
+    run = vecsearch("query", index, "-", "-k", 1, stdin="".join(f"{one}\r\n" for one in images))
     assert [json.loads(line)["query"] for line in run.stdout.splitlines()] == list(map(str, images))
 
 
@@ -116,9 +129,26 @@ def test_a_bad_query_among_good_ones(vecsearch: Command, index: Path, small: Pat
 
 
 def test_options_from_the_environment(vecsearch: Command, index: Path, small: Path) -> None:
-    image = next((small / "test" / "bag").iterdir())
+    images = sorted((small / "test" / "bag").iterdir())[:2]
     env = {"VECSEARCH_QUERY_K": "1", "VECSEARCH_QUERY_FORMAT": "json"}
-    assert len(json.loads(vecsearch("query", index, image, env=env).stdout)["hits"]) == 1
+    told = json.loads(vecsearch("query", index, *images, env=env).stdout)
+    assert [len(one["hits"]) for one in told] == [1, 1]
+    env = {"VECSEARCH_EVALUATE_FAIL_UNDER": "map=2"}
+    assert vecsearch("evaluate", index, small / "test", env=env).returncode == 4
+
+
+def test_every_option_has_its_variable() -> None:
+    from vecsearch_cli.main import VERBS
+    from vecsearch_cli.main import vecsearch as group
+
+    context = click.Context(group)
+    for verb in VERBS:
+        command = group.get_command(context, verb)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option, click.Option):
+                flag = max(option.opts, key=len).lstrip("-").replace("-", "_")
+                assert option.envvar == f"VECSEARCH_{verb}_{flag}".upper()
 
 
 def test_contact_sheet(vecsearch: Command, index: Path, small: Path, tmp_path: Path) -> None:
@@ -132,6 +162,9 @@ def test_contact_sheet(vecsearch: Command, index: Path, small: Path, tmp_path: P
         expected = np.asarray(query.resize((112, 112), Image.Resampling.LANCZOS)).astype(int)
     shown = pixels[24 + 154 : 24 + 154 + 112, 10:122].astype(int)
     assert np.abs(shown - expected)[2:-2, 2:-2].max() <= 2
+    vecsearch("query", index, images[0], "-k", 30, "--sheet", tmp_path / "rows.png")
+    with Image.open(tmp_path / "rows.png") as sheet:
+        assert sheet.size == (13 * 122 + 20, 3 * 154 + 34)  # twelve across
     vanished = tmp_path / "vanished"
     shutil.copytree(small / "test", vanished)
     vecsearch("build", vanished, "-o", tmp_path / "index", "--size", "8x8", "--dim", 2)
@@ -183,8 +216,10 @@ def test_evaluation_gates(vecsearch: Command, index: Path, small: Path, tmp_path
     assert json.loads(low.stdout) == told
     assert f"Error: map is {told['measures']['map']:.4f}, under 1.1.\n" in low.stderr
     run = vecsearch("evaluate", index, small / "test", "--fail-under", "acuracy=1")
-    assert run.returncode == 2
-    assert "There is no measure 'acuracy'. Did you mean 'accuracy'?" in run.stderr
+    assert "'acuracy' is not measured here. Did you mean 'accuracy'?" in failed(run, 2)
+    for value in ("nan", "inf"):
+        run = vecsearch("evaluate", index, small / "test", "--fail-under", f"map={value}")
+        assert f"{value!r} is not a number" in failed(run, 2)
     run = vecsearch("evaluate", index, small / "test", "--fail-under", "map=high")
     assert "'high' is not a number" in failed(run, 2)
     run = vecsearch("evaluate", index, small / "test", "--fail-under", "map")
@@ -214,7 +249,8 @@ def test_evaluate_says_what_it_left_out(
     assert told["skipped"] == 1
     assert "5 queries have a label that nothing else in the gallery has." in run.stderr
     assert "1 queries have no label and were left out." in run.stderr
-    assert "1 files among the queries were skipped." in run.stderr
+    assert "Skipped 1:" in run.stderr
+    assert "bad.png: not an image in one of the formats" in run.stderr
     assert told["per_class"]["handbag"]["recall"] == 0
 
 
@@ -260,9 +296,14 @@ def test_info_and_verify(vecsearch: Command, index: Path, small: Path, tmp_path:
     told = answer(run, 1)
     assert told["ok"] is False
     assert [one["file"] for one in told["damaged"]] == [f"segments/{victim.name}"]
-    assert "1 of 5 files are damaged" in run.stderr
+    assert run.stderr == "Error: 1 files are damaged.\n"
+    assert victim.name in "".join(vecsearch("verify", copy, "--format", "table").stdout.split())
     message = failed(vecsearch("query", copy, PHOTOS / "stray.png", "-k", 99), 1)
     assert victim.name in message
+    manifest = copy / "manifest-000001.json"
+    manifest.write_bytes(manifest.read_bytes()[1:])
+    told = answer(vecsearch("verify", copy), 1)
+    assert [one["file"] for one in told["damaged"]] == ["manifest-000001.json"]
     assert "ok" in vecsearch("verify", index, "--format", "table").stdout
 
 
@@ -322,6 +363,30 @@ def test_bad_files_are_listed_and_harm_nothing(
     assert strict.stderr.endswith("Error: 14 files were skipped.\n")
 
 
+@pytest.mark.slow
+def test_five_thousand_mutated_images(vecsearch: Command, tmp_path: Path) -> None:
+    """Promise 10: seen = indexed + skipped, each skip with its path and reason."""
+    whole = [path.read_bytes() for path in sorted(PHOTOS.rglob("*")) if path.is_file()]
+    rng = random.Random(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(5000):
+        data = bytearray(whole[number % len(whole)])
+        for _ in range(rng.randint(1, 10)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        if rng.random() < 0.3:
+            del data[rng.randrange(1, len(data)) :]
+        (tmp_path / "photos" / f"{number:04d}.png").write_bytes(data)
+    index = tmp_path / "index"
+    told = answer(vecsearch("build", tmp_path / "photos", "-o", index, "--encoder", "pixels"))
+    assert told["indexed"] + told["skipped"] == 5000
+    assert min(told["indexed"], told["skipped"]) > 1000
+    listed = [
+        json.loads(line) for line in vecsearch("info", index, "--skipped").stdout.splitlines()
+    ]
+    assert len({one["path"] for one in listed}) == told["skipped"]
+    assert all(one["reason"] for one in listed)
+
+
 def test_many_skipped_are_summed_up(vecsearch: Command, tmp_path: Path) -> None:
     shutil.copytree(PHOTOS, tmp_path / "photos")
     for number in range(30):
@@ -370,7 +435,9 @@ def test_a_saved_encoder_for_other_images(vecsearch: Command, index: Path, tmp_p
     run = vecsearch("build", PHOTOS, "-o", tmp_path / "x", "--model", model, "--encoder", "lda")
     assert "holds the encoder 'pca', not 'lda'" in failed(run, 2)
     run = vecsearch("build", PHOTOS, "-o", tmp_path / "x", "--model", PHOTOS)
-    assert "does not describe an encoder" in failed(run, 1)
+    assert "holds no saved encoder: there is no settings.json in it" in failed(run, 2)
+    run = vecsearch("build", PHOTOS, "-o", tmp_path / "x", "--model", model, "--size", "4x4")
+    assert "The encoder of --model has its own --size" in failed(run, 2)
 
 
 @pytest.mark.parametrize(
@@ -383,24 +450,24 @@ def test_a_saved_encoder_for_other_images(vecsearch: Command, index: Path, tmp_p
         (["build", "{photos}", "-o", "{tmp}/x", "--size", "64"], 2, "'64' is not WIDTHxHEIGHT"),
         (["build", "{photos}", "-o", "{tmp}/x", "--size", "0x9"], 2, "1 to 4096 each"),
         (["build", "{photos}", "-o", "{tmp}/x", "--encoder", "pac"], 2, "Did you mean 'pca'?"),
-        (["build", "{photos}", "-o", "{tmp}/x", "--dim", "99999"], 2, "PCA finds at most 10 axes"),
+        (["build", "{photos}", "-o", "{tmp}/x", "--dim", "99999"], 2, "PCA finds at most 9 axes"),
         (
             ["build", "{photos}", "-o", "{tmp}/x", "--encoder", "lda", "--dim", "2"], 2,
-            "LDA gives at most classes − 1 dims, which is 1 for these 2 classes: 2 are too many",
+            "which is 1 for these 2 classes: 2 are too many",
         ),
         (
             ["build", "{photos}", "-o", "{tmp}/x", "--encoder", "lda", "--labels", "none"], 2,
             "LDA learns from labels",
         ),
         (["build", "{photos}", "-o", "{tmp}/x", "--labels", "x.csv"], 2, "x.csv cannot be read"),
-        (["build", "{photos}", "-o", "{index}"], 1, "replace it with --overwrite"),
+        (["build", "{photos}", "-o", "{index}"], 1, "ask to overwrite it (--overwrite)"),
         (["build", "{photos}", "-o", "{photos}"], 1, "holds other things"),
         (["build", "{tmp}", "-o", "{tmp}/x"], 2, "There are no images in"),
         (["query", "{tmp}", "x.png"], 1, "make one: vecsearch build FOLDER -o"),
         (["query", "{index}"], 2, "Missing argument 'IMAGE...'"),
         (["query", "{index}", "{photos}/stray.png", "--where", "x"], 2, "'x' is not KEY=VALUE"),
         (["query", "{index}", "{photos}/stray.png", "--where", "x=1"], 2, "No item has 'x'"),
-        (["query", "{index}", "{photos}/stray.png", "-k", "0"], 2, "0 is not in the range x>=1"),
+        (["query", "{index}", "{photos}/stray.png", "-k", "0"], 2, "0 is not in the range 1<=x"),
         (["info", "{tmp}/nowhere"], 1, "There is no collection at"),
         (["compare", "{photos}", "--holdout", "2"], 2, "between 0 and 1, not 2"),
     ],
@@ -531,6 +598,18 @@ def test_interrupted_it_leaves_nothing_behind(sample: Path, tmp_path: Path) -> N
     assert process.returncode == 130
     assert err == "\nInterrupted. Nothing that was there before has changed.\n"
     assert out == ""
+    assert not (tmp_path / "index").exists()
+
+
+def test_asked_to_stop_it_takes_back_what_it_wrote(sample: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [str(COMMAND), "build", str(sample), "-o", str(tmp_path / "index")],
+        stderr=subprocess.DEVNULL,
+    )
+    while not (tmp_path / "index" / ".lock").exists():
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(timeout=30) == 143
     assert not (tmp_path / "index").exists()
 
 

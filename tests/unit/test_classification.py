@@ -38,6 +38,12 @@ def test_ties_go_to_the_nearer_class_not_the_first() -> None:
     np.testing.assert_array_equal(knn_vote(codes, apart), [2, 1, 7])
 
 
+def test_nobody_has_no_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = np.array([[-1, -1, 3], [-1, 2, 2]])
+    monkeypatch.setattr("vecsearch.classify.BLOCK_BYTES", 1)  # one query at a time
+    np.testing.assert_array_equal(knn_vote(codes, np.ones((2, 3))), [3, 2])
+
+
 def test_centroids_are_those_of_scikit_learn(
     groups: tuple[Vectors, Rows, Vectors], monkeypatch: pytest.MonkeyPatch
 ) -> None:

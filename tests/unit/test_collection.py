@@ -18,6 +18,7 @@ from vecsearch import (
     evaluate,
     evaluate_vectors,
     make_encoder,
+    measure_names,
     write_report,
 )
 from vecsearch.evaluation import hold_out
@@ -174,10 +175,13 @@ def test_nothing_to_index(tmp_path: Path, encoder: str) -> None:
     with pytest.raises(InvalidArgument, match=r"There are no images in .*empty\.$"):
         Collection.build(tmp_path / "empty", tmp_path / "index", encoder=encoder)
     (tmp_path / "empty" / "a.txt").write_text("x")
-    with pytest.raises(InvalidArgument, match=r"1 other files were left out, as a\.txt \(not an"):
+    with pytest.raises(InvalidArgument, match=r"1 were left out, as a\.txt \(not an"):
         Collection.build(tmp_path / "empty", tmp_path / "index", encoder=encoder)
     (tmp_path / "empty" / "b.png").write_text("x")
-    with pytest.raises(InvalidArgument, match=r"None of the 1 files in .*empty could be used"):
+    with pytest.raises(
+        InvalidArgument,
+        match=r"None of the 1 image files in .*empty could be used; 1 were left out, as b",
+    ):
         Collection.build(tmp_path / "empty", tmp_path / "index", encoder=encoder)
     assert not (tmp_path / "index").exists()
 
@@ -261,9 +265,9 @@ def test_equal_names_in_other_folders_are_other_images(small: Path, tmp_path: Pa
     [
         ({}, "by leave-one-out: give one"),
         ({"leave_one_out": True, "queries": "x"}, "by leave-one-out: give one"),
-        ({"leave_one_out": True, "ks": []}, "are 1 or more"),
-        ({"leave_one_out": True, "ks": [0]}, "are 1 or more"),
-        ({"leave_one_out": True, "neighbours": 0}, "are 1 or more"),
+        ({"leave_one_out": True, "ks": []}, "are whole numbers, 1 or more"),
+        ({"leave_one_out": True, "ks": [0]}, "are whole numbers, 1 or more"),
+        ({"leave_one_out": True, "neighbours": 0}, "are whole numbers, 1 or more"),
         ({"leave_one_out": True, "task": "both of them"}, "is no task"),
         ({"leave_one_out": True, "metric": "l1"}, "No metric is called 'l1'"),
     ],
@@ -280,7 +284,7 @@ def test_nothing_to_evaluate() -> None:
         evaluate(Collection.from_vectors(GENRES), leave_one_out=True)
     with pytest.raises(InvalidArgument, match="One item alone"):
         evaluate(Collection.from_vectors([[1.0]], labels=["a"]), leave_one_out=True)
-    with pytest.raises(InvalidArgument, match="No query's label is one of the gallery's"):
+    with pytest.raises(InvalidArgument, match="the queries have 'a' and so on, the gallery 'a'"):
         evaluate(Collection.from_vectors([[1], [2]], labels=["a", "b"]), leave_one_out=True)
 
 
@@ -365,3 +369,97 @@ def test_real_photos_of_faces(data: Callable[[str], Path], tmp_path: Path) -> No
     result = evaluate(faces, leave_one_out=True, ks=[1], neighbours=1)
     assert (result.gallery, len(result.per_query["id"])) == (400, 400)
     assert result.measures["precision@1"] > 0.95
+
+
+def test_a_vote_does_not_depend_on_the_other_queries() -> None:
+    gallery = Labelled(np.array([[0], [1], [1.1]], np.float32), ["a", "b", "c"], ["x", "x", "y"])
+    stranger = Labelled(np.array([[0], [5]], np.float32), ["a", "q"], ["x", "y"])
+    alone = Labelled(stranger.vectors[:1], ["a"], ["x"])
+    for queries in (alone, stranger):
+        found = evaluate_vectors(gallery, queries, neighbours=3).per_query["knn"]
+        assert found[0] == "x"  # one vote each for b and c, and b is nearer
+    pair = Labelled(np.array([[0], [1]], np.float32), ["b", "a"], ["y", "x"])
+    queries = Labelled(np.array([[1], [5]], np.float32), ["a", "q"], ["x", "x"])
+    result = evaluate_vectors(pair, queries, neighbours=3)
+    assert result.per_query["knn"][0] == "y"  # there is nothing else
+    assert result.own == 1
+    single = Labelled(np.array([[0]], np.float32), ["a"], ["x"])
+    with pytest.raises(InvalidArgument, match="One item alone"):
+        evaluate_vectors(single, Labelled(queries.vectors[::-1].copy(), ["q", "a"], ["x", "x"]))
+
+
+@pytest.mark.parametrize(
+    ("gallery", "queries", "message"),
+    [
+        (([[float("nan")]], ["a"], ["x"]), ([[1]], ["b"], ["x"]), "Vector 0 holds NaN"),
+        (([[1]], ["a"], ["x"]), ([[1, 2]], ["b"], ["x"]), "have 2 dims, not 1"),
+        (([[1]], ["a", "b"], ["x"]), ([[1]], ["b"], ["x"]), "1 vectors, 2 ids and 1 labels"),
+        (([[1], [2]], ["a", "a"], ["x", "x"]), ([[1]], ["b"], ["x"]), "is in the gallery twice"),
+    ],
+)
+def test_vectors_that_cannot_be_evaluated(gallery: tuple, queries: tuple, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        evaluate_vectors(Labelled(*gallery), Labelled(*queries))
+
+
+def test_names_of_measures_are_those_measured(books: Collection) -> None:
+    for task in ("retrieval", "classification", "both"):
+        result = evaluate(books, leave_one_out=True, ks=[3, 1], task=task)
+        assert list(result.measures) == measure_names([3, 1], task)
+
+
+def test_a_folder_by_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("a/good", 9), ("a/black", 0), ("b/good", 200)):
+        Path(f"photos/{name}.png").parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), value).save(f"photos/{name}.png")
+    Path("photos/a/bad.png").write_text("bad")
+    Path("photos/a/notes.txt").write_text("x")
+    expected = ["photos/a/bad.png", "photos/a/black.png", "photos/a/notes.txt"]
+    for encoder in ("pixels", make_encoder("pixels", preprocess=Preprocess((4, 4)))):
+        built = Collection.build(
+            "photos", "index", encoder=encoder, metric="cosine", overwrite=True
+        )
+        assert [str(one.path) for one in built.skipped] == expected
+    fitted = Collection.build("photos", "other", dim=1, size=(4, 4))
+    assert [str(one.path) for one in fitted.skipped] == [expected[0], expected[2]]
+    inside = evaluate(fitted, "photos/a", ks=[1])  # known by the labels they have there
+    assert (inside.queries, inside.own, inside.unlabelled_queries) == (2, 2, 0)
+
+
+def test_identical_images(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (4, 4), "red").save(tmp_path / f"{number}.png")
+    copies = Collection.build(tmp_path, tmp_path / "index")
+    assert copies.encoder.facts()["variance_kept"] == 1
+    assert [hit.distance for hit in copies.query_one(tmp_path / "1.png")] == [0, 0, 0]
+
+
+def test_values_that_are_none_of_ours(books: Collection, tmp_path: Path) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: Collection.build(PHOTOS, tmp_path / "x", size=20),  # type: ignore[arg-type]
+        lambda: Collection.build(PHOTOS, tmp_path / "x", seed=-1),
+        lambda: books.query_vectors([[1, 2]], k="3"),  # type: ignore[arg-type]
+        lambda: Collection.from_vectors([[1], [1, 2]]),
+        lambda: Collection.from_vectors([[1]], labels="a"),
+        lambda: Collection.from_vectors([[1]], ids=5),  # type: ignore[arg-type]
+        lambda: Collection.from_vectors([[1]], metadata=[None]),  # type: ignore[list-item]
+    ]
+    for call in calls:
+        with pytest.raises(InvalidArgument):
+            call()
+
+
+def test_where_tells_none_from_its_name(tmp_path: Path) -> None:
+    things = Collection.from_vectors(
+        [[1], [2], [3]], labels=[None, "None", "x"], metadata=[{"p": 1}, {"p": 1.0}, {"p": True}]
+    )
+
+    def found(**where: object) -> list[str]:
+        return [hit.item.id for hit in things.query_vectors([[0]], where=where)[0]]
+
+    assert found(label=None) == ["0"]
+    assert found(label="None") == ["1"]
+    assert found(p=1) == ["0", "1"]
+    assert found(p="1") == ["0"]
+    assert found(p=True) == ["2"]

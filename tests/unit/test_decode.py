@@ -2,8 +2,10 @@
 
 import io
 import random
+import struct
 import subprocess
 import sys
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -30,9 +32,7 @@ def content(image: Image.Image, form: str, **options: object) -> bytes:
 
 def exactly(image: Image.Image, form: str = "PNG", **options: object) -> np.ndarray:
     """What is decoded of an image at its own size."""
-    turned = options.pop("turned", False)
-    size = image.size[::-1] if turned else image.size
-    return decode(content(image, form, **options), Preprocess(size))[0]
+    return decode(content(image, form, **options), Preprocess(image.size))[0]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,61 @@ def test_sixteen_bit_grey_is_scaled_not_cut() -> None:
     for form in ("PNG", "TIFF"):
         pixels = decode(content(Image.fromarray(deep), form), Preprocess((4, 2), color="grey"))[0]
         np.testing.assert_array_equal(pixels[:, :, 0], expected)
+
+
+def deep_tiff(values: list[int], bits: int, photometric: int) -> bytes:
+    """A TIFF of grey values, one strip, little-endian, packed as the format says."""
+    packed = "".join(f"{value:0{bits}b}" for value in values)
+    packed += "0" * (-len(packed) % 8)
+    strip = bytes(int(packed[at : at + 8], 2) for at in range(0, len(packed), 8))
+    if bits == 16:
+        strip = np.array(values, "<u2").tobytes()
+    tags = [(256, len(values)), (257, 1), (258, bits), (259, 1), (262, photometric),
+            (273, 8), (277, 1), (278, 1), (279, len(strip))]  # fmt: skip
+    start = 8 + len(strip) + len(strip) % 2
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<I", start) + strip + bytes(len(strip) % 2)
+    return head + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("values", "bits", "photometric", "expected"),
+    [
+        ([0, 257, 65535], 16, 1, [0, 1, 255]),
+        ([0, 257, 65535], 16, 0, [255, 254, 0]),  # white is zero
+        ([0, 2048, 4095], 12, 1, [0, 128, 255]),
+    ],
+)
+def test_deep_grey_of_tiff(
+    values: list[int], bits: int, photometric: int, expected: list[int]
+) -> None:
+    preprocess = Preprocess((3, 1), color="grey")
+    pixels, _ = decode(deep_tiff(values, bits, photometric), preprocess)
+    np.testing.assert_array_equal(pixels[0, :, 0], expected)
+
+
+def test_transparent_deep_grey_lies_on_white() -> None:
+    image = Image.fromarray(np.array([[0, 65535, 30000]], np.uint16))
+    pixels, _ = decode(content(image, "PNG", transparency=0), Preprocess((3, 1), color="grey"))
+    np.testing.assert_array_equal(pixels[0, :, 0], [255, 255, 117])
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG"])
+def test_broken_or_senseless_notes_of_a_camera(form: str) -> None:
+    image = Image.fromarray(CORNERS)
+    options: dict[str, object] = {"lossless": True} if form == "WEBP" else {}
+    assert decode(content(image, form, exif=b"Exif\0\0rubbish", **options), Preprocess())[1] == (
+        3,
+        2,
+    )
+    senseless = Image.Exif()
+    senseless[0x0112] = 9
+    assert decode(content(image, form, exif=senseless, **options), Preprocess())[1] == (3, 2)
+
+
+def test_other_users_of_pillow_are_left_alone() -> None:
+    filters = [one[2] for one in warnings.filters]
+    assert Image.DecompressionBombWarning not in filters
 
 
 def test_cmyk() -> None:

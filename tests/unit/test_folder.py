@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -82,6 +84,19 @@ def test_walk_says_what_it_leaves_out(tmp_path: Path) -> None:
         "old-index": "a vecsearch collection, not a folder of images",
         "pipe.jpg": "not a regular file: FIFO",
     }
+
+
+def test_a_folder_goes_by_its_own_name(tmp_path: Path) -> None:
+    grey(tmp_path / "z-real" / "one.png", 1)
+    (tmp_path / "a-link").symlink_to(tmp_path / "z-real")
+    found, skipped = walk(tmp_path)
+    assert found == ["z-real/one.png"]
+    assert [one.path.name for one in skipped] == ["a-link"]
+
+
+def test_only_a_manifest_makes_a_collection(tmp_path: Path) -> None:
+    grey(tmp_path / "trip" / "manifest-destiny.png", 1)
+    assert walk(tmp_path)[0] == ["trip/manifest-destiny.png"]
 
 
 def test_walk_follows_links_that_lead_somewhere_new(tmp_path: Path) -> None:
@@ -213,11 +228,44 @@ def kill_on(victim: str, paths: Sequence[str]) -> Batch:
 
 def test_a_crashing_decoder_costs_its_own_file_only() -> None:
     chunks = [[f"{chunk}{name}" for name in "abc"] for chunk in range(8)]
-    batches = list(in_processes(partial(kill_on, "3b"), iter(chunks), 2))
+    batches = list(in_processes(partial(kill_on, "3b"), Path("/x"), iter(chunks), 2))
     files = [file.path for batch in batches for file in batch.files]
     assert files == [name for chunk in chunks for name in chunk if name != "3b"]
     skipped = [one for batch in batches for one in batch.skipped]
-    assert skipped == [Skipped(Path("3b"), "the decoder crashed on it, or ran out of memory")]
+    assert skipped == [Skipped(Path("/x/3b"), "the decoder crashed on it, or ran out of memory")]
+
+
+@pytest.mark.parametrize("encoder", ["pixels", "pca"])
+def test_a_build_survives_a_crashing_decoder(tmp_path: Path, encoder: str) -> None:
+    """The whole way, in a process of its own, with a decoder that dies on one file."""
+    for number in range(8):
+        grey(tmp_path / "photos" / f"{number}.png", 30 * number + 1)
+    (tmp_path / "crash.py").write_text(
+        "import os, vecsearch.images.reading as reading\n"
+        "real = reading._read\n"
+        "def crash(path, name, preprocess):\n"
+        "    if name == '5.png': os.kill(os.getpid(), 9)\n"
+        "    return real(path, name, preprocess)\n"
+        "def chunk(folder, preprocess, paths):\n"
+        "    reading._read = crash\n"
+        "    return old(folder, preprocess, paths)\n"
+        "old = reading._read_chunk\n"
+    )
+    script = (
+        "import crash, sys, vecsearch, vecsearch.images.reading as reading\n"
+        "reading.SECONDS_ALONE, reading.CHUNK_FILES = -1, 2\n"
+        "reading._read_chunk = crash.chunk\n"
+        "photos = vecsearch.Collection.build(\n"
+        "    'photos', 'index', encoder=sys.argv[1], size=(2, 2), jobs=2)\n"
+        "print([item.id[0] for item in photos], [str(one.path) for one in photos.skipped])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, encoder],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == f"{list('0123467')} ['photos/5.png']\n"
 
 
 def test_jobs_are_one_or_more() -> None:
@@ -240,16 +288,20 @@ def test_labels_by_table(tmp_path: Path) -> None:
     table.write_text('﻿price,label,path\n3,"a, b",one.png\n4,,two.png\n5,c,gone.png\n')
     folder = scan(tmp_path, table)
     assert folder.labels == {"one.png": "a, b"}
-    assert folder.skipped == []  # the table itself is no surprise
+    # The table itself is no surprise, but that it names what is not there is.
+    assert folder.skipped == [Skipped(table, "1 of its paths are no images here, as 'gone.png'")]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\none.png,a\n", "needs the columns path and label; it has: file, label"),
-        ("", "needs the columns path and label; it has: "),
-        ("path,label\none.png,a\none.png,b\n", "line 3: one.png is both 'a' and 'b'"),
-        ("path,label\nother/one.png,a\n", "The first one in the table is 'other/one.png'"),
+        (
+            "file,label\none.png,a\n",
+            "columns path and label, with commas between; its first line has: file, label",
+        ),
+        ("", "its first line has: nothing"),
+        ("path,label\none.png,a\n./one.png, b \n", "line 3: one.png is both 'a' and 'b'"),
+        ("path,label\nother/one.png,a\n", "The first one with a label is 'other/one.png'"),
     ],
 )
 def test_a_table_that_does_not_fit(tmp_path: Path, text: str, message: str) -> None:
@@ -261,7 +313,7 @@ def test_a_table_that_does_not_fit(tmp_path: Path, text: str, message: str) -> N
 
 def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
     grey(tmp_path / "one.png", 1)
-    with pytest.raises(InvalidArgument, match="--labels is folder, none or a CSV file"):
+    with pytest.raises(InvalidArgument, match="Labels are 'folder', 'none' or a CSV file"):
         scan(tmp_path, tmp_path / "nowhere.csv")
     (tmp_path / "latin.csv").write_bytes("path,label\none.png,café\n".encode("latin-1"))
     with pytest.raises(InvalidArgument, match="is not a CSV file in UTF-8"):

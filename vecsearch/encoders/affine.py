@@ -41,6 +41,8 @@ class AffineEncoder:
     def __init__(
         self, dim: float | None = None, preprocess: Preprocess | None = None, seed: int = 0
     ) -> None:
+        if not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise InvalidArgument(f"The seed is a whole number from 0 to 2³² − 1, not {seed!r}.")
         self.requested_dim = int(dim) if dim is not None and dim % 1 == 0 else dim
         self.preprocess = preprocess or Preprocess()
         self.seed = seed
@@ -105,12 +107,12 @@ class AffineEncoder:
         Raises:
             NotFitted: There is nothing to save yet.
         """
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         mean, components = self._fitted()
         settings: dict[str, JSON] = {"params": self.get_params(), "facts": self._facts}
         save_settings(folder, self.name, settings)
-        save_file({"mean": mean, "components": components}, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(save({"mean": mean, "components": components}))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -123,17 +125,18 @@ class AffineEncoder:
         from safetensors.numpy import load_file
 
         settings = load_settings(folder, cls.name)
-        params = settings["params"]
-        preprocess = Preprocess.from_json(params)
-        encoder = cls(dim=params["dim"], preprocess=preprocess, seed=params["seed"])
         try:
+            params = settings["params"]
+            preprocess = Preprocess.from_json(params)
+            encoder = cls(dim=params["dim"], preprocess=preprocess, seed=params["seed"])
+            facts = settings["facts"]
             weights = load_file(folder / WEIGHTS)
             mean, components = weights["mean"], weights["components"]
-        except (OSError, SafetensorError, KeyError) as error:
-            raise DamagedCollection(f"{folder / WEIGHTS} cannot be read: {error}.") from error
+        except (OSError, SafetensorError, KeyError, TypeError, InvalidArgument) as error:
+            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
         if mean.shape != (int(np.prod(preprocess.shape)),) or len(components) != len(mean):
             raise DamagedCollection(f"{folder / WEIGHTS} does not fit its settings.")
-        encoder._learned(mean, components, settings["facts"])
+        encoder._learned(mean, components, facts)
         return encoder
 
     def _learned(

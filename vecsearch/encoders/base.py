@@ -19,8 +19,9 @@ WEIGHTS = "weights.safetensors"
 class Encoder(Protocol):
     """Makes a vector of each image.
 
-    An encoder gives the same vector for an image alone and in any batch (to 1e-5), and two
-    encoders with equal parameters and data have equal fingerprints.
+    An encoder gives the same vector for an image alone and in any batch (to 1e-5). Two encoders
+    with equal parameters and data have equal fingerprints on one machine; with another number of
+    threads or another processor, the last digits of what was learned may differ.
 
     Attributes:
         name: What it is registered as.
@@ -131,6 +132,8 @@ def load_settings(folder: Path, name: str | None = None) -> dict[str, Any]:
         DamagedCollection: The file is missing or not ours.
         InvalidArgument: It is of another encoder than ``name``.
     """
+    if not (folder / SETTINGS).is_file():
+        raise InvalidArgument(f"{folder} holds no saved encoder: there is no {SETTINGS} in it.")
     try:
         settings: dict[str, Any] = json.loads((folder / SETTINGS).read_bytes())
         found = settings["encoder"]

@@ -84,10 +84,10 @@ class LDAEncoder(AffineEncoder):
             )
         most = min(len(classes) - 1, int(np.prod(self.preprocess.shape)))
         dim = most if self.requested_dim is None else int(self.requested_dim)
-        if dim > len(classes) - 1:
+        if dim > most:
             raise InvalidArgument(
-                f"LDA gives at most classes − 1 dims, which is {len(classes) - 1} for these "
-                f"{len(classes)} classes: {dim} are too many."
+                f"LDA gives at most classes − 1 dims and no more than there are pixels, which is "
+                f"{most} for these {len(classes)} classes: {dim} are too many."
             )
         rows = as_rows(images[chosen])
         reduced_to = min(PRINCIPAL_AXES, len(rows) - len(classes), rows.shape[1])

@@ -93,11 +93,11 @@ def principal_axes(rows: NDArray[np.float32], dim: float | None, seed: int) -> A
     Raises:
         InvalidArgument: ``dim`` is more than there are images or pixels.
     """
-    most = min(rows.shape)
+    most = min(rows.shape[0] - 1, rows.shape[1])
     if dim is not None and dim > most:
         raise InvalidArgument(
             f"PCA finds at most {most} axes in {rows.shape[0]} images of {rows.shape[1]} numbers "
-            f"each: {int(dim)} are too many."
+            f"each (as many as images less one, or as numbers): {int(dim)} are too many."
         )
     count = min(DEFAULT_DIM, most) if dim is None or dim < 1 else int(dim)
     wanted = dim if dim is not None and dim < 1 else 0.0
@@ -122,5 +122,7 @@ def _axes(rows: NDArray[np.float32], count: int, seed: int) -> tuple[Any, NDArra
         solver = "full"
     else:
         solver = "randomized"
-    fitted = PCA(count, svd_solver=solver, random_state=seed).fit(rows)
-    return fitted, fitted.explained_variance_ratio_
+    with np.errstate(invalid="ignore"):
+        fitted = PCA(count, svd_solver=solver, random_state=seed).fit(rows)
+    # Where all images are the same there is no variance, and all of it is kept.
+    return fitted, np.nan_to_num(fitted.explained_variance_ratio_, nan=1 / count)

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from vecsearch.encoders.base import check_pixels, fingerprint, load_settings, save_settings
+from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -76,4 +77,7 @@ class PixelEncoder:
             DamagedCollection: It cannot be read.
         """
         settings = load_settings(folder, cls.name)
-        return cls(preprocess=Preprocess.from_json(settings["params"]))
+        try:
+            return cls(preprocess=Preprocess.from_json(settings["params"]))
+        except (KeyError, TypeError, InvalidArgument) as error:
+            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error

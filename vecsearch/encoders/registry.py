@@ -1,7 +1,6 @@
 """Encoders by name: our own, and those that other packages declare by entry point."""
 
 import difflib
-import importlib
 import importlib.metadata
 import inspect
 from dataclasses import dataclass
@@ -51,8 +50,7 @@ def describe_encoders() -> list[dict[str, JSON]]:
             found = encoder_class(entry.name)
             needs_labels = getattr(found, "needs_labels", None)
             learns = {None: "no", False: "from images", True: "from labels"}[needs_labels]
-            takes = ", ".join(inspect.signature(found).parameters)
-            takes = takes.replace("preprocess", "size, fit, color")
+            takes = _taken(found)
         except VecsearchError as error:
             status = str(error)
         described.append(
@@ -113,7 +111,7 @@ def make_encoder(name: str, **params: Any) -> Encoder:
     for key in given:
         if key not in takes:
             raise InvalidArgument(
-                f"The encoder {name!r} takes no {key}; it takes: {', '.join(takes)}."
+                f"The encoder {name!r} takes no {key}; it takes: {_taken(factory)}."
             )
     encoder: Encoder = factory(**given)
     return encoder
@@ -144,10 +142,15 @@ def load_encoder(name: str, folder: Path) -> Encoder:
     return encoder_class(name).load(folder)
 
 
+def _taken(found: Any) -> str:
+    """What an encoder takes, by the names of the options."""
+    return ", ".join(inspect.signature(found).parameters).replace("preprocess", "size, fit, color")
+
+
 def _import(entry: EncoderEntry) -> type[Encoder]:
-    module, _, attribute = entry.target.partition(":")
+    point = importlib.metadata.EntryPoint(entry.name, entry.target, GROUP)
     try:
-        found: type[Encoder] = getattr(importlib.import_module(module), attribute)
+        found: type[Encoder] = point.load()
     except ModuleNotFoundError as error:
         raise MissingPackage(
             f"The encoder {entry.name!r} of {entry.package} needs the package {error.name!r}: "
@@ -158,4 +161,9 @@ def _import(entry: EncoderEntry) -> type[Encoder]:
         raise VecsearchError(
             f"The encoder {entry.name!r} of {entry.package} cannot be imported: {error!r}."
         ) from error
+    if found.name != entry.name:
+        raise InvalidArgument(
+            f"{entry.package} declares the encoder {entry.name!r}, but its class calls itself "
+            f"{found.name!r}: the two must be one name."
+        )
     return found

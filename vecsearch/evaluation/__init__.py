@@ -1,7 +1,13 @@
 """How good the answers are."""
 
 from vecsearch.evaluation.comparison import Comparison, compare, hold_out, milliseconds_per_image
-from vecsearch.evaluation.protocol import Evaluation, Labelled, evaluate, evaluate_vectors
+from vecsearch.evaluation.protocol import (
+    Evaluation,
+    Labelled,
+    evaluate,
+    evaluate_vectors,
+    measure_names,
+)
 from vecsearch.evaluation.report import write_report
 from vecsearch.evaluation.tables import Classification, ClassScores
 
@@ -15,6 +21,7 @@ __all__ = [
     "evaluate",
     "evaluate_vectors",
     "hold_out",
+    "measure_names",
     "milliseconds_per_image",
     "write_report",
 ]

@@ -37,7 +37,7 @@ def recall_at(relevance: Relevance, total: Totals, k: int) -> Values:
         >>> recall_at(np.array([[True, False, True]]), np.array([4]), 3)
         array([0.5])
     """
-    return _ratio(relevance[:, :k].sum(axis=1), total)
+    return ratio(relevance[:, :k].sum(axis=1), total)
 
 
 def hit_at(relevance: Relevance, k: int) -> Values:
@@ -58,7 +58,7 @@ def average_precision(relevance: Relevance, total: Totals) -> Values:
         >>> average_precision(np.array([[True, False, True]]), np.array([2]))
         array([0.83333333])
     """
-    return _ratio((_running_precision(relevance) * relevance).sum(axis=1), total)
+    return ratio((_running_precision(relevance) * relevance).sum(axis=1), total)
 
 
 def map_at_r(relevance: Relevance, total: Totals) -> Values:
@@ -68,14 +68,14 @@ def map_at_r(relevance: Relevance, total: Totals) -> Values:
     """
     first = relevance[:, : int(total.max(initial=0))]
     counted = first & (np.arange(first.shape[1]) < total[:, None])
-    return _ratio((_running_precision(first) * counted).sum(axis=1), total)
+    return ratio((_running_precision(first) * counted).sum(axis=1), total)
 
 
 def r_precision(relevance: Relevance, total: Totals) -> Values:
     """The precision at R, R being the number of relevant items. trec_eval: ``Rprec``."""
     first = relevance[:, : int(total.max(initial=0))]
     counted = first & (np.arange(first.shape[1]) < total[:, None])
-    return _ratio(counted.sum(axis=1), total)
+    return ratio(counted.sum(axis=1), total)
 
 
 def reciprocal_rank(relevance: Relevance) -> Values:
@@ -98,11 +98,12 @@ def ndcg_at(relevance: Relevance, total: Totals, k: int) -> Values:
     The gain is 1 for a relevant answer, the discount 1 / log2(rank + 1): Järvelin and Kekäläinen,
     Cumulated Gain-based Evaluation of IR Techniques, 2002. trec_eval: ``ndcg_cut_k``.
     """
-    discounts = 1 / np.log2(np.arange(2, k + 2))
     depth = min(k, relevance.shape[1])
+    k = min(k, max(depth, int(total.max(initial=0))))
+    discounts = 1 / np.log2(np.arange(2, k + 2))
     gained = relevance[:, :depth] @ discounts[:depth]
     best = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(total, k)]
-    return _ratio(gained, best)
+    return ratio(gained, best)
 
 
 def _running_precision(relevance: Relevance) -> Values:
@@ -111,7 +112,8 @@ def _running_precision(relevance: Relevance) -> Values:
     return precision
 
 
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Values:
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Values:
+    """``part / whole``, 0 where ``whole`` is 0."""
     result = np.zeros(len(part))
     np.divide(part, whole, out=result, where=whole > 0)
     return result

@@ -14,11 +14,12 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.tables import Classification, classification
 from vecsearch.images import scan
-from vecsearch.index import distances, rankings
+from vecsearch.index import check_vectors, distances, rankings
 from vecsearch.types import JSON, Metric, Progress, Rows, Skipped, Vectors
 
 DEFAULT_KS = (1, 5, 10)
 DEFAULT_NEIGHBOURS = 5
+VOTE_BYTES = 64 << 20
 
 Task = Literal["retrieval", "classification", "both"]
 
@@ -47,6 +48,7 @@ class Evaluation:
         centroid: Classification by nearest centroid; None likewise.
         unmatched: Queries whose label no other gallery item has. The retrieval measures leave
             them out, as trec_eval does; in classification they count as errors.
+        own: Queries that are themselves in the gallery; they were not counted as answers.
         unlabelled_queries: Queries without a label, left out.
         unlabelled_gallery: Gallery items without a label, left out.
         skipped: Query files that could not be read.
@@ -60,6 +62,7 @@ class Evaluation:
     knn: Classification | None
     centroid: Classification | None
     unmatched: int
+    own: int
     unlabelled_queries: int
     unlabelled_gallery: int
     skipped: Sequence[Skipped]
@@ -84,6 +87,7 @@ class Evaluation:
                 }
         result |= {
             "unmatched": self.unmatched,
+            "own": self.own,
             "unlabelled_queries": self.unlabelled_queries,
             "unlabelled_gallery": self.unlabelled_gallery,
             "skipped": len(self.skipped),
@@ -106,7 +110,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a collection on a folder of labelled query images, or on itself.
 
-    An image that is itself in the collection is never counted as its own answer.
+    A file that is itself in the collection, at the path it was indexed at, is never counted as its
+    own answer.
 
     Args:
         collection: The gallery.
@@ -142,13 +147,19 @@ def evaluate(
     asked = gallery
     if queries is not None:
         folder = scan(queries, labels)
+        if not folder.paths:
+            raise InvalidArgument(f"There are no images in {folder.root}.")
         encoded = collection.encode_folder(folder, jobs=jobs, progress=progress)
         skipped = [*folder.skipped, *encoded.skipped]
-        asked = Labelled(
-            encoded.vectors,
-            collection.ids_in(folder, encoded.files),
-            [folder.labels.get(file.path) for file in encoded.files],
-        )
+        # A file that is in the collection has its label there, wherever the queries begin.
+        known = dict(zip(gallery.ids, gallery.labels, strict=True))
+        ids = collection.ids_in(folder, encoded.files)
+        paths = [file.path for file in encoded.files]
+        found = [
+            known.get(name) or folder.labels.get(path)
+            for name, path in zip(ids, paths, strict=True)
+        ]
+        asked = Labelled(encoded.vectors, ids, found)
     result = evaluate_vectors(
         gallery,
         asked,
@@ -181,8 +192,11 @@ def evaluate_vectors(
     """
     if task not in ("retrieval", "classification", "both"):
         raise InvalidArgument(f"{task!r} is no task: retrieval, classification or both.")
-    if not ks or min(ks) < 1 or neighbours < 1:
-        raise InvalidArgument("k and the number of neighbours are 1 or more.")
+    if not ks or not all(isinstance(k, int) and k >= 1 for k in [*ks, neighbours]):
+        raise InvalidArgument("k and the number of neighbours are whole numbers, 1 or more.")
+    wanted = as_metric(metric)
+    gallery = _checked(gallery, None)
+    queries = _checked(queries, gallery.vectors.shape[1])
     kept, asked = _labelled(gallery), _labelled(queries)
     if not kept.ids or not asked.ids:
         empty = "gallery" if not kept.ids else "queries"
@@ -190,7 +204,7 @@ def evaluate_vectors(
             f"Nothing in the {empty} has a label, so there is nothing to compare: put the images "
             "of each class into a folder of its name, or give --labels FILE.csv."
         )
-    run = _Run(kept, asked, as_metric(metric), sorted(set(ks)), neighbours, task)
+    run = _Run(kept, asked, wanted, sorted(set(ks)), neighbours, task)
     for block, rows in rankings(asked.vectors, kept.vectors, run.metric):
         run.measure(block, rows)
         if progress is not None:
@@ -219,7 +233,9 @@ class _Run:
         self.query_codes = codes[len(gallery.ids) :]
         rows = {name: row for row, name in enumerate(gallery.ids)}
         self.own_row = np.array([rows.get(name, -1) for name in queries.ids], np.int64)
-        if len(rows) == 1 and self.own_row[0] >= 0:
+        if len(rows) < len(gallery.ids):
+            raise InvalidArgument("An id is in the gallery twice; ids tell items apart.")
+        if len(rows) == 1 and (self.own_row >= 0).any():
             raise InvalidArgument("One item alone has no others to be compared with.")
         # The class that each query is itself counted in, −1 if it is not in the gallery.
         self.own_code = np.where(self.own_row >= 0, self.gallery_codes[self.own_row], -1)
@@ -255,20 +271,24 @@ class _Run:
         }
 
     def _vote(self, block: slice, rows: Rows) -> Rows:
-        # Only the last row can be −1, and only when all of the gallery votes.
-        rows = rows[:, :-1] if (rows[:, -1] < 0).all() else rows
-        apart = distances(
-            self.queries.vectors[block][:, None, :], self.gallery.vectors[rows], self.metric
-        )
-        return knn_vote(self.gallery_codes[rows], apart)
+        queries = self.queries.vectors[block]
+        apart = np.empty(rows.shape)
+        step = max(1, VOTE_BYTES // (32 * queries.shape[1] * rows.shape[1]))
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            apart[part] = distances(
+                queries[part, None, :], self.gallery.vectors[rows[part]], self.metric
+            )
+        # Row −1, where a query's own item was, is nobody.
+        return knn_vote(np.append(self.gallery_codes, -1)[rows], np.where(rows < 0, np.inf, apart))
 
     def result(self, unlabelled_queries: int, unlabelled_gallery: int) -> Evaluation:
         matched = self.total > 0
         if not matched.any():
             raise InvalidArgument(
-                f"No query's label is one of the gallery's: the queries have "
-                f"{self.names[self.query_codes[0]]!r} and so on, the gallery "
-                f"{self.names[self.gallery_codes[0]]!r} and so on."
+                "No query has the label of any other item in the gallery: the queries have "
+                f"{str(self.names[self.query_codes[0]])!r} and so on, the gallery "
+                f"{str(self.names[self.gallery_codes[0]])!r} and so on."
             )
         figures = {name: float(values[matched].mean()) for name, values in self.values.items()}
         true = [str(label) for label in self.queries.labels]
@@ -299,11 +319,36 @@ class _Run:
             knn=tables.get("knn"),
             centroid=tables.get("centroid"),
             unmatched=int((~matched).sum()),
+            own=int((self.own_row >= 0).sum()),
             unlabelled_queries=unlabelled_queries,
             unlabelled_gallery=unlabelled_gallery,
             skipped=(),
             per_query=per_query,
         )
+
+
+def measure_names(ks: Sequence[int] = DEFAULT_KS, task: Task = "both") -> list[str]:
+    """The names of the measures that an evaluation gives, in order."""
+    names = [f"{name}@{k}" for name in ("precision", "recall", "hit") for k in sorted(set(ks))]
+    names += ["map", "map@r", "r_precision", "mrr", *(f"ndcg@{k}" for k in sorted(set(ks)))]
+    counted = ["accuracy", "macro_precision", "macro_recall", "macro_f1"]
+    counted += [f"centroid_{name}" for name in counted]
+    return {"retrieval": names, "classification": counted, "both": names + counted}[task]
+
+
+def _checked(given: Labelled, dim: int | None) -> Labelled:
+    """The same with vectors that can be compared.
+
+    A zero vector is let through under cosine: it is at 1 from all others. It may be in a
+    collection that was made for the other metric.
+    """
+    vectors = check_vectors(given.vectors, dim)
+    if not len(vectors) == len(given.ids) == len(given.labels):
+        raise InvalidArgument(
+            f"There are {len(vectors)} vectors, {len(given.ids)} ids and {len(given.labels)} "
+            "labels: each vector has one of each."
+        )
+    return replace(given, vectors=vectors)
 
 
 def _labelled(given: Labelled) -> Labelled:

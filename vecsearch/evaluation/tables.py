@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vecsearch.evaluation.measures import ratio
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ def classification(true: Sequence[str], predicted: Sequence[str]) -> Classificat
     tp = confusion.diagonal()
     fp = confusion.sum(axis=0) - tp
     fn = confusion.sum(axis=1) - tp
-    precision = _ratio(tp, tp + fp)
-    recall = _ratio(tp, tp + fn)
-    f1 = _ratio(2 * tp, 2 * tp + fp + fn)
+    precision = ratio(tp, tp + fp)
+    recall = ratio(tp, tp + fn)
+    f1 = ratio(2 * tp, 2 * tp + fp + fn)
     names = [str(label) for label in labels]
     return Classification(
         labels=names,
@@ -100,9 +101,3 @@ def classification(true: Sequence[str], predicted: Sequence[str]) -> Classificat
         macro_recall=float(recall.mean()),
         macro_f1=float(f1.mean()),
     )
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    result = np.zeros(len(part))
-    np.divide(part, whole, out=result, where=whole > 0)
-    return result

@@ -1,6 +1,7 @@
 """From the bytes of an image file to pixels of one size and colour, rightly or not at all."""
 
 import io
+import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 4096
 ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 turn the image by a quarter
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 # JPEGs are decoded at 1/2, 1/4 or 1/8 where that leaves at least this many times the pixels
 # wanted per side. The image then differs from one decoded whole by this much at most, in steps of
 # 255, averaged over its pixels: measured on real photos by tests/unit/test_decode.py.
@@ -25,10 +27,6 @@ DRAFT_MEAN_DIFFERENCE = 1.0
 
 Fit = Literal["stretch", "crop", "pad"]
 Color = Literal["rgb", "grey"]
-
-# Pillow warns from 89 megapixels on and raises from 179. We refuse before either, on our own
-# limit, so its warning must not be printed for a file that ends up in the report anyway.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,16 @@ class Preprocess:
     color: Color = "rgb"
 
     def __post_init__(self) -> None:
-        sides = all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in self.size)
-        if len(self.size) != 2 or not sides:
+        size = self.size
+        if (
+            not isinstance(size, list | tuple)
+            or len(size) != 2
+            or not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in size)
+        ):
             raise InvalidArgument(
                 f"The image size {self.size!r} is not (width, height), 1 to {MAX_SIDE} each."
             )
+        object.__setattr__(self, "size", (int(size[0]), int(size[1])))
         for value, allowed in ((self.fit, get_args(Fit)), (self.color, get_args(Color))):
             if value not in allowed:
                 raise InvalidArgument(f"{value!r} is not one of {', '.join(allowed)}.")
@@ -103,7 +106,11 @@ def decode(data: bytes, preprocess: Preprocess) -> tuple[Pixels, tuple[int, int]
         ((64, 64, 3), (24, 16))
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with warnings.catch_warnings():
+            # Pillow warns from 89 megapixels on; we refuse before, on our own limit.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(data), formats=FORMATS)
+        with opened as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise _too_large(f"{width} × {height}")
@@ -112,7 +119,7 @@ def decode(data: bytes, preprocess: Preprocess) -> tuple[Pixels, tuple[int, int]
                 side = DRAFT_GAP * max(preprocess.size)
                 image.draft(None, (side, side))
             pixels = prepare(image, preprocess)
-            if image.getexif().get(ORIENTATION, 1) >= 5:
+            if _orientation(image) >= 5:
                 width, height = height, width
             return pixels, (width, height)
     except ImageError:
@@ -124,7 +131,7 @@ def decode(data: bytes, preprocess: Preprocess) -> tuple[Pixels, tuple[int, int]
     except Exception as error:
         # Pillow's decoders raise whatever a damaged file leads them to: OSError, SyntaxError,
         # struct.error, ZeroDivisionError … All of them mean the same to a build.
-        raise ImageError(f"damaged or cut short: {error}") from error
+        raise ImageError(f"damaged or cut short: {str(error) or type(error).__name__}") from error
 
 
 def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
@@ -138,10 +145,10 @@ def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
         ``(height, width, channels)`` uint8.
 
     Raises:
-        ImageError: Its pixels are 32-bit numbers without an agreed range.
+        ImageError: Its pixels are 32-bit numbers or of the LAB kind, or cannot be decoded.
     """
     image.load()
-    if image.getexif().get(ORIENTATION, 1) != 1:
+    if _orientation(image) != 1:
         image = ImageOps.exif_transpose(image)
     flat = _on_white(image)
     mode = "RGB" if preprocess.color == "rgb" else "L"
@@ -158,17 +165,43 @@ def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
     return np.asarray(flat).reshape(preprocess.shape)
 
 
+def _orientation(image: Image.Image) -> int:
+    """How an image is to be turned, 1 to 8; 1 where that cannot be told."""
+    try:
+        orientation = int(image.getexif().get(ORIENTATION, 1))
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
+        # A camera's broken notes do not make a broken picture.
+        return 1
+    return orientation if 1 <= orientation <= 8 else 1
+
+
 def _on_white(image: Image.Image) -> Image.Image:
     """An 8-bit image without transparency."""
     if image.mode.startswith("I;16"):
-        deep = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
+        return _from_deep(image)
     if image.mode in ("I", "F"):
         raise ImageError("its pixels are 32-bit numbers, whose range no standard fixes")
+    if image.mode == "LAB":
+        raise ImageError("its pixels are of the LAB kind: convert it to RGB")
     if not image.has_transparency_data:
         return image
     layer = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits, scaled to 8, without transparency."""
+    deep = np.asarray(image).astype(np.uint32)
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
+    most = (1 << bits) - 1
+    grey = ((np.minimum(deep, most) * 255 + most // 2) // most).astype(np.uint8)
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        grey = 255 - grey
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        grey[deep == clear] = 255
+    return Image.fromarray(grey)
 
 
 def _too_large(size: str) -> ImageError:

@@ -1,6 +1,7 @@
 """A folder of images with their labels, and all of its pixels where an encoder needs them."""
 
 import csv
+import posixpath
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,14 +77,17 @@ def scan(folder: str | Path, labels: str | Path = FROM_FOLDERS) -> ImageFolder:
     table = Path(labels)
     named = _read_labels(table)
     known = {path: named[path] for path in paths if path in named}
-    if named and not known:
-        first = next(iter(named))
+    if not known:
+        first = next(iter(named), None)
         raise InvalidArgument(
             f"No path in {table} is an image below {root}; they are relative to that folder. "
-            f"The first one in the table is {first!r}."
+            f"The first one with a label is {first!r}."
         )
     # The table may lie among the images; it was seen for what it is.
     others = [one for one in skipped if one.path.resolve() != table.resolve()]
+    if strangers := [path for path in named if path not in known]:
+        reason = f"{len(strangers)} of its paths are no images here, as {strangers[0]!r}"
+        others.append(Skipped(table, reason))
     return ImageFolder(root, paths, known, others)
 
 
@@ -115,11 +119,13 @@ def _read_labels(table: Path) -> dict[str, str]:
             columns = reader.fieldnames or []
             if "path" not in columns or "label" not in columns:
                 raise InvalidArgument(
-                    f"{table} needs the columns path and label; it has: {', '.join(columns)}."
+                    f"{table} needs the columns path and label, with commas between; its first "
+                    f"line has: {', '.join(columns) or 'nothing'}."
                 )
             labels: dict[str, str] = {}
             for row in reader:
-                path, label = row["path"], row["label"]
+                path = posixpath.normpath((row["path"] or "").strip())
+                label = (row["label"] or "").strip()
                 if labels.setdefault(path, label) != label:
                     raise InvalidArgument(
                         f"{table}, line {reader.line_num}: {path} is both {labels[path]!r} and "
@@ -127,7 +133,7 @@ def _read_labels(table: Path) -> dict[str, str]:
                     )
     except OSError as error:
         raise InvalidArgument(
-            f"--labels is folder, none or a CSV file; {table} cannot be read: {error.strerror}."
+            f"Labels are 'folder', 'none' or a CSV file; {table} cannot be read: {error.strerror}."
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidArgument(f"{table} is not a CSV file in UTF-8: {error}.") from error

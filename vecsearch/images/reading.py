@@ -78,7 +78,8 @@ def read(
 
     Processes, not threads: on 28 × 28 PNGs Pillow spends its time in Python, where two threads
     take longer than one; on photos both are equally fast (``benchmarks/decoding.py``). They start
-    only once the work turns out to last.
+    only once the work turns out to last, after half a second; from then on, a decoder that
+    crashes costs the file it crashed on and nothing else.
 
     Args:
         folder: What the paths are relative to.
@@ -107,7 +108,7 @@ def read(
         yield work(chunk)
         if jobs > 1 and time.monotonic() - started > SECONDS_ALONE:
             break
-    yield from in_processes(work, chunks, jobs)
+    yield from in_processes(work, folder, chunks, jobs)
 
 
 def read_one(path: Path, preprocess: Preprocess) -> tuple[File, Pixels]:
@@ -147,8 +148,13 @@ def to_pixels(image: ImageLike, preprocess: Preprocess) -> Pixels:
         except ImageError as error:
             raise ImageError(f"{image}: {error}") from error
     if isinstance(image, Image.Image):
-        return prepare(image, preprocess)
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        try:
+            return prepare(image, preprocess)
+        except ImageError:
+            raise
+        except Exception as error:  # as in decode: whatever a damaged file leads Pillow to
+            raise ImageError(f"a Pillow image that cannot be decoded: {error}") from error
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size:
         grey = image.ndim == 2
         if grey or (image.ndim == 3 and image.shape[2] in (3, 4)):
             return prepare(Image.fromarray(image), preprocess)
@@ -158,7 +164,9 @@ def to_pixels(image: ImageLike, preprocess: Preprocess) -> Pixels:
     )
 
 
-def in_processes(work: Work, chunks: Iterator[Sequence[str]], jobs: int) -> Iterator[Batch]:
+def in_processes(
+    work: Work, folder: Path, chunks: Iterator[Sequence[str]], jobs: int
+) -> Iterator[Batch]:
     """Apply ``work`` to each chunk in worker processes, in order.
 
     A worker that dies (a decoder that crashes, the system's out-of-memory killer) takes nobody
@@ -177,23 +185,27 @@ def in_processes(work: Work, chunks: Iterator[Sequence[str]], jobs: int) -> Iter
                 yield future.result()
             except BrokenProcessPool:
                 pool.shutdown(kill_workers=True)
-                yield from _file_by_file(work, chunk)
+                yield from _file_by_file(work, folder, chunk)
                 pool = _pool(jobs)
                 running = deque((other, _submit(pool, work, other)) for other, _ in running)
     finally:
         pool.shutdown(kill_workers=True)
 
 
-def _file_by_file(work: Work, chunk: Sequence[str]) -> Iterator[Batch]:
-    for path in chunk:
-        pool = _pool(1)
-        try:
-            yield _submit(pool, work, [path]).result()
-        except BrokenProcessPool:
-            reason = "the decoder crashed on it, or ran out of memory"
-            yield Batch([], np.empty((0, 0, 0, 0), np.uint8), [Skipped(Path(path), reason)])
-        finally:
-            pool.shutdown(kill_workers=True)
+def _file_by_file(work: Work, folder: Path, chunk: Sequence[str]) -> Iterator[Batch]:
+    pool = _pool(1)
+    try:
+        for path in chunk:
+            try:
+                yield _submit(pool, work, [path]).result()
+            except BrokenProcessPool:
+                pool.shutdown(kill_workers=True)
+                pool = _pool(1)
+                empty = work([])
+                reason = "the decoder crashed on it, or ran out of memory"
+                yield Batch(empty.files, empty.pixels, [Skipped(folder / path, reason)])
+    finally:
+        pool.shutdown(kill_workers=True)
 
 
 def _pool(jobs: int) -> Any:
@@ -268,6 +280,8 @@ def _read_bytes(path: str | Path) -> tuple[bytes, os.stat_result]:
             os.close(descriptor)
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the path
+        raise ImageError(f"cannot be read: {error}") from error
     if len(data) != after.st_size or after.st_mtime_ns != before.st_mtime_ns:
         raise ImageError("changed while it was being read")
     return data, after

@@ -1,6 +1,7 @@
 """Find the images below a folder, whatever else lies there."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -12,7 +13,7 @@ EXTENSIONS = frozenset("|.jpg|.jpeg|.jpe|.jfif|.png|.gif|.webp|.bmp|.dib|.tif|.t
 OTHER_IMAGES = frozenset(
     ".svg .svgz .heic .heif .avif .jxl .jp2 .psd .ai .eps .ico .tga .exr .cr2 .nef .dng".split()
 )
-MANIFEST_PREFIX = "manifest-"
+MANIFEST = re.compile(r"manifest-\d{6,18}\.json")
 
 
 def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
@@ -40,12 +41,14 @@ def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
     skipped: list[Skipped] = []
     entered: set[tuple[int, int]] = set()
     pending = [("", folder)]
-    while pending:
-        prefix, current = pending.pop()
+    linked: list[tuple[str, Path]] = []
+    while pending or linked:
+        # Links last, so that a folder goes by its own name and not by that of a link to it.
+        prefix, current = pending.pop() if pending else linked.pop(0)
         try:
             status = current.stat()
             with os.scandir(current) as listing:
-                entries = list(listing)
+                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
             if not prefix:
                 raise InvalidArgument(
@@ -58,7 +61,7 @@ def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
             skipped.append(Skipped(current, reason))
             continue
         entered.add((status.st_dev, status.st_ino))
-        if prefix and any(entry.name.startswith(MANIFEST_PREFIX) for entry in entries):
+        if prefix and any(MANIFEST.fullmatch(entry.name) for entry in entries):
             skipped.append(Skipped(current, "a vecsearch collection, not a folder of images"))
             continue
         for entry in entries:
@@ -66,7 +69,8 @@ def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
             if reason_against is not None:
                 skipped.append(Skipped(Path(entry.path), reason_against))
             elif entry.is_dir():
-                pending.append((f"{prefix}{entry.name}/", Path(entry.path)))
+                inner = linked if entry.is_symlink() else pending
+                inner.append((f"{prefix}{entry.name}/", Path(entry.path)))
             else:
                 found.append(prefix + entry.name)
     return sorted(found), sorted(skipped, key=lambda one: os.fsencode(one.path))

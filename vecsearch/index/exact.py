@@ -1,6 +1,7 @@
 """Exact nearest neighbours, by FAISS."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import faiss
 import numpy as np
@@ -10,11 +11,18 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.index.metrics import check_vectors, distances, normalized
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
-REFINE_BYTES = 64 << 20
+WORK_BYTES = 64 << 20
+# How many more than k FAISS is asked for, so that the k nearest are almost always among them.
+SPARE = 16
 
 
 class ExactIndex:
     """Compares a query with every vector.
+
+    FAISS computes in float32, and in batches as |q|² + |x|² − 2 q·x, which loses the digits that
+    the three have in common. So it is asked for a few more than k, their distances are computed
+    anew in double precision, and the k nearest of them are taken if the bound on its rounding says
+    that no other can be nearer. Else all distances of that query are computed in double precision.
 
     Nothing is copied under the Euclidean metric: FAISS reads the arrays where they are, which may
     be on disk. Under cosine, normalised copies are kept.
@@ -33,8 +41,8 @@ class ExactIndex:
     def __init__(self, blocks: Sequence[Vectors], metric: Metric) -> None:
         self._blocks = blocks
         self._metric = metric
-        cosine = metric is Metric.COSINE
-        self._searched = [normalized(block) for block in blocks] if cosine else blocks
+        self._cosine = metric is Metric.COSINE
+        self._searched = [normalized(block) for block in blocks] if self._cosine else blocks
         self._starts = np.cumsum([0, *(len(block) for block in blocks)])
 
     def __len__(self) -> int:
@@ -43,8 +51,7 @@ class ExactIndex:
     def search(self, queries: Vectors, k: int, among: Rows | None = None) -> tuple[Distances, Rows]:
         """The k nearest vectors of each query, nearest first; of equals, the earlier row first.
 
-        FAISS finds them in float32; their distances are then computed anew in double precision
-        and put in order, so that a vector is at 0 from itself, alone and in any batch.
+        A vector is at 0 from itself, alone and in any batch.
 
         Args:
             queries: ``(n, dim)``.
@@ -62,54 +69,90 @@ class ExactIndex:
             raise InvalidArgument(f"k is how many to find: 1 or more, not {k}.")
         dim = self._blocks[0].shape[1] if self._blocks else None
         queries = check_vectors(queries, dim, self._metric)
-        k = min(k, len(self) if among is None else len(among))
+        allowed = np.arange(len(self)) if among is None else among
+        k = min(k, len(allowed))
+        found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
         if k == 0 or len(queries) == 0:
-            return np.empty((len(queries), 0)), np.empty((len(queries), 0), np.int64)
-        candidates = np.concatenate(
-            [
-                rows
-                for block in range(len(self._blocks))
-                for rows in self._in_block(queries, k, block, among)
-            ],
-            axis=1,
-        )
-        return self._refined(queries, candidates, k)
-
-    def _in_block(
-        self, queries: Vectors, k: int, block: int, among: Rows | None
-    ) -> list[NDArray[np.int64]]:
-        """Rows of the nearest vectors in one block, ``(n, at most k)``; nothing if it is empty."""
-        start, end = self._starts[block], self._starts[block + 1]
-        searched = self._searched[block]
-        rows = np.arange(start, end)
-        if among is not None:
-            rows = among[np.searchsorted(among, start) : np.searchsorted(among, end)]
-            searched = searched[rows - start]
-        if len(rows) == 0:
-            return []
-        wanted = normalized(queries) if self._metric is Metric.COSINE else queries
-        kind = faiss.METRIC_INNER_PRODUCT if self._metric is Metric.COSINE else faiss.METRIC_L2
-        _, found = faiss.knn(wanted, searched, min(k, len(rows)), metric=kind)
-        return [rows[found]]
-
-    def _refined(self, queries: Vectors, candidates: Rows, k: int) -> tuple[Distances, Rows]:
-        """The first k of the candidates of each query, by exact distance, then by row."""
-        candidates = np.sort(candidates, axis=1)
-        found = np.empty((len(queries), k))
-        rows = np.empty((len(queries), k), np.int64)
-        step = max(1, REFINE_BYTES // (8 * queries.shape[1] * candidates.shape[1]))
-        for start in range(0, len(queries), step):
-            part = slice(start, start + step)
-            exact = distances(queries[part, None, :], self._take(candidates[part]), self._metric)
-            order = np.argsort(exact, axis=1, kind="stable")[:, :k]
-            found[part] = np.take_along_axis(exact, order, axis=1)
-            rows[part] = np.take_along_axis(candidates[part], order, axis=1)
+            return found, rows
+        candidates, floor = self._candidates(queries, k, among)
+        for query in range(len(queries)):
+            near, order = self._nearest(queries[query], candidates[query], k)
+            if not near[-1] <= floor[query]:
+                near, order = self._nearest(queries[query], allowed, k)
+            found[query], rows[query] = near, order
         return found, rows
 
+    def _candidates(
+        self, queries: Vectors, k: int, among: Rows | None
+    ) -> tuple[Rows, NDArray[np.float64]]:
+        """Rows that FAISS holds to be near, ``(n, candidates)``, and how near others may be."""
+        wanted = normalized(queries) if self._cosine else queries
+        kind = faiss.METRIC_INNER_PRODUCT if self._cosine else faiss.METRIC_L2
+        slack = self._slack(wanted)
+        floor = np.full(len(queries), np.inf)
+        parts = []
+        for block, whole in enumerate(self._searched):
+            start, end = self._starts[block], self._starts[block + 1]
+            rows, searched = np.arange(start, end), whole
+            if among is not None:
+                rows = among[np.searchsorted(among, start) : np.searchsorted(among, end)]
+                searched = whole[rows - start]
+            if len(rows) == 0:
+                continue
+            values, found = faiss.knn(wanted, searched, min(k + SPARE, len(rows)), metric=kind)
+            # FAISS answers −1 where its arithmetic overflowed: nothing is known of such a query.
+            floor[(found < 0).any(axis=1)] = -np.inf
+            parts.append(rows[np.maximum(found, 0)])
+            if found.shape[1] < len(rows):
+                last = values[:, -1].astype(np.float64)
+                with np.errstate(invalid="ignore"):
+                    others = 1 - last - slack if self._cosine else np.sqrt(last - slack)
+                floor = np.minimum(floor, np.where(np.isfinite(others), others, -np.inf))
+        return np.concatenate(parts, axis=1), floor
+
+    def _slack(self, queries: Vectors) -> NDArray[np.float64]:
+        """How far off a value of FAISS may be.
+
+        8 √dim units of rounding, of which more than that come together with a probability below
+        1e-13: Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, 2019.
+        """
+        lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+        reach = lengths + (1.0 if self._cosine else self._longest)
+        unit = float(np.finfo(np.float32).eps) / 2
+        slack: NDArray[np.float64] = (8 * queries.shape[1] ** 0.5 + 4) * unit * reach**2
+        return slack
+
+    @cached_property
+    def _longest(self) -> float:
+        """The length of the longest vector."""
+        squares = [
+            np.einsum("ij,ij->i", block, block, dtype=np.float64).max()
+            for block in self._blocks
+            if len(block)
+        ]
+        return float(max(squares) ** 0.5)
+
+    def _nearest(self, query: Vectors, rows: Rows, k: int) -> tuple[NDArray[np.float64], Rows]:
+        """The k nearest of some rows in double precision, by distance, then by row."""
+        rows = np.unique(rows)
+        step = max(1, WORK_BYTES // (32 * len(query)))
+        apart = np.concatenate(
+            [
+                distances(query, self._take(rows[start : start + step]), self._metric)
+                for start in range(0, len(rows), step)
+            ]
+        )
+        order = np.argsort(apart, kind="stable")[:k]
+        return apart[order], rows[order]
+
     def _take(self, rows: Rows) -> Vectors:
-        """The vectors at the rows given, whichever blocks they lie in."""
-        taken = np.empty((*rows.shape, self._blocks[0].shape[1]), np.float32)
-        for block, start, end in zip(self._blocks, self._starts, self._starts[1:], strict=False):
-            here = (start <= rows) & (rows < end)
-            taken[here] = block[rows[here] - start]
-        return taken
+        """The vectors at ascending rows, whichever blocks they lie in."""
+        ends = np.searchsorted(rows, self._starts)
+        return np.concatenate(
+            [
+                block[rows[first:last] - start]
+                for block, start, first, last in zip(
+                    self._blocks, self._starts, ends, ends[1:], strict=False
+                )
+            ]
+        )

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import Distances, Metric, Vectors
 
+BLOCK_BYTES = 16 << 20
+
 
 def check_vectors(
     vectors: ArrayLike, dim: int | None = None, metric: Metric | None = None, first: int = 0
@@ -32,10 +34,7 @@ def check_vectors(
         array([[1., 2.],
                [3., 4.]], dtype=float32)
     """
-    try:
-        given = np.asarray(vectors)
-    except ValueError as error:
-        raise InvalidArgument(f"The vectors are not all of one length: {error}.") from error
+    given = as_array(vectors)
     if given.dtype.kind not in "fiub":
         raise InvalidArgument(f"Vectors are real numbers, not {given.dtype}.")
     if given.ndim != 2:
@@ -59,6 +58,18 @@ def check_vectors(
     return array
 
 
+def as_array(vectors: ArrayLike) -> NDArray[Any]:
+    """The vectors as an array, not checked any further.
+
+    Raises:
+        InvalidArgument: They are of different lengths.
+    """
+    try:
+        return np.asarray(vectors)
+    except ValueError as error:
+        raise InvalidArgument(f"The vectors are not all of one length: {error}.") from error
+
+
 def zero_rows(vectors: Vectors) -> NDArray[np.int64]:
     """Which vectors have no direction."""
     return np.flatnonzero(~vectors.any(axis=1))
@@ -66,9 +77,13 @@ def zero_rows(vectors: Vectors) -> NDArray[np.int64]:
 
 def normalized(vectors: Vectors) -> Vectors:
     """Copies of length 1; a zero vector stays zero."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    lengths[lengths == 0] = 1
-    unit: Vectors = (vectors / lengths).astype(np.float32)
+    unit = np.empty(vectors.shape, np.float32)
+    step = max(1, BLOCK_BYTES // (8 * vectors.shape[1]))
+    for start in range(0, len(vectors), step):
+        block = vectors[start : start + step].astype(np.float64)
+        lengths = np.linalg.norm(block, axis=1, keepdims=True)
+        lengths[lengths == 0] = 1
+        unit[start : start + step] = block / lengths
     return unit
 
 

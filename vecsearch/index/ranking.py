@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vecsearch.index.metrics import normalized
 from vecsearch.types import Metric, Rows, Vectors
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 64 << 20
+PART_BYTES = 256 << 20
 
 
 def rankings(queries: Vectors, gallery: Vectors, metric: Metric) -> Iterator[tuple[slice, Rows]]:
@@ -20,28 +21,60 @@ def rankings(queries: Vectors, gallery: Vectors, metric: Metric) -> Iterator[tup
 
     Yields:
         Which queries, and for each of them the rows of the gallery, nearest first, of equals the
-        earlier row first: ``(block, m)`` int64. A block takes 32 MiB, whatever n and m are.
+        earlier row first: ``(block, m)`` int64. Memory is that of a few blocks of 64 MiB and of
+        the gallery in double precision, or of a part of it if that is more than 256 MiB.
     """
-    if metric is Metric.COSINE:
-        queries, gallery = normalized(queries), normalized(gallery)
-    else:
-        # |q − g|² = |q|² + |g|² − 2 q·g loses the digits that the three have in common; moving
-        # the origin into the middle of the data makes them small.
-        middle = gallery.mean(axis=0, dtype=np.float64).astype(np.float32)
-        queries, gallery = queries - middle, gallery - middle
-    squares = np.einsum("ij,ij->i", gallery, gallery)
     rows = np.arange(len(gallery), dtype=np.uint64)
     step = max(1, BLOCK_BYTES // (8 * max(1, len(gallery))))
+    parts = _Parts(gallery, metric)
     for start in range(0, len(queries), step):
-        part = queries[start : start + step]
-        near = part @ gallery.T
-        if metric is Metric.COSINE:
-            apart = 1 - near
-        else:
-            apart = squares - 2 * near + np.einsum("ij,ij->i", part, part)[:, None]
+        block = queries[start : start + step]
+        apart = np.concatenate([parts.distances(block, part) for part in parts], axis=1)
         # The bits of floats from 0 up are in the order of the floats. With the row behind them
         # they are one integer, and sorting integers is five times as fast as a stable argsort.
-        bits = np.maximum(apart, 0, dtype=np.float32).view(np.uint32)
+        bits = np.maximum(apart, 0).astype(np.float32).view(np.uint32)
         keys = (bits.astype(np.uint64) << np.uint64(32)) | rows
         keys.sort(axis=1)
-        yield slice(start, start + len(part)), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        yield slice(start, start + len(block)), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+class _Parts:
+    """A gallery in double precision, in parts, which are kept if all of them fit together.
+
+    In single precision |q|² + |x|² − 2 q·x loses the small distances between large vectors.
+    """
+
+    def __init__(self, gallery: Vectors, metric: Metric) -> None:
+        self._gallery, self._cosine = gallery, metric is Metric.COSINE
+        self._middle = 0.0 if self._cosine else gallery.mean(axis=0, dtype=np.float64)
+        self._step = max(1, PART_BYTES // (8 * gallery.shape[1]))
+        self._kept: list[NDArray[np.float64]] = []
+        if len(gallery) <= self._step:
+            self._kept = [self._moved(gallery)]
+
+    def __iter__(self) -> Iterator[NDArray[np.float64]]:
+        if self._kept:
+            yield from self._kept
+            return
+        for start in range(0, len(self._gallery), self._step):
+            yield self._moved(self._gallery[start : start + self._step])
+
+    def distances(self, queries: Vectors, part: NDArray[np.float64]) -> NDArray[np.float64]:
+        """1 − cos, or the square of the Euclidean distance, ``(queries, part)``."""
+        moved = self._moved(queries)
+        near: NDArray[np.float64] = moved @ part.T
+        if self._cosine:
+            return 1 - near
+        near *= -2
+        near += np.einsum("ij,ij->i", part, part)
+        near += np.einsum("ij,ij->i", moved, moved)[:, None]
+        return near
+
+    def _moved(self, vectors: Vectors) -> NDArray[np.float64]:
+        double = vectors.astype(np.float64)
+        if not self._cosine:
+            return double - self._middle
+        lengths = np.linalg.norm(double, axis=1, keepdims=True)
+        lengths[lengths == 0] = 1
+        unit: NDArray[np.float64] = double / lengths
+        return unit

@@ -14,8 +14,13 @@ from vecsearch.types import JSON, Metric
 
 FORMAT = 1
 NAME = re.compile(r"manifest-(\d{6,18})\.json")
-# What a manifest may name: nothing absolute, nothing that leads up, nothing of another's.
-FILE = re.compile(r"(segments/|encoder/[0-9a-f]{32}/)?[0-9a-z][0-9A-Za-z_-]*(\.[0-9A-Za-z_-]+)+")
+# The files that a manifest may name and a writer may delete: nothing absolute, nothing that leads
+# up, nothing of anyone else's.
+FILE = re.compile(
+    r"skipped-[0-9a-f]{32}\.jsonl|segments/[0-9a-f]{32}\.(npy|jsonl|offsets\.npy)"
+    r"|encoder/[0-9a-f]{32}/[0-9A-Za-z_][0-9A-Za-z._-]*"
+)
+ENCODER_FOLDER = re.compile(r"encoder/[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -127,11 +132,11 @@ class Manifest:
                 created=body["created"],
                 software=body["software"],
             )
+            manifest._check(path)
         except OSError as error:
             raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedCollection(f"{path} is damaged: it is no manifest of ours.") from error
-        manifest._check(path)
         return manifest
 
     def _check(self, path: Path) -> None:
@@ -143,6 +148,11 @@ class Manifest:
         missing = set(named) - set(self.files)
         outside = [name for name in self.files if not FILE.fullmatch(name)]
         total = sum(entry.count for entry in self.segments)
+        folder = self.encoder.folder if self.encoder else None
+        if folder and f"{folder}/settings.json" not in self.files:
+            missing.add(folder)
+        if folder and not ENCODER_FOLDER.fullmatch(folder):
+            outside.append(folder)
         if self.name != path.name or missing or outside or total != self.count:
             raise DamagedCollection(f"{path} contradicts itself, or names files it must not.")
 

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -62,7 +62,7 @@ def write_segment(
 def _line(record: Record) -> bytes:
     try:
         return _JSON.encode(vars(record)).encode() + b"\n"
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"{record.id!r} cannot be written as JSON: {error}.") from error
 
 
@@ -85,17 +85,13 @@ def parse_line(line: bytes, path: Path) -> Record:
         raise DamagedCollection(f"{path} has a line that is no item.") from error
 
 
-def read_line(path: Path, start: int, end: int, checksum: int) -> Record:
+def read_line(file: BinaryIO, start: int, end: int, checksum: int) -> Record:
     """Read one item, checked by its own checksum, without touching the others."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(start)
-            line = file.read(max(0, end - start))
-    except OSError as error:
-        raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
+    file.seek(start)
+    line = file.read(max(0, end - start))
     if zlib.crc32(line) != checksum:
-        raise DamagedCollection(f"{path} is damaged at byte {start}.")
-    return parse_line(line, path)
+        raise DamagedCollection(f"{file.name} is damaged at byte {start}.")
+    return parse_line(line, Path(file.name))
 
 
 def read_lines(path: Path) -> Iterator[Record]:

@@ -1,17 +1,19 @@
 """Read a collection from its folder, believing nothing that its hash does not prove."""
 
 import json
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.errors import DamagedCollection
+from vecsearch.errors import CollectionReplaced, DamagedCollection
 from vecsearch.store.durable import stamp_of
-from vecsearch.store.manifest import Manifest, newest
+from vecsearch.store.manifest import Manifest, generations, newest
 from vecsearch.store.segment import Record, read_array, read_line, read_lines
 from vecsearch.types import Skipped, Vectors
 
@@ -50,6 +52,7 @@ class Store:
         self._proven: set[str] = set()
         self._starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
         self._offsets: dict[str, NDArray[np.int64]] = {}
+        self._open: dict[str, BinaryIO] = {}
 
     def __len__(self) -> int:
         return self.manifest.count
@@ -99,7 +102,7 @@ class Store:
         start, checksum = map(int, offsets[at])
         last = at + 1 == entry.count
         end = self.manifest.files[entry.items].size if last else int(offsets[at + 1, 0])
-        return read_line(self._present(entry.items), start, end, checksum)
+        return read_line(self._lines(entry.items), start, end, checksum)
 
     def skipped(self) -> list[Skipped]:
         """What was left out of the folder when the collection was built.
@@ -109,8 +112,9 @@ class Store:
         """
         if self.manifest.skipped is None:
             return []
-        lines = self._checked(self.manifest.skipped).read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line) for line in lines]
+        # Not splitlines(): a name may hold what that takes for the end of a line.
+        lines = self._checked(self.manifest.skipped).read_bytes().split(b"\n")
+        entries = [json.loads(line) for line in lines if line]
         return [Skipped(Path(entry["path"]), entry["reason"]) for entry in entries]
 
     def encoder_folder(self) -> Path | None:
@@ -122,10 +126,13 @@ class Store:
         encoder = self.manifest.encoder
         if encoder is None:
             return None
-        for name in self.manifest.files:
-            if name.startswith(f"{encoder.folder}/"):
-                self._checked(name)
-        return self.folder / encoder.folder
+        folder = self.folder / encoder.folder
+        for path in sorted(folder.iterdir()):
+            name = f"{encoder.folder}/{path.name}"
+            if name not in self.manifest.files:
+                raise DamagedCollection(f"{path} is not a file that the manifest names.")
+            self._checked(name)
+        return folder
 
     def verify(self) -> Verification:
         """Read every byte of every file and compare its hash."""
@@ -139,6 +146,13 @@ class Store:
         stamps = self.manifest.files.values()
         return Verification(len(stamps), sum(stamp.size for stamp in stamps), damages)
 
+    def _lines(self, name: str) -> BinaryIO:
+        """An items file, open from its first use on: a later writer may delete it."""
+        if name not in self._open:
+            self._open[name] = self._present(name).open("rb")
+            weakref.finalize(self, self._open[name].close)
+        return self._open[name]
+
     def _present(self, name: str) -> Path:
         path = self.folder / name
         if path.resolve() != self.folder.resolve() / name:
@@ -146,6 +160,10 @@ class Store:
         try:
             size = path.stat().st_size
         except OSError as error:
+            if generations(self.folder)[-1:] != [self.manifest.generation]:
+                raise CollectionReplaced(
+                    f"{self.folder} was written anew since it was opened: open it again."
+                ) from error
             raise DamagedCollection(f"{path} is missing: {error.strerror}.") from error
         expected = self.manifest.files[name].size
         if size != expected:
@@ -155,7 +173,11 @@ class Store:
     def _checked(self, name: str) -> Path:
         path = self._present(name)
         if name not in self._proven:
-            if stamp_of(path) != self.manifest.files[name]:
+            try:
+                stamp = stamp_of(path)
+            except OSError as error:
+                raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
+            if stamp != self.manifest.files[name]:
                 raise DamagedCollection(f"{path} is damaged: its hash is not that of the manifest.")
             self._proven.add(name)
         return path

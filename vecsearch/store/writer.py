@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,9 +14,15 @@ from uuid import uuid4
 
 import numpy as np
 
-from vecsearch.errors import CollectionExists, CollectionLocked, DamagedCollection
+from vecsearch.errors import (
+    CollectionExists,
+    CollectionLocked,
+    DamagedCollection,
+    InvalidArgument,
+)
 from vecsearch.store.durable import Stamp, new_file, put_if_absent, stamp_of, sync_folder
 from vecsearch.store.manifest import (
+    FILE,
     EncoderEntry,
     Manifest,
     SegmentEntry,
@@ -30,11 +36,8 @@ SEGMENT_BYTES = 64 << 20
 SEGMENT_ITEMS = 1 << 17
 KEPT_GENERATIONS = 3
 LOCK_SECONDS = 5.0
-# The names of the files that a writer makes, so that it never deletes one that it did not make.
-OURS = re.compile(
-    r"\.lock|manifest-\d{6,18}\.json(\.tmp)?|skipped-[0-9a-f]{32}\.jsonl"
-    r"|segments/[0-9a-f]{32}\.(npy|jsonl|offsets\.npy)|encoder/[0-9a-f]{32}/[a-z.]+"
-)
+# What else a writer makes, beside the files that a manifest names.
+OURS = re.compile(r"\.lock|manifest-\d{6,18}\.json(\.tmp)?")
 
 
 class Writer:
@@ -65,29 +68,44 @@ class Writer:
         self._lock = FileLock(folder / ".lock", timeout=LOCK_SECONDS)
         self._vectors: list[Vectors] = []
         self._records: list[Record] = []
+        self._waiting = 0
+        self._made: list[Path] = []
         self._segments: list[SegmentEntry] = []
         self._files: dict[str, Stamp] = {}
         self._encoder: EncoderEntry | None = None
         self._committed = False
 
     def __enter__(self) -> Self:
+        self._refuse_foreign_folder()
+        self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        self._acquire()
+        try:
+            self._refuse_foreign_folder()
+            if generations(self.folder) and not self._overwrite:
+                raise CollectionExists(
+                    f"There is a collection at {self.folder} already: choose another place, or "
+                    "ask to overwrite it (--overwrite)."
+                )
+            (self.folder / "segments").mkdir(exist_ok=True)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _acquire(self) -> None:
         from filelock import Timeout
 
-        self._refuse_foreign_folder()
-        (self.folder / "segments").mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise CollectionLocked(
-                f"Another process is writing to {self.folder}: wait until it is done."
-            ) from error
-        if generations(self.folder) and not self._overwrite:
-            self._lock.release()
-            raise CollectionExists(
-                f"There is a collection at {self.folder} already: choose another place, or "
-                "replace it with --overwrite."
-            )
-        return self
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire()
+            except FileNotFoundError:
+                continue  # the writer that we waited for failed and took the folder away
+            except Timeout as error:
+                raise CollectionLocked(
+                    f"Another process is writing to {self.folder}: wait until it is done."
+                ) from error
+            return
 
     def __exit__(
         self,
@@ -98,19 +116,20 @@ class Writer:
         try:
             if not self._committed:
                 collect_garbage(self.folder)
+                if not generations(self.folder):
+                    # Under the lock: who waits for it sees that the file is gone, and begins anew.
+                    with suppress(OSError):
+                        (self.folder / ".lock").unlink()
+                        self.folder.rmdir()
         finally:
             self._lock.release()
-        if not self._committed and not generations(self.folder):
-            with suppress(OSError):
-                (self.folder / ".lock").unlink()
-                self.folder.rmdir()
 
     def add(self, vectors: Vectors, records: Sequence[Record]) -> None:
         """Take in items; a segment is written whenever 64 MiB of vectors have come together."""
         self._vectors.append(vectors)
         self._records.extend(records)
-        waiting = sum(block.nbytes for block in self._vectors)
-        if waiting >= SEGMENT_BYTES or len(self._records) >= SEGMENT_ITEMS:
+        self._waiting += vectors.nbytes
+        if self._waiting >= SEGMENT_BYTES or len(self._records) >= SEGMENT_ITEMS:
             self._flush()
 
     def encoder_folder(self) -> Path:
@@ -123,15 +142,25 @@ class Writer:
         self,
         folder: Path,
         name: str,
-        params: dict[str, JSON],
+        params: Mapping[str, JSON],
         fingerprint: str,
-        facts: dict[str, JSON],
+        facts: Mapping[str, JSON],
     ) -> None:
-        """Say what made the vectors, once it is saved in a folder from ``encoder_folder``."""
+        """Say what made the vectors, once it is saved in a folder from ``encoder_folder``.
+
+        Raises:
+            InvalidArgument: It saved something else than files with plain names.
+        """
         relative = folder.relative_to(self.folder).as_posix()
         for path in sorted(folder.iterdir()):
+            file = f"{relative}/{path.name}"
+            if not path.is_file() or not FILE.fullmatch(file):
+                raise InvalidArgument(
+                    f"The encoder {name!r} saved {path.name!r}: it may save files only, "
+                    "with names of letters, digits, '.', '_' and '-'."
+                )
             _sync_file(path)
-            self._files[f"{relative}/{path.name}"] = stamp_of(path)
+            self._files[file] = stamp_of(path)
         sync_folder(folder)
         self._encoder = EncoderEntry(name, params, fingerprint, facts, relative)
 
@@ -145,7 +174,8 @@ class Writer:
         for name in ("segments", "encoder", "."):
             if (self.folder / name).is_dir():
                 sync_folder(self.folder / name)
-        sync_folder(self.folder.resolve().parent)
+        for made in self._made or [self.folder]:
+            sync_folder(made.resolve().parent)
         manifest = Manifest(
             generation=generation,
             metric=metric,
@@ -171,7 +201,7 @@ class Writer:
         entry, stamps = write_segment(self.folder, vectors, self._records)
         self._segments.append(entry)
         self._files |= stamps
-        self._vectors, self._records = [], []
+        self._vectors, self._records, self._waiting = [], [], 0
 
     def _write_skipped(self, skipped: Iterable[Skipped]) -> str | None:
         lines = [
@@ -191,7 +221,7 @@ class Writer:
             return
         if not self.folder.is_dir():
             raise CollectionExists(f"{self.folder} is a file, not a folder for a collection.")
-        foreign = [name for name, path in _contents(self.folder) if not OURS.fullmatch(name)]
+        foreign = [name for name, path in _contents(self.folder) if not _is_ours(name)]
         if foreign and not generations(self.folder):
             raise CollectionExists(
                 f"{self.folder} holds other things ({foreign[0]} …): name a new folder for the "
@@ -213,11 +243,17 @@ def collect_garbage(folder: Path) -> None:
             return
         named |= {manifest.name, ".lock", *manifest.files}
     for name, path in _contents(folder):
-        if OURS.fullmatch(name) and name not in named and name != ".lock":
-            path.unlink()
+        if _is_ours(name) and name not in named and name != ".lock":
+            # A file that cannot be deleted now, as one that is open on Windows, goes next time.
+            with suppress(OSError):
+                path.unlink()
     for emptied in [*folder.glob("encoder/*"), folder / "encoder", folder / "segments"]:
         with suppress(OSError):
             emptied.rmdir()
+
+
+def _is_ours(name: str) -> bool:
+    return bool(OURS.fullmatch(name) or FILE.fullmatch(name))
 
 
 def _contents(folder: Path) -> list[tuple[str, Path]]:
