@@ -1,5 +1,6 @@
 """From a folder of images to a committed collection."""
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ def build_collection(
     with Writer(path, overwrite) as writer:
         batches = read_folder(folder, encoder.preprocess, jobs, progress)
         if is_trainable(encoder) and not is_fitted(encoder):
+            if hasattr(encoder, "prepare"):
+                threading.Thread(target=encoder.prepare, daemon=True).start()
             gathered = gather(batches, encoder.preprocess, path)
             skipped += gathered.skipped
             if gathered.files:

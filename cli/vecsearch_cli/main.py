@@ -1,6 +1,5 @@
 """The group of all verbs. A verb is imported when it is called, so that --help is quick."""
 
-import difflib
 import importlib
 import signal
 import sys
@@ -48,9 +47,11 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one may be meant."""
-        near = difflib.get_close_matches(args[0], VERBS, 1)
-        if args[0] not in VERBS and near and not args[0].startswith("-"):
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            if near := difflib.get_close_matches(args[0], VERBS, 1):
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

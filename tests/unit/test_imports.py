@@ -40,8 +40,7 @@ def test_a_script_needs_no_main_guard(tmp_path: Path, small: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import sys, json, vecsearch, vecsearch.images.reading as reading\n"
-        "reading.SECONDS_ALONE = 0\n"
-        "reading.CHUNK_FILES = 4\n"
+        "reading.FEW_FILES = 0\n"
         "photos = vecsearch.Collection.build(sys.argv[1], sys.argv[2], size=(4, 4), jobs=2)\n"
         "print(json.dumps([item.id for item in photos]))\n"
     )

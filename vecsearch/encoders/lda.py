@@ -92,11 +92,13 @@ class LDAEncoder(AffineEncoder):
         rows = as_rows(images[chosen])
         reduced_to = min(PRINCIPAL_AXES, len(rows) - len(classes), rows.shape[1])
         axes = principal_axes(rows, max(reduced_to, dim), self.seed)
-        reduced = (rows - axes.mean) @ axes.components
-        scalings = _discriminants(reduced.astype(np.float64), names)[:, :dim]
+        reduced = (rows @ axes.components - axes.mean @ axes.components).astype(np.float64)
+        count = len(rows)
+        del rows  # 256 MiB that the rest has no use for
+        scalings = _discriminants(reduced, names)[:, :dim]
         facts: dict[str, JSON] = {
             "classes": len(classes),
-            "fitted_on": len(rows),
+            "fitted_on": count,
             "principal_axes": axes.components.shape[1],
         }
         self._learned(axes.mean, axes.components @ scalings, facts)

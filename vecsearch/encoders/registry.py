@@ -1,8 +1,6 @@
 """Encoders by name: our own, and those that other packages declare by entry point."""
 
-import difflib
-import importlib.metadata
-import inspect
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,8 @@ class EncoderEntry:
 
 def encoder_entries() -> list[EncoderEntry]:
     """All encoders that are declared, by name; two may claim the same one. Imports none of them."""
+    import importlib.metadata
+
     entries = [EncoderEntry(name, target, "vecsearch") for name, target in BUILT_IN.items()]
     for point in importlib.metadata.entry_points(group=GROUP):
         package = point.dist.name if point.dist else "an unknown package"
@@ -80,6 +80,8 @@ def encoder_class(name: str) -> type[Encoder]:
     claims = [entry for entry in entries if entry.name == name]
     if not claims:
         names = sorted({entry.name for entry in entries})
+        import difflib
+
         near = difflib.get_close_matches(name, names, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise InvalidArgument(
@@ -103,6 +105,8 @@ def make_encoder(name: str, **params: Any) -> Encoder:
         InvalidArgument: The name is not known, or the encoder does not take a parameter.
         MissingPackage: It needs a package that is not installed.
     """
+    import inspect
+
     factory: Any = encoder_class(name)
     takes = inspect.signature(factory).parameters
     given = {key: value for key, value in params.items() if value is not None}
@@ -144,13 +148,15 @@ def load_encoder(name: str, folder: Path) -> Encoder:
 
 def _taken(found: Any) -> str:
     """What an encoder takes, by the names of the options."""
+    import inspect
+
     return ", ".join(inspect.signature(found).parameters).replace("preprocess", "size, fit, color")
 
 
 def _import(entry: EncoderEntry) -> type[Encoder]:
-    point = importlib.metadata.EntryPoint(entry.name, entry.target, GROUP)
+    module, _, attribute = entry.target.partition(":")
     try:
-        found: type[Encoder] = point.load()
+        found: type[Encoder] = getattr(importlib.import_module(module), attribute.split(" ")[0])
     except ModuleNotFoundError as error:
         raise MissingPackage(
             f"The encoder {entry.name!r} of {entry.package} needs the package {error.name!r}: "

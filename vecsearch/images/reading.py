@@ -7,14 +7,11 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -23,12 +20,20 @@ from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images.decoding import Preprocess, decode, prepare
 from vecsearch.types import Pixels, Skipped
 
+if TYPE_CHECKING:  # worker processes and all that they need are imported when they are started
+    from concurrent.futures import Future
+
 MAX_FILE_BYTES = 256 << 20
 _BINARY = getattr(os, "O_BINARY", 0)
-CHUNK_FILES = 64
+# A worker is handed this many files at a time, if they fit; with 64 of 28 × 28, handing over took
+# half as long as decoding. With fewer files, fewer, so that all workers end at about the same time.
+CHUNK_FILES = 256
+CHUNKS_A_JOB = 16
 CHUNK_BYTES = 16 << 20
 # Worker processes take 0.3 s to start (benchmarks/decoding.py); a small folder is done by then.
 SECONDS_ALONE = 0.5
+FEW_FILES = 1000
+ALONE_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,8 @@ def read(
 
     Processes, not threads: on 28 × 28 PNGs Pillow spends its time in Python, where two threads
     take longer than one; on photos both are equally fast (``benchmarks/decoding.py``). They start
-    only once the work turns out to last, after half a second; from then on, a decoder that
-    crashes costs the file it crashed on and nothing else.
+    only where the work is long: at once for thousands of files, else after half a second. In
+    them, a decoder that crashes costs the file it crashed on and nothing else.
 
     Args:
         folder: What the paths are relative to.
@@ -99,16 +104,21 @@ def read(
     jobs = loky.cpu_count() if jobs is None else jobs
     if jobs < 1:
         raise InvalidArgument(f"{jobs} jobs can do nothing: give 1 or more.")
-    height, width, channels = preprocess.shape
-    step = max(1, min(CHUNK_FILES, CHUNK_BYTES // (height * width * channels)))
-    chunks = iter([paths[start : start + step] for start in range(0, len(paths), step)])
     work = partial(_read_chunk, folder, preprocess)
     started = time.monotonic()
-    for chunk in chunks:
-        yield work(chunk)
-        if jobs > 1 and time.monotonic() - started > SECONDS_ALONE:
-            break
-    yield from in_processes(work, folder, chunks, jobs)
+    at = 0
+    alone = jobs == 1 or len(paths) < FEW_FILES
+    while alone and at < len(paths):
+        yield work(paths[at : at + ALONE_AT_ONCE])
+        at += ALONE_AT_ONCE
+        alone = jobs == 1 or time.monotonic() - started < SECONDS_ALONE
+    rest = paths[at:]
+    height, width, channels = preprocess.shape
+    fitting = CHUNK_BYTES // (height * width * channels)
+    step = max(1, min(fitting, CHUNK_FILES, len(rest) // (CHUNKS_A_JOB * jobs)))
+    chunks = (rest[start : start + step] for start in range(0, len(rest), step))
+    if rest:
+        yield from in_processes(work, folder, chunks, jobs)
 
 
 def read_one(path: Path, preprocess: Preprocess) -> tuple[File, Pixels]:
@@ -172,6 +182,8 @@ def in_processes(
     A worker that dies (a decoder that crashes, the system's out-of-memory killer) takes nobody
     with it: its chunk is done again file by file, and the file that kills a worker is skipped.
     """
+    from concurrent.futures.process import BrokenProcessPool
+
     pool = _pool(jobs)
     running: deque[tuple[Sequence[str], Future[Batch]]] = deque()
     try:
@@ -193,6 +205,8 @@ def in_processes(
 
 
 def _file_by_file(work: Work, folder: Path, chunk: Sequence[str]) -> Iterator[Batch]:
+    from concurrent.futures.process import BrokenProcessPool
+
     pool = _pool(1)
     try:
         for path in chunk:
@@ -211,6 +225,8 @@ def _file_by_file(work: Work, folder: Path, chunk: Sequence[str]) -> Iterator[Ba
 def _pool(jobs: int) -> Any:
     # loky, unlike multiprocessing, neither forks a process that may have threads nor imports the
     # caller's main module again, so that a script needs no `if __name__ == "__main__"`.
+    from multiprocessing import resource_tracker
+
     import loky
 
     # Started here, since whoever starts it first lets interrupts through again.
@@ -219,6 +235,9 @@ def _pool(jobs: int) -> Any:
 
 
 def _submit(pool: Any, work: Work, chunk: Sequence[str]) -> "Future[Batch]":
+    from concurrent.futures import Future
+    from concurrent.futures.process import BrokenProcessPool
+
     try:
         with _interrupts_held():
             future: Future[Batch] = pool.submit(work, chunk)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -168,6 +167,8 @@ class Writer:
         self, metric: Metric, dim: int, root: str | None = None, skipped: Iterable[Skipped] = ()
     ) -> None:
         """Make everything added the newest generation. On return it is on the disk."""
+        from importlib.metadata import version
+
         self._flush()
         generation = max(generations(self.folder), default=0) + 1
         left_out = self._write_skipped(skipped)
