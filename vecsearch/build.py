@@ -1,6 +1,5 @@
 """From a folder of images to a committed collection."""
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +52,6 @@ def build_collection(
     with Writer(path, overwrite) as writer:
         batches = read_folder(folder, encoder.preprocess, jobs, progress)
         if is_trainable(encoder) and not is_fitted(encoder):
-            if hasattr(encoder, "prepare"):
-                threading.Thread(target=encoder.prepare, daemon=True).start()
             gathered = gather(batches, encoder.preprocess, path)
             skipped += gathered.skipped
             if gathered.files:
@@ -144,9 +141,14 @@ def encode_batches(
 
 
 def _record(file: File, folder: ImageFolder) -> Record:
-    facts = dict(vars(file))
-    path = facts.pop("path")
-    return Record(path, path, folder.labels.get(path), file=facts)
+    facts: dict[str, JSON] = {
+        "sha256": file.sha256,
+        "size": file.size,
+        "mtime_ns": file.mtime_ns,
+        "width": file.width,
+        "height": file.height,
+    }
+    return Record(file.path, file.path, folder.labels.get(file.path), {}, facts)
 
 
 def _again(gathered: Gathered) -> Iterator[Batch]:

@@ -79,12 +79,6 @@ class AffineEncoder:
         """What fitting told about the images."""
         return dict(self._facts)
 
-    @staticmethod
-    def prepare() -> None:
-        """Import what ``fit`` needs, which takes a second, while images are still being read."""
-        import sklearn.covariance
-        import sklearn.decomposition  # noqa: F401
-
     def encode(self, images: Pixels) -> Vectors:
         """Project images.
 
