@@ -18,7 +18,7 @@ from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Rows, Vectors
 
 # How many bytes of float32 pixels an encoder is fitted on at most: all 60,000 images of 28 × 28
-# grey, or 5,400 of 64 × 64 RGB. More images make no better axes: see benchmarks/fit_sample.py.
+# grey, or 5,400 of 64 × 64 RGB. More make hardly better axes: see benchmarks/fit_sample.py.
 FIT_BYTES = 256 << 20
 ENCODE_BYTES = 64 << 20
 
