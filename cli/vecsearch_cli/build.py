@@ -21,13 +21,10 @@ Examples:
 
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("folder", type=FOLDER)
-@click.option("--out", "-o", "index", required=True, type=INDEX, help="Where the collection goes.")
 @click.option(
-    "--encoder",
-    default="pca",
-    show_default=True,
-    help="What makes the vectors; see: vecsearch encoders.",
+    "--encoder", default="pca", show_default=True, help="What makes the vectors: see encoders."
 )
+@click.option("--out", "-o", "index", required=True, type=INDEX, help="Where the collection goes.")
 @click.option(
     "--dim", type=float, help="How long the vectors are; for pca also a fraction, as 0.95."
 )
