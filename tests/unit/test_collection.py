@@ -193,9 +193,9 @@ def test_progress_is_told(tmp_path: Path, small: Path) -> None:
         told.append((what, done, total))
 
     gallery = Collection.build(small / "train", tmp_path / "i", size=(9, 9), progress=progress)
-    assert told == [("reading", 30, 30)]
+    assert told == [("reading", done, 30) for done in (8, 16, 24, 30)]
     evaluate(gallery, small / "test", progress=progress)
-    assert told[1:] == [("reading", 15, 15), ("evaluating", 15, 15)]
+    assert told[4:] == [("reading", 8, 15), ("reading", 15, 15), ("evaluating", 15, 15)]
 
 
 def test_evaluation_by_hand() -> None:
