@@ -25,12 +25,12 @@ if TYPE_CHECKING:  # worker processes and all that they need are imported when t
 
 MAX_FILE_BYTES = 256 << 20
 _BINARY = getattr(os, "O_BINARY", 0)
-# A worker is handed this many files at a time, if they fit; with 64 of 28 × 28, handing over took
-# half as long as decoding. With fewer files, fewer, so that all workers end at about the same time.
+# A worker is handed this many files at a time, if they fit: with 64 of 28 × 28, handing over takes
+# longer. With fewer files, fewer, so that all workers end at about the same time.
 CHUNK_FILES = 512
 CHUNKS_A_JOB = 16
 CHUNK_BYTES = 16 << 20
-# Worker processes take 0.3 s to start (benchmarks/decoding.py); a small folder is done by then.
+# A small folder is done before worker processes have started and imported what they need.
 SECONDS_ALONE = 0.5
 FEW_FILES = 1000
 ALONE_AT_ONCE = 8
