@@ -153,4 +153,5 @@ def _exact_axes(
     largest = np.abs(components).argmax(axis=1)
     components = components * np.sign(components[np.arange(len(components)), largest])[:, None]
     with np.errstate(invalid="ignore"):
-        return mean, components[:count], values[:count] / values.sum()
+        ratios = values[:count] / values.sum()
+    return mean.astype(np.float32), components[:count].astype(np.float32), ratios
