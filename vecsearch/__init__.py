@@ -11,8 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vecsearch.amend import Changes
     from vecsearch.classify import Centroids, knn_vote
-    from vecsearch.collection import Collection, verify
+    from vecsearch.collection import Collection, import_vectors, verify
     from vecsearch.demo import run_demo
     from vecsearch.doctor import diagnose
     from vecsearch.encoders import (
@@ -47,13 +48,17 @@ if TYPE_CHECKING:
         write_report,
     )
     from vecsearch.images import Preprocess
+    from vecsearch.rescue import repair
+    from vecsearch.store import Repair
     from vecsearch.types import Hit, Item, Metric, Skipped
+    from vecsearch.where import Condition, parse_condition
 
 # Where each public name lives. They are imported when first used, so that `import vecsearch`
 # brings neither FAISS nor scikit-learn.
 _HOMES = {
+    "amend": "Changes",
     "classify": "Centroids knn_vote",
-    "collection": "Collection verify",
+    "collection": "Collection import_vectors verify",
     "demo": "run_demo",
     "doctor": "diagnose",
     "encoders": "Encoder Trainable describe_encoders make_encoder open_encoder",
@@ -62,12 +67,16 @@ _HOMES = {
     "evaluation": "ClassScores Classification Comparison Evaluation Labelled compare evaluate "
     "evaluate_vectors measure_names write_report",
     "images": "Preprocess",
+    "rescue": "repair",
+    "store": "Repair",
     "types": "Hit Item Metric Skipped",
+    "where": "Condition parse_condition",
 }
 _HOME_OF = {name: f"vecsearch.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "Centroids",
+    "Changes",
     "ClassScores",
     "Classification",
     "Collection",
@@ -76,6 +85,7 @@ __all__ = [
     "CollectionNotFound",
     "CollectionReplaced",
     "Comparison",
+    "Condition",
     "DamagedCollection",
     "Encoder",
     "Evaluation",
@@ -88,6 +98,7 @@ __all__ = [
     "MissingPackage",
     "NotFitted",
     "Preprocess",
+    "Repair",
     "Skipped",
     "Trainable",
     "VecsearchError",
@@ -96,10 +107,13 @@ __all__ = [
     "diagnose",
     "evaluate",
     "evaluate_vectors",
+    "import_vectors",
     "knn_vote",
     "make_encoder",
     "measure_names",
     "open_encoder",
+    "parse_condition",
+    "repair",
     "run_demo",
     "verify",
     "write_report",

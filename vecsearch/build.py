@@ -1,21 +1,24 @@
 """From a folder of images to a committed collection."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from vecsearch.encoders import Encoder, is_fitted, is_trainable
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import Batch, File, Gathered, ImageFolder, Preprocess, gather, read
+from vecsearch.images import Batch, File, ImageFolder, Preprocess, Sidecar, read, stat_files
 from vecsearch.index import as_array, check_vectors, zero_rows
-from vecsearch.store import Record, Writer
+from vecsearch.store import Draft, Record, Records, SideFile, Source, Writer
 from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
 
 BLOCK_BYTES = 16 << 20
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,21 @@ class Encoded:
 
     files: Sequence[File]
     vectors: Vectors
+    skipped: Sequence[Skipped]
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """All files of a folder once they were read.
+
+    Attributes:
+        files: Those that could be decoded.
+        rows: Of each its pixels, or its vector; on disk rather than in memory.
+        skipped: The others.
+    """
+
+    files: Sequence[File]
+    rows: NDArray[Any]
     skipped: Sequence[Skipped]
 
 
@@ -38,7 +56,8 @@ def build_collection(
 ) -> None:
     """Decode, fit the encoder if it is not fitted yet, encode, and commit.
 
-    Every image is decoded once, and only a block of them is in memory at a time.
+    Every image is decoded once, and only a block of them is in memory at a time. What was read is
+    kept in the collection's folder until the commit: a build that is interrupted goes on there.
 
     Raises:
         InvalidArgument: No image could be read, or the encoder cannot be fitted to them.
@@ -47,33 +66,139 @@ def build_collection(
     """
     if not folder.paths:
         raise InvalidArgument(f"There are no images in {folder.root}{_first_of(folder.skipped)}")
-    skipped = list(folder.skipped)
-    found = 0
     with Writer(path, overwrite) as writer:
-        batches = read_folder(folder, encoder.preprocess, jobs, progress)
-        if is_trainable(encoder) and not is_fitted(encoder):
-            gathered = gather(batches, encoder.preprocess, path)
-            skipped += gathered.skipped
-            if gathered.files:
-                labels = [folder.labels.get(file.path) for file in gathered.files]
-                encoder.fit(gathered.pixels, labels if folder.labels else None)
-            batches = _again(gathered)
-        for block in encode_batches(batches, folder, encoder, metric):
-            skipped += block.skipped
-            found += len(block.files)
-            writer.add(block.vectors, [_record(file, folder) for file in block.files])
-        if not found:
-            raise InvalidArgument(
-                f"None of the {len(folder.paths)} image files in {folder.root} could be used"
-                f"{_first_of([one for one in skipped if one not in folder.skipped])}"
-            )
-        saved = writer.encoder_folder()
-        encoder.save(saved)
-        writer.set_encoder(
-            saved, encoder.name, encoder.get_params(), encoder.fingerprint, encoder.facts()
+        fill(writer, folder, encoder, metric, jobs, progress)
+
+
+def fill(
+    writer: Writer,
+    folder: ImageFolder,
+    encoder: Encoder,
+    metric: Metric,
+    jobs: int | None,
+    progress: Progress | None,
+) -> int:
+    """Write all images of a folder, and the encoder; returns how many items there are then."""
+    learns = is_trainable(encoder) and not is_fitted(encoder)
+    draft = writer.draft(draft_key("build", folder, encoder, metric, learns))
+    drafted = read_into(draft, folder, encoder, metric, learns, jobs, progress)
+    skipped = [*folder.skipped, *drafted.skipped]
+    if learns and drafted.files and is_trainable(encoder):
+        labels = [folder.labels.get(file.path) for file in drafted.files]
+        encoder.fit(drafted.rows, labels if folder.labels else None)
+    found = 0
+    for start in range(0, len(drafted.files), step := _step(drafted.rows)):
+        files, rows = drafted.files[start : start + step], drafted.rows[start : start + step]
+        block = Encoded(files, np.array(rows), ())
+        if learns:
+            batch = Batch(files, rows, ())
+            block = encode(batch, folder.root, encoder, metric)
+        skipped += block.skipped
+        found += len(block.files)
+        writer.add(block.vectors, records_of(block.files, folder))
+    if not found:
+        raise InvalidArgument(
+            f"None of the {len(folder.paths)} image files in {folder.root} could be used"
+            f"{_first_of([one for one in skipped if one not in folder.skipped])}"
         )
-        skipped.sort(key=lambda one: str(one.path))
-        writer.commit(metric, encoder.dim, folder.root.resolve().as_posix(), skipped)
+    saved = writer.encoder_folder()
+    encoder.save(saved)
+    writer.set_encoder(
+        saved, encoder.name, encoder.get_params(), encoder.fingerprint, encoder.facts()
+    )
+    manifest = writer.commit(
+        metric=metric,
+        dim=encoder.dim,
+        source=source_of(folder),
+        skipped=left_out(skipped, folder.root),
+    )
+    return manifest.count
+
+
+def read_into(
+    draft: Draft,
+    folder: ImageFolder,
+    encoder: Encoder,
+    metric: Metric,
+    pixels: bool,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Drafted:
+    """Decode those images of a folder that a draft does not hold yet, and add them to it.
+
+    Args:
+        draft: What was done before.
+        folder: The images.
+        encoder: Says what size they are brought to, and makes their vectors.
+        metric: What the vectors are to be compared by.
+        pixels: Keep pixels rather than vectors, since the encoder has yet to learn from them.
+        jobs: How many processes decode.
+        progress: Called as the work goes on.
+    """
+    _drop_stale(draft, folder)
+    done = {entry[0] for note in draft.notes for entry in (*note["files"], *note["skipped"])}
+    if done:
+        log.info(
+            "Going on where it was interrupted: %d of %d files are done.",
+            len(done),
+            len(folder.paths),
+        )
+    rest = [path for path in folder.paths if path not in done]
+    before = len(done)
+    for batch in read_folder(folder, rest, encoder.preprocess, jobs, progress, before):
+        if pixels:
+            draft.append(_note(batch.files, batch.skipped, folder.root), batch.pixels)
+        else:
+            block = encode(batch, folder.root, encoder, metric)
+            draft.append(_note(block.files, block.skipped, folder.root), block.vectors)
+    shape = encoder.preprocess.shape if pixels else (encoder.dim,)
+    return Drafted(
+        [File(*entry) for note in draft.notes for entry in note["files"]],
+        draft.rows(np.uint8 if pixels else np.float32, shape),
+        [
+            Skipped(folder.root / path, reason, size, mtime)
+            for note in draft.notes
+            for path, reason, size, mtime in note["skipped"]
+        ],
+    )
+
+
+def _note(files: Sequence[File], skipped: Sequence[Skipped], root: Path) -> dict[str, Any]:
+    return {
+        "files": [list(vars(file).values()) for file in files],
+        "skipped": [
+            [_below(one.path, root), one.reason, one.size, one.mtime_ns] for one in skipped
+        ],
+    }
+
+
+def _drop_stale(draft: Draft, folder: ImageFolder) -> None:
+    """Forget what was read of files that are no longer as they were, and all that came after."""
+    here = set(folder.paths)
+    for number, note in enumerate(draft.notes):
+        facts = {entry[0]: (entry[2], entry[3]) for entry in (*note["files"], *note["skipped"])}
+        now = stat_files(folder.root, list(facts))
+        if not here.issuperset(facts) or now != list(facts.values()):
+            draft.keep(number)
+            return
+
+
+def draft_key(
+    what: str, folder: ImageFolder, encoder: Encoder, metric: Metric, learns: bool
+) -> dict[str, JSON]:
+    """What two runs must have in common, for one to go on where the other was interrupted."""
+    from importlib.metadata import version
+
+    return {
+        "what": what,
+        "root": folder.root.resolve().as_posix(),
+        "encoder": encoder.name,
+        "params": encoder.get_params(),
+        "fingerprint": None if learns else encoder.fingerprint,
+        "preprocess": encoder.preprocess.to_json(),
+        "metric": metric.value,
+        "version": version("vecsearch"),
+    }
 
 
 def store_vectors(
@@ -94,70 +219,169 @@ def store_vectors(
     """
     array = as_array(vectors)
     count = len(array) if array.ndim else 0
-    names = [str(row) for row in range(count)] if ids is None else ids
-    records = _records(count, names, labels, metadata)
-    if not records:
+    records = check_records(count, ids, labels, metadata)
+    if not count:
         raise InvalidArgument("A collection needs at least one vector.")
-    step = max(1, BLOCK_BYTES // (4 * max(1, array[0].size)))
-    dim = None
     with Writer(path, overwrite) as writer:
-        for start in range(0, count, step):
-            part = check_vectors(array[start : start + step], dim, metric, first=start)
-            dim = part.shape[1]
-            writer.add(part, records[start : start + step])
-        writer.commit(metric, int(dim or 0))
+        dim = add_blocks(writer, array, records, None, metric)
+        writer.commit(metric=metric, dim=dim)
+
+
+def add_blocks(
+    writer: Writer, array: NDArray[Any], records: Records, dim: int | None, metric: Metric
+) -> int:
+    """Check vectors and hand them to a writer, a block at a time; returns how long they are."""
+    step = max(1, BLOCK_BYTES // (4 * max(1, array[0].size)))
+    for start in range(0, len(array), step):
+        part = check_vectors(array[start : start + step], dim, metric, first=start)
+        dim = part.shape[1]
+        writer.add(part, records.part(slice(start, start + len(part))))
+    return int(dim or 0)
 
 
 def read_folder(
-    folder: ImageFolder, preprocess: Preprocess, jobs: int | None, progress: Progress | None
+    folder: ImageFolder,
+    paths: Sequence[str],
+    preprocess: Preprocess,
+    jobs: int | None,
+    progress: Progress | None,
+    done: int = 0,
 ) -> Iterator[Batch]:
-    """Decode a folder's images."""
-    done = 0
-    for batch in read(folder.root, folder.paths, preprocess, jobs):
+    """Decode images of a folder.
+
+    Args:
+        folder: Where they lie.
+        paths: Which of them.
+        preprocess: What they are brought to.
+        jobs: How many processes decode.
+        progress: Called as the work goes on.
+        done: How many were decoded before.
+    """
+    total = done + len(paths)
+    for batch in read(folder.root, paths, preprocess, jobs):
         done += len(batch.files) + len(batch.skipped)
         if progress is not None:
-            progress("reading", done, len(folder.paths))
+            progress("reading", done, total)
         yield batch
 
 
 def encode_batches(
-    batches: Iterable[Batch], folder: ImageFolder, encoder: Encoder, metric: Metric
+    batches: Iterable[Batch], root: Path, encoder: Encoder, metric: Metric
 ) -> Iterator[Encoded]:
+    """Encode decoded images; as ``encode`` otherwise."""
+    for batch in batches:
+        yield encode(batch, root, encoder, metric)
+
+
+def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encoded:
     """Encode decoded images; one whose vector the metric cannot take is skipped.
 
     Raises:
         InvalidArgument: The encoder gave something else than finite vectors of its dim.
     """
-    for batch in batches:
-        vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
-        skipped = list(batch.skipped)
-        files = list(batch.files)
-        if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
-            reason = "its vector is zero: cosine cannot compare what has no direction"
-            skipped += [Skipped(folder.root / files[row].path, reason) for row in zeros]
-            kept = np.setdiff1d(np.arange(len(files)), zeros)
-            files, vectors = [files[row] for row in kept], vectors[kept]
-        yield Encoded(files, vectors, skipped)
+    vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
+    skipped = list(batch.skipped)
+    files = list(batch.files)
+    if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
+        reason = "its vector is zero: cosine cannot compare what has no direction"
+        skipped += [
+            Skipped(root / file.path, reason, file.size, file.mtime_ns)
+            for file in (files[row] for row in zeros)
+        ]
+        kept = np.setdiff1d(np.arange(len(files)), zeros)
+        files, vectors = [files[row] for row in kept], vectors[kept]
+    return Encoded(files, vectors, skipped)
 
 
-def _record(file: File, folder: ImageFolder) -> Record:
-    facts: dict[str, JSON] = {
-        "sha256": file.sha256,
-        "size": file.size,
-        "mtime_ns": file.mtime_ns,
-        "width": file.width,
-        "height": file.height,
+def records_of(files: Sequence[File], folder: ImageFolder) -> list[Record]:
+    """What is stored of image files."""
+    return [
+        Record(
+            id=file.path,
+            path=file.path,
+            label=folder.labels.get(file.path),
+            metadata=folder.metadata.get(file.path, {}),
+            file=facts_of(file),
+        )
+        for file in files
+    ]
+
+
+def facts_of(file: File) -> dict[str, JSON]:
+    """What is stored of a file itself."""
+    return {key: value for key, value in vars(file).items() if key != "path"}
+
+
+def source_of(folder: ImageFolder) -> Source:
+    """What has to be known of a folder to follow it."""
+    labels = folder.labels_from
+    return Source(
+        root=folder.root.resolve().as_posix(),
+        labels=labels if isinstance(labels, str) else _side_file(labels),
+        metadata=None if folder.metadata_from is None else _side_file(folder.metadata_from),
+    )
+
+
+def _side_file(table: Sidecar[Any]) -> SideFile:
+    return SideFile(table.path.resolve().as_posix(), table.sha256)
+
+
+def left_out(skipped: Iterable[Skipped], root: Path) -> list[Skipped]:
+    """Skipped files as they are stored: sorted, with paths below the folder."""
+    below = [replace(one, path=Path(_below(one.path, root))) for one in skipped]
+    return sorted(below, key=lambda one: str(one.path))
+
+
+def _below(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def check_records(
+    count: int,
+    ids: Sequence[str] | None,
+    labels: Sequence[str | None] | None,
+    metadata: Sequence[Mapping[str, JSON]] | None,
+) -> Records:
+    """What a user says of vectors, one for each.
+
+    Raises:
+        InvalidArgument: It is of another number or kind, or an id is given twice.
+    """
+    given: dict[str, Sequence[Any] | None] = {
+        "ids": ids,
+        "labels": labels,
+        "metadata": metadata,
     }
-    return Record(file.path, file.path, folder.labels.get(file.path), {}, facts)
+    for name, values in given.items():
+        if values is None:
+            continue
+        if isinstance(values, str) or not hasattr(values, "__len__"):
+            raise InvalidArgument(f"The {name} come as a list, one for each vector.")
+        if len(values) != count:
+            raise InvalidArgument(f"There are {count} vectors, but {len(values)} {name}.")
+    for more in metadata if metadata is not None else ():
+        if not isinstance(more, Mapping):
+            raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
+    names = list(map(str, range(count))) if ids is None else list(ids)
+    for name in names if ids is not None else ():
+        if not isinstance(name, str):
+            raise InvalidArgument(f"Ids are strings, not {name!r}.")
+    for label in labels if labels is not None else ():
+        if not isinstance(label, str | None):
+            raise InvalidArgument(f"Labels are strings, not {label!r}.")
+    if ids is not None and len(set(names)) < count:
+        twice = Counter(names).most_common(1)[0][0]
+        raise InvalidArgument(f"The id {twice!r} is given twice.")
+    return Records(
+        names,
+        labels=None if labels is None else list(labels),
+        metadata=None if metadata is None else [dict(more) for more in metadata],
+    )
 
 
-def _again(gathered: Gathered) -> Iterator[Batch]:
-    """The gathered images once more, in blocks."""
-    size = max(1, int(np.prod(gathered.pixels.shape[1:])))
-    step = max(1, BLOCK_BYTES // size)
-    for start in range(0, len(gathered.files), step):
-        part = slice(start, start + step)
-        yield Batch(gathered.files[part], gathered.pixels[part], [])
+def _step(rows: NDArray[Any]) -> int:
+    """How many rows make a block."""
+    return max(1, BLOCK_BYTES // max(1, rows.itemsize * int(np.prod(rows.shape[1:]))))
 
 
 def _first_of(skipped: Sequence[Skipped]) -> str:
@@ -165,34 +389,3 @@ def _first_of(skipped: Sequence[Skipped]) -> str:
         return "."
     first = skipped[0]
     return f"; {len(skipped)} were left out, as {first.path.name} ({first.reason})."
-
-
-def _records(
-    count: int,
-    ids: Sequence[str],
-    labels: Sequence[str | None] | None,
-    metadata: Sequence[Mapping[str, JSON]] | None,
-) -> list[Record]:
-    given: dict[str, Sequence[Any]] = {
-        "ids": ids,
-        "labels": [None] * count if labels is None else labels,
-        "metadata": [{}] * count if metadata is None else metadata,
-    }
-    for name, values in given.items():
-        if isinstance(values, str) or not hasattr(values, "__len__"):
-            raise InvalidArgument(f"The {name} come as a list, one for each vector.")
-        if len(values) != count:
-            raise InvalidArgument(f"There are {count} vectors, but {len(values)} {name}.")
-    if not all(isinstance(more, Mapping) for more in given["metadata"]):
-        raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
-    seen: set[str] = set()
-    for name, label in zip(ids, given["labels"], strict=True):
-        if not isinstance(name, str) or not isinstance(label, str | None):
-            raise InvalidArgument(f"Ids and labels are strings, not {name!r} and {label!r}.")
-        if name in seen:
-            raise InvalidArgument(f"The id {name!r} is given twice.")
-        seen.add(name)
-    return [
-        Record(name, None, label, dict(more))
-        for name, label, more in zip(ids, given["labels"], given["metadata"], strict=True)
-    ]

@@ -72,7 +72,16 @@ class Hit:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out, and why."""
+    """A file that was left out, and why.
+
+    Attributes:
+        path: Where it is.
+        reason: What is wrong with it.
+        size: Its length in bytes when it was read; None if it was not.
+        mtime_ns: When it had last been changed then, in nanoseconds since 1970.
+    """
 
     path: Path
     reason: str
+    size: int | None = field(default=None, compare=False, repr=False)
+    mtime_ns: int | None = field(default=None, compare=False, repr=False)

@@ -15,7 +15,7 @@ EPILOG = """\b
 Examples:
   vecsearch build photos -o indexes/photos
   vecsearch build photos -o indexes/photos --encoder lda --metric cosine
-  vecsearch build shop -o indexes/shop --labels products.csv --dim 0.95
+  vecsearch build shop -o indexes/shop --labels shop.csv --metadata shop.csv
 """
 
 
@@ -37,6 +37,7 @@ Examples:
     help="How vectors are compared.",
 )
 @options.labels
+@options.metadata
 @click.option(
     "--model",
     type=FOLDER,
@@ -52,7 +53,7 @@ Examples:
 )
 @options.jobs
 @click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
-@click.option("--strict", is_flag=True, help="Exit with 3 if any file was skipped.")
+@options.strict
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -65,6 +66,7 @@ def command(
     color: Any,
     metric: str,
     labels: str,
+    metadata: Path | None,
     model: Path | None,
     kind: str,  # noqa: ARG001  (both kinds are the same until there are others)
     jobs: int | None,
@@ -75,7 +77,8 @@ def command(
     """Turn a FOLDER of images into a collection.
 
     Takes JPEG, PNG, GIF, WEBP, BMP and TIFF at any depth. What cannot be read is left out and
-    listed with its reason.
+    listed with its reason. A build that was interrupted goes on where it was when the same
+    command is run again; update follows the folder later.
     """
     screen: Screen = ctx.obj
     started = time.monotonic()
@@ -91,6 +94,7 @@ def command(
             fit=fit,
             color=color,
             labels=labels,
+            metadata=metadata,
             jobs=jobs,
             seed=seed,
             overwrite=overwrite,
@@ -120,9 +124,7 @@ def command(
 def _saved(ctx: click.Context, model: Path, encoder: str) -> Any:
     saved = vecsearch.open_encoder(model)
     given = [
-        name
-        for name in ("encoder", "dim", "size", "fit", "color")
-        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        name for name in ("encoder", "dim", "size", "fit", "color") if options.was_given(ctx, name)
     ]
     if others := [f"--{name}" for name in given if name != "encoder"]:
         raise click.UsageError(f"The encoder of --model has its own {', '.join(others)}.")

@@ -12,11 +12,18 @@ from vecsearch_cli.verb import Failure, ReaderGone
 VERBS = {
     "demo": "The whole main job on bundled real images.",
     "build": "Turn a folder of images into a collection.",
+    "update": "Follow the folder at the cost of what changed.",
     "query": "Find the nearest items of images.",
     "evaluate": "Measure how good a collection's answers are.",
     "compare": "Put encoders side by side in one table.",
+    "add": "Add images by hand.",
+    "remove": "Remove items by hand.",
     "info": "Show what a collection is.",
     "verify": "Check every byte of a collection.",
+    "repair": "Save what can be saved of a damaged collection.",
+    "compact": "Clear away what removed items have left.",
+    "export": "Write the items and vectors to a file.",
+    "import": "Make a collection of vectors from elsewhere.",
     "encoders": "List the encoders that can be used here.",
     "doctor": "Look whether everything works on this machine.",
 }
@@ -33,7 +40,7 @@ class Verbs(click.Group):
         """Import one verb."""
         if name not in VERBS:
             return None
-        verb: click.Command = importlib.import_module(f"vecsearch_cli.{name}").command
+        verb: click.Command = importlib.import_module(_module_of(name)).command
         for option in verb.params:
             # VECSEARCH_QUERY_FORMAT for query --format: by the option's name, not the variable's.
             long = [flag for flag in option.opts if flag.startswith("--")]
@@ -58,6 +65,11 @@ class Verbs(click.Group):
         """List the verbs without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _module_of(name: str) -> str:
+    # import is a word of Python's, and cannot be the name of a module.
+    return f"vecsearch_cli.{'import_' if name == 'import' else name}"
 
 
 @click.command(
@@ -86,7 +98,10 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Nothing that was there before has changed.", err=True)
+        click.echo(
+            "Interrupted. What was committed stands; a build goes on when it is run again.",
+            err=True,
+        )
         code = 130
     except ReaderGone:
         sys.stdout = None

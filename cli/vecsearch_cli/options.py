@@ -1,7 +1,9 @@
 """Options that more than one verb has, and the kinds of values they take."""
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -45,6 +47,36 @@ class Pair(click.ParamType[tuple[str, str]]):
         if not key or not separator:
             self.fail(f"{value!r} is not {self.name}.", param, ctx)
         return key, rest
+
+
+def was_given(ctx: click.Context, name: str) -> bool:
+    """Whether the user gave an option, rather than leaving it at its default."""
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def given(names: Sequence[str]) -> Iterator[str]:
+    """What was named; for -, the lines of stdin."""
+    for name in names:
+        if name == "-":
+            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
+        else:
+            yield name
+
+
+def strict(function: Function) -> Function:
+    """Whether skipped files are a failure."""
+    return click.option("--strict", is_flag=True, help="Exit with 3 if any file was skipped.")(
+        function
+    )
+
+
+def metadata(function: Function) -> Function:
+    """What else is known of the images."""
+    return click.option(
+        "--metadata",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="What else is known of each image: CSV or JSON lines with path or id.",
+    )(function)
 
 
 def jobs(function: Function) -> Function:

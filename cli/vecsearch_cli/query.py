@@ -1,7 +1,6 @@
 """``vecsearch query``."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ Examples:
   vecsearch query indexes/photos dress.jpg -k 5
   vecsearch query indexes/photos *.jpg --sheet nearest.png
   find new -name '*.jpg' | vecsearch query indexes/photos - --format jsonl
-  vecsearch query indexes/photos dress.jpg --where label=skirt
+  vecsearch query indexes/photos dress.jpg --where label=skirt --where 'price<50'
 """
 
 
@@ -37,9 +36,11 @@ Examples:
 @options.metric
 @click.option(
     "--where",
-    type=options.Pair("KEY=VALUE"),
+    metavar="CONDITION",
     multiple=True,
-    help="Only items with this id, label or metadata; more than one must all hold.",
+    help="Only items of which this holds: KEY=VALUE, or !=, <, <=, >, >= for =, or 'KEY in "
+    "VALUE,VALUE', or 'KEY exists'. KEY is id, label, path or one of the metadata. More than one "
+    "must all hold.",
 )
 @click.option(
     "--sheet",
@@ -54,7 +55,7 @@ def command(
     images: Sequence[str],
     k: int,
     metric: str | None,
-    where: Sequence[tuple[str, str]],
+    where: Sequence[str],
     sheet: Path | None,
     exact: bool,  # noqa: ARG001  (the only kind of index compares with every item)
 ) -> None:
@@ -63,15 +64,12 @@ def command(
         from vecsearch_cli.sheet import check_sheet, contact_sheet
 
         check_sheet(sheet)
-    wanted = dict(where)
-    if len(wanted) < len(set(where)):
-        raise click.UsageError("--where is given twice with one key and two values: none has both.")
     collection = vecsearch.Collection.open(index)
     found: list[tuple[Path, list[vecsearch.Hit]]] = []
     failed = 0
-    for image in _paths(images):
+    for image in options.given(images):
         try:
-            hits = collection.query_one(image, k, where=wanted, metric=metric)
+            hits = collection.query_one(image, k, where=where, metric=metric)
         except vecsearch.ImageError as error:
             click.echo(f"Error: {printable(error)}", err=True)
             failed += 1
@@ -98,14 +96,6 @@ def command(
     )
     if failed:
         raise Failure(f"{failed} of {failed + len(found)} images could not be read.")
-
-
-def _paths(images: Sequence[str]) -> Iterator[str]:
-    for image in images:
-        if image == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
-        else:
-            yield image
 
 
 def _ranked(hits: Sequence[vecsearch.Hit]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What all verbs share: their common options, and how errors reach the user."""
 
+import logging
 import sys
 import traceback
 from collections import Counter
@@ -21,6 +22,7 @@ FORMATS = ("table", "json", "jsonl", "csv")
 
 # Where a collection lies and where images do; the library itself says what is wrong with them.
 INDEX = click.Path(path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -113,6 +115,7 @@ class Verb(click.Command):
         debug = ctx.params.pop("debug")
         form = ctx.params.pop("form") or ("table" if sys.stdout.isatty() else "jsonl")
         ctx.obj = Screen(form, ctx.params.pop("quiet"))
+        _listen(ctx.obj)
         if "seed" not in self.wants:
             ctx.params.pop("seed")
         try:
@@ -130,6 +133,18 @@ class Verb(click.Command):
         function: Callable[..., Any] = self.callback  # type: ignore[assignment]
         wrapped = getattr(function, "__wrapped__", function)
         return set(wrapped.__code__.co_varnames[: wrapped.__code__.co_argcount])
+
+
+def _listen(screen: Screen) -> None:
+    """Tell what the library has to say beside its answers."""
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            screen.note(printable(record.getMessage()))
+
+    logger = logging.getLogger("vecsearch")
+    logger.handlers = [Teller()]
+    logger.setLevel(logging.INFO)
 
 
 def printable(value: Any) -> str:

@@ -24,13 +24,17 @@ from vecsearch.errors import (
     VecsearchError,
 )
 from vecsearch.images import Preprocess
-from vecsearch.store import Manifest, Record, Store, Writer
+from vecsearch.store import Manifest, Record, Source, Store, Writer
 from vecsearch.store.durable import put_if_absent
-from vecsearch.types import Metric, Skipped
+from vecsearch.types import JSON, Metric, Skipped
 
 
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def facts(row: int) -> dict[str, JSON]:
+    return {"size": row, "mtime_ns": row}
 
 
 def write(folder: Path, count: int = 5, overwrite: bool = False) -> Store:
@@ -38,11 +42,18 @@ def write(folder: Path, count: int = 5, overwrite: bool = False) -> Store:
     with Writer(folder, overwrite) as writer:
         vectors = np.arange(2 * count, dtype=np.float32).reshape(count, 2) + 1
         records = [
-            Record(f"é {row}", f"é {row}.png", str(row % 2), {"n": row}, {"size": row})
+            Record(
+                f"é {row}", f"é {row}.png", str(row % 2), {"n": row}, {"size": row, "mtime_ns": row}
+            )
             for row in range(count)
         ]
         writer.add(vectors, records)
-        writer.commit(Metric.COSINE, 2, "/photos", [Skipped(Path("x\udcff.png"), "bad")])
+        writer.commit(
+            metric=Metric.COSINE,
+            dim=2,
+            source=Source("/photos"),
+            skipped=[Skipped(Path("x\udcff.png"), "bad")],
+        )
     return Store(folder)
 
 
@@ -50,12 +61,12 @@ def test_written_and_read(tmp_path: Path) -> None:
     store = write(tmp_path / "index")
     assert len(store) == 5
     assert store.manifest.metric is Metric.COSINE
-    assert store.manifest.root == "/photos"
+    assert store.manifest.source == Source("/photos")
     (vectors,) = store.vectors()
     np.testing.assert_array_equal(vectors, np.arange(1, 11).reshape(5, 2))
     assert isinstance(vectors, np.memmap)
     records = list(store.records())
-    assert records[3] == Record("é 3", "é 3.png", "1", {"n": 3}, {"size": 3})
+    assert records[3] == Record("é 3", "é 3.png", "1", {"n": 3}, facts(3))
     assert [store.record(row) for row in (4, 0, 3)] == [records[4], records[0], records[3]]
     assert store.skipped() == [Skipped(Path("x\\xff.png"), "bad")]
     assert store.encoder_folder() is None
@@ -67,7 +78,7 @@ def test_many_segments_count_through(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with Writer(tmp_path / "index") as writer:
         for row in range(10):
             writer.add(np.full((1, 2), row + 1, np.float32), [Record(str(row))])
-        writer.commit(Metric.EUCLIDEAN, 2)
+        writer.commit(metric=Metric.EUCLIDEAN, dim=2)
     store = Store(tmp_path / "index")
     assert [len(block) for block in store.vectors()] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(store.vectors())[:, 0], np.arange(1, 11))
@@ -79,14 +90,15 @@ def test_an_error_takes_everything_back(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Writer(tmp_path / "index") as writer:
         writer.add(np.ones((1, 2), np.float32), [Record("a")])
         writer._flush()
-        assert len(files(tmp_path)) == 4  # the lock and a segment
+        writer._take_written()
+        assert len(files(tmp_path)) == 6  # the lock, its holder and a segment
         raise ZeroDivisionError
     assert not (tmp_path / "index").exists()
     before = files(write(tmp_path / "index").folder)
     with pytest.raises(InvalidArgument, match="'b' cannot be written as JSON"):
         with Writer(tmp_path / "index", overwrite=True) as writer:
             writer.add(np.ones((1, 2), np.float32), [Record("b", metadata={"x": float("nan")})])
-            writer.commit(Metric.EUCLIDEAN, 2)
+            writer.commit(metric=Metric.EUCLIDEAN, dim=2)
     assert files(tmp_path / "index") == before
     assert len(Store(tmp_path / "index")) == 5
 
@@ -115,7 +127,7 @@ def test_overwriting_keeps_three_generations(tmp_path: Path) -> None:
     write(folder, 6, overwrite=True)
     manifests = sorted(path.name for path in folder.glob("manifest-*"))
     assert manifests == [f"manifest-{number:06d}.json" for number in (4, 5, 6)]
-    assert len(list(folder.glob("segments/*"))) == 3 * 3 + 1
+    assert len(list(folder.glob("segments/*"))) == 3 * 4 + 1
     assert foreign.exists()  # not ours to delete
     assert len(list(readers.records())) == 5  # an older reader goes on
     assert len(Store(folder)) == 6
@@ -127,12 +139,12 @@ def test_leftovers_of_a_killed_writer_are_cleared(tmp_path: Path) -> None:
         "import os, sys, numpy as np; from pathlib import Path; from vecsearch.store import *\n"
         "writer = Writer(Path(sys.argv[1])).__enter__()\n"
         "writer.add(np.ones((1, 2), np.float32), [Record('a')]); writer._flush()\n"
-        "os.kill(os.getpid(), 9)"
+        "writer._take_written(); os.kill(os.getpid(), 9)"
     )
     run = subprocess.run([sys.executable, "-c", script, str(folder)], check=False)
     assert run.returncode == -9
     (folder / "manifest-000001.json.tmp").write_text("half a mani")
-    assert len(files(folder)) == 5
+    assert len(files(folder)) == 7
     with pytest.raises(CollectionNotFound, match="make one: vecsearch build FOLDER -o"):
         Store(folder)
     store = write(folder)
@@ -142,12 +154,14 @@ def test_leftovers_of_a_killed_writer_are_cleared(tmp_path: Path) -> None:
 
 
 def test_one_writer_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vecsearch.store.writer.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("vecsearch.store.lock.LOCK_SECONDS", 0.05)
     with Writer(tmp_path / "index") as writer:
-        with pytest.raises(CollectionLocked, match="Another process is writing to"):
+        with pytest.raises(
+            CollectionLocked, match=rf"Process {os.getpid()} \(.*\) on .* is writing to"
+        ):
             write(tmp_path / "index")
         writer.add(np.ones((1, 2), np.float32), [Record("a")])
-        writer.commit(Metric.EUCLIDEAN, 2)
+        writer.commit(metric=Metric.EUCLIDEAN, dim=2)
     assert len(Store(tmp_path / "index")) == 1
 
 
@@ -235,7 +249,7 @@ def check_mutations(built: Path, tmp_path: Path, count: int) -> None:
     copy = tmp_path / "index"
     shutil.copytree(built, copy)
     targets = [path for path in files(copy) if path.name != ".lock"]
-    assert len(targets) == 7
+    assert len(targets) == 8
     rng = random.Random(0)
     noticed = 0
     for turn in range(count):
@@ -274,7 +288,7 @@ def test_no_damage_of_a_thousand_passes_unnoticed(built: Path, tmp_path: Path) -
     check_mutations(built, tmp_path, 1000)
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", range(8))
 def test_a_missing_file_is_named(built: Path, tmp_path: Path, number: int) -> None:
     copy = tmp_path / "index"
     shutil.copytree(built, copy)
@@ -462,7 +476,7 @@ def test_a_waiting_writer_outlives_one_that_fails(tmp_path: Path) -> None:
         "from vecsearch.types import Metric; print('go', flush=True)\n"
         "with Writer(Path(sys.argv[1])) as writer:\n"
         "    writer.add(np.ones((1, 2), np.float32), [Record('a')])\n"
-        "    writer.commit(Metric.EUCLIDEAN, 2)"
+        "    writer.commit(metric=Metric.EUCLIDEAN, dim=2)"
     )
     command = [sys.executable, "-c", script, str(folder)]
     with pytest.raises(ZeroDivisionError), Writer(folder):

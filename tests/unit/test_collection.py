@@ -61,7 +61,9 @@ def test_where_keeps_k_full(books: Collection) -> None:
     assert [hit.item.id for hit in hits] == ["Poirot"]
     assert books.query_vectors([[3, 4]], where={"sea": False}) == [[]]
     assert books.query_vectors([[3, 4]], where={"id": "nobody"}) == [[]]
-    with pytest.raises(InvalidArgument, match="No item has 'colour'; where knows: id, label, sea"):
+    with pytest.raises(
+        InvalidArgument, match="No item has 'colour'; where knows: id, label, path, sea"
+    ):
         books.query_vectors([[3, 4]], where={"colour": "red"})
 
 
@@ -90,7 +92,7 @@ def test_a_temporary_collection_goes_with_its_object() -> None:
         ({"vectors": GENRES, "ids": ["a", "b", "c", "a"]}, "The id 'a' is given twice"),
         ({"vectors": GENRES, "ids": ["a"]}, "There are 4 vectors, but 1 ids"),
         ({"vectors": GENRES, "labels": ["a"]}, "There are 4 vectors, but 1 labels"),
-        ({"vectors": GENRES, "labels": [1, 2, 3, 4]}, "Ids and labels are strings, not '0' and 1"),
+        ({"vectors": GENRES, "labels": [1, 2, 3, 4]}, "Labels are strings, not 1"),
         ({"vectors": GENRES, "metadata": [{}] * 5}, "There are 4 vectors, but 5 metadata"),
         ({"vectors": GENRES, "metadata": [{"x": {1}}] * 4}, "'0' cannot be written as JSON"),
         ({"vectors": GENRES, "ids": ["a", "b", "c", "\udcff"]}, "cannot be written as JSON"),
@@ -415,7 +417,8 @@ def test_a_folder_by_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
         Image.new("L", (4, 4), value).save(f"photos/{name}.png")
     Path("photos/a/bad.png").write_text("bad")
     Path("photos/a/notes.txt").write_text("x")
-    expected = ["photos/a/bad.png", "photos/a/black.png", "photos/a/notes.txt"]
+    names = ["bad.png", "black.png", "notes.txt"]
+    expected = [str(Path("photos/a").resolve() / name) for name in names]
     for encoder in ("pixels", make_encoder("pixels", preprocess=Preprocess((4, 4)))):
         built = Collection.build(
             "photos", "index", encoder=encoder, metric="cosine", overwrite=True
@@ -461,5 +464,5 @@ def test_where_tells_none_from_its_name(tmp_path: Path) -> None:
     assert found(label=None) == ["0"]
     assert found(label="None") == ["1"]
     assert found(p=1) == ["0", "1"]
-    assert found(p="1") == ["0"]
+    assert found(p="1") == ["0", "1"]
     assert found(p=True) == ["2"]

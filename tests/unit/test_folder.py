@@ -257,7 +257,7 @@ def test_a_build_survives_a_crashing_decoder(tmp_path: Path, encoder: str) -> No
         "reading._read_chunk = crash.chunk\n"
         "photos = vecsearch.Collection.build(\n"
         "    'photos', 'index', encoder=sys.argv[1], size=(2, 2), jobs=2)\n"
-        "print([item.id[0] for item in photos], [str(one.path) for one in photos.skipped])\n"
+        "print([item.id[0] for item in photos], [one.path.name for one in photos.skipped])\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", script, encoder],
@@ -265,7 +265,7 @@ def test_a_build_survives_a_crashing_decoder(tmp_path: Path, encoder: str) -> No
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    assert run.stdout == f"{list('0123467')} ['photos/5.png']\n"
+    assert run.stdout == f"{list('0123467')} ['5.png']\n"
 
 
 def test_jobs_are_one_or_more() -> None:
@@ -301,7 +301,7 @@ def test_labels_by_table(tmp_path: Path) -> None:
         ),
         ("", "its first line has: nothing"),
         ("path,label\none.png,a\n./one.png, b \n", "line 3: one.png is both 'a' and 'b'"),
-        ("path,label\nother/one.png,a\n", "The first one with a label is 'other/one.png'"),
+        ("path,label\nother/one.png,a\n", "The first one it speaks of is 'other/one.png'"),
     ],
 )
 def test_a_table_that_does_not_fit(tmp_path: Path, text: str, message: str) -> None:

@@ -9,6 +9,7 @@ from vecsearch.encoders.registry import (
     load_encoder,
     make_encoder,
     open_encoder,
+    remake_encoder,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "load_encoder",
     "make_encoder",
     "open_encoder",
+    "remake_encoder",
 ]

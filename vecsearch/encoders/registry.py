@@ -1,12 +1,14 @@
 """Encoders by name: our own, and those that other packages declare by entry point."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vecsearch.encoders.base import Encoder, load_settings
 from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
+from vecsearch.images import Preprocess
 from vecsearch.types import JSON
 
 GROUP = "vecsearch.encoders"
@@ -119,6 +121,18 @@ def make_encoder(name: str, **params: Any) -> Encoder:
             )
     encoder: Encoder = factory(**given)
     return encoder
+
+
+def remake_encoder(name: str, params: Mapping[str, Any]) -> Encoder:
+    """Make an encoder anew, not yet fitted, from what ``get_params`` gave.
+
+    Raises:
+        InvalidArgument: The name is not known, or the encoder does not take a parameter.
+        MissingPackage: It needs a package that is not installed.
+    """
+    preprocess = Preprocess.from_json(params)
+    others = {key: value for key, value in params.items() if key not in preprocess.to_json()}
+    return make_encoder(name, preprocess=preprocess, **others)
 
 
 def open_encoder(folder: str | Path) -> Encoder:

@@ -119,7 +119,9 @@ def compare(
         asked = scan(queries, labels)
     with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
         shown, posed = (
-            gather(read_folder(part, preprocess, jobs, progress), preprocess, Path(scratch))
+            gather(
+                read_folder(part, part.paths, preprocess, jobs, progress), preprocess, Path(scratch)
+            )
             for part in (gallery, asked)
         )
         lines = []

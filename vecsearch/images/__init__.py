@@ -1,25 +1,46 @@
 """From a folder to pixels: walk it, read each file, decode it, or say why not."""
 
 from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
-from vecsearch.images.folder import Gathered, ImageFolder, gather, scan
-from vecsearch.images.reading import Batch, File, ImageLike, read, read_one, to_pixels
-from vecsearch.images.walking import walk
+from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, label_of, scan
+from vecsearch.images.gathering import Gathered, gather
+from vecsearch.images.reading import (
+    Batch,
+    Content,
+    File,
+    ImageLike,
+    hash_file,
+    read,
+    read_one,
+    stat_files,
+    to_pixels,
+)
+from vecsearch.images.sidecar import Sidecar, read_table, typed
+from vecsearch.images.walking import UNOPENED, walk
 
 __all__ = [
     "FORMATS",
+    "FROM_FOLDERS",
     "MAX_PIXELS",
+    "UNOPENED",
     "Batch",
+    "Content",
     "File",
     "Gathered",
     "ImageFolder",
     "ImageLike",
     "Preprocess",
+    "Sidecar",
     "decode",
     "gather",
+    "hash_file",
+    "label_of",
     "prepare",
     "read",
     "read_one",
+    "read_table",
     "scan",
+    "stat_files",
     "to_pixels",
+    "typed",
     "walk",
 ]

@@ -1,19 +1,14 @@
-"""A folder of images with their labels, and all of its pixels where an encoder needs them."""
+"""A folder of images with their labels and whatever else is known of them."""
 
-import csv
-import posixpath
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.images.decoding import Preprocess
-from vecsearch.images.reading import Batch, File
+from vecsearch.images.sidecar import Sidecar, read_labels, read_metadata
 from vecsearch.images.walking import walk
-from vecsearch.types import Pixels, Skipped
+from vecsearch.types import JSON, Skipped
 
 FROM_FOLDERS = "folder"
 NO_LABELS = "none"
@@ -28,40 +23,34 @@ class ImageFolder:
         paths: The images, as POSIX paths below it, sorted.
         labels: The label of each path; a path that is not here has none.
         skipped: What else was seen there, with reasons.
+        metadata: What else is known of each path.
+        labels_from: ``folder``, ``none``, or the table that the labels came from.
+        metadata_from: The table that the metadata came from.
     """
 
     root: Path
     paths: Sequence[str]
     labels: Mapping[str, str]
     skipped: Sequence[Skipped]
+    metadata: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    labels_from: str | Sidecar[str] = FROM_FOLDERS
+    metadata_from: Sidecar[Mapping[str, JSON]] | None = None
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """The decoded images of a folder, all of them.
-
-    Attributes:
-        files: Those that could be decoded.
-        pixels: ``(len(files), height, width, channels)`` uint8, on disk rather than in memory.
-        skipped: The others.
-    """
-
-    files: Sequence[File]
-    pixels: Pixels
-    skipped: Sequence[Skipped]
-
-
-def scan(folder: str | Path, labels: str | Path = FROM_FOLDERS) -> ImageFolder:
-    """Find the images below a folder and what they are called.
+def scan(
+    folder: str | Path, labels: str | Path = FROM_FOLDERS, metadata: str | Path | None = None
+) -> ImageFolder:
+    """Find the images below a folder, what they are called and what else is known of them.
 
     Args:
         folder: Where to look, to any depth.
         labels: ``folder``: the first sub-folder is the label, and an image that lies in none has
             no label. ``none``: no image has one. Else a CSV file with the columns ``path`` (below
             the folder) and ``label``.
+        metadata: A CSV file or JSON lines, with ``path`` or ``id`` and anything else.
 
     Raises:
-        InvalidArgument: The folder or the CSV file cannot be read, or they do not fit each other.
+        InvalidArgument: The folder or a table cannot be read, or they do not fit each other.
 
     Example:
         >>> scan("tests/data/photos").labels["cat/alpha.png"]
@@ -69,72 +58,44 @@ def scan(folder: str | Path, labels: str | Path = FROM_FOLDERS) -> ImageFolder:
     """
     root = Path(folder)
     paths, skipped = walk(root)
+    tables: list[Sidecar[Any]] = []
+    source: str | Sidecar[str]
     if labels == NO_LABELS:
-        return ImageFolder(root, paths, {}, skipped)
-    if labels == FROM_FOLDERS:
-        named = {path: path.split("/", 1)[0] for path in paths if "/" in path}
-        return ImageFolder(root, paths, named, skipped)
-    table = Path(labels)
-    named = _read_labels(table)
-    known = {path: named[path] for path in paths if path in named}
-    if not known:
-        first = next(iter(named), None)
+        source, named = NO_LABELS, {}
+    elif labels == FROM_FOLDERS:
+        source, named = FROM_FOLDERS, {path: label_of(path) for path in paths if "/" in path}
+    else:
+        source = read_labels(labels)
+        tables.append(source)
+        named = _joined(source, root, paths)
+    more: Mapping[str, Mapping[str, JSON]] = {}
+    extra = None
+    if metadata is not None:
+        extra = read_metadata(metadata)
+        tables.append(extra)
+        more = _joined(extra, root, paths)
+    # A table may lie among the images; it was seen for what it is.
+    read = {table.path.resolve() for table in tables}
+    skipped = [one for one in skipped if one.path.resolve() not in read] if read else skipped
+    known = set(paths)
+    for table in tables:
+        if strangers := [path for path in table.values if path not in known]:
+            reason = f"{len(strangers)} of its paths are no images here, as {strangers[0]!r}"
+            skipped.append(Skipped(table.path, reason))
+    return ImageFolder(root, paths, named, skipped, more, source, extra)
+
+
+def label_of(path: str) -> str:
+    """The first folder of a path."""
+    return path.split("/", 1)[0]
+
+
+def _joined(table: Sidecar[Any], root: Path, paths: Sequence[str]) -> dict[str, Any]:
+    """What a table says of those images that are there."""
+    found = {path: table.values[path] for path in paths if path in table.values}
+    if not found:
         raise InvalidArgument(
-            f"No path in {table} is an image below {root}; they are relative to that folder. "
-            f"The first one with a label is {first!r}."
+            f"No path in {table.path} is an image below {root}; they are relative to that folder. "
+            f"The first one it speaks of is {next(iter(table.values), None)!r}."
         )
-    # The table may lie among the images; it was seen for what it is.
-    others = [one for one in skipped if one.path.resolve() != table.resolve()]
-    if strangers := [path for path in named if path not in known]:
-        reason = f"{len(strangers)} of its paths are no images here, as {strangers[0]!r}"
-        others.append(Skipped(table, reason))
-    return ImageFolder(root, paths, known, others)
-
-
-def gather(batches: Iterable[Batch], preprocess: Preprocess, scratch: Path) -> Gathered:
-    """Bring all images together, so that an encoder can learn from them and then encode them.
-
-    Args:
-        batches: From ``read``.
-        preprocess: What they were read with.
-        scratch: A folder with room for them; nothing is left there, whatever happens.
-    """
-    files: list[File] = []
-    skipped: list[Skipped] = []
-    with tempfile.TemporaryFile(dir=scratch) as file:
-        for batch in batches:
-            file.write(np.ascontiguousarray(batch.pixels).data)
-            files += batch.files
-            skipped += batch.skipped
-        file.flush()
-        shape = (len(files), *preprocess.shape)
-        pixels = np.memmap(file, np.uint8, "r", shape=shape) if files else np.empty(shape, np.uint8)
-    return Gathered(files, pixels, skipped)
-
-
-def _read_labels(table: Path) -> dict[str, str]:
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            if "path" not in columns or "label" not in columns:
-                raise InvalidArgument(
-                    f"{table} needs the columns path and label, with commas between; its first "
-                    f"line has: {', '.join(columns) or 'nothing'}."
-                )
-            labels: dict[str, str] = {}
-            for row in reader:
-                path = posixpath.normpath((row["path"] or "").strip())
-                label = (row["label"] or "").strip()
-                if labels.setdefault(path, label) != label:
-                    raise InvalidArgument(
-                        f"{table}, line {reader.line_num}: {path} is both {labels[path]!r} and "
-                        f"{label!r}."
-                    )
-    except OSError as error:
-        raise InvalidArgument(
-            f"Labels are 'folder', 'none' or a CSV file; {table} cannot be read: {error.strerror}."
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidArgument(f"{table} is not a CSV file in UTF-8: {error}.") from error
-    return {path: label for path, label in labels.items() if label}
+    return found

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # worker processes and all that they need are imported when t
     from concurrent.futures import Future
 
 MAX_FILE_BYTES = 256 << 20
+CHANGED = "changed while it was being read"
 _BINARY = getattr(os, "O_BINARY", 0)
 # A worker is handed this many files at a time, if they fit: with 64 of 28 × 28, handing over takes
 # longer. With fewer files, fewer, so that all workers end at about the same time.
@@ -131,6 +132,39 @@ def read(
     chunks = (rest[start : start + step] for start in range(0, len(rest), step))
     if rest:
         yield from in_processes(work, folder, chunks, jobs)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file is, without looking at its pixels: its hash, and its facts as in ``File``."""
+
+    sha256: str
+    size: int
+    mtime_ns: int
+
+
+def hash_file(path: str | Path) -> Content:
+    """Read a file without decoding it.
+
+    Raises:
+        ImageError: It cannot be read; the text says why.
+    """
+    data, status = _read_bytes(path)
+    return Content(hashlib.sha256(data).hexdigest(), len(data), status.st_mtime_ns)
+
+
+def stat_files(folder: Path, paths: Sequence[str]) -> list[tuple[int, int] | None]:
+    """The size and the time of the last change of each file, in nanoseconds; None if it is gone."""
+    base = os.path.join(folder, "")
+    found: list[tuple[int, int] | None] = []
+    for path in paths:
+        try:
+            status = os.stat(base + path if path[0] != "/" else path)
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_size, status.st_mtime_ns))
+    return found
 
 
 def read_one(path: Path, preprocess: Preprocess) -> tuple[File, Pixels]:
@@ -280,10 +314,20 @@ def _read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> B
         try:
             file, pixels[len(files)] = _read(os.path.join(folder, path), path, preprocess)
         except ImageError as error:
-            skipped.append(Skipped(folder / path, str(error)))
+            skipped.append(_skipped(folder / path, str(error)))
         else:
             files.append(file)
     return Batch(files, pixels[: len(files)], skipped)
+
+
+def _skipped(path: Path, reason: str) -> Skipped:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return Skipped(path, reason)
+    if reason == CHANGED:
+        return Skipped(path, reason)
+    return Skipped(path, reason, status.st_size, status.st_mtime_ns)
 
 
 def _read(path: str | Path, name: str, preprocess: Preprocess) -> tuple[File, Pixels]:
@@ -314,5 +358,5 @@ def _read_bytes(path: str | Path) -> tuple[bytes, os.stat_result]:
     except ValueError as error:  # a NUL in the path
         raise ImageError(f"cannot be read: {error}") from error
     if len(data) != after.st_size or after.st_mtime_ns != before.st_mtime_ns:
-        raise ImageError("changed while it was being read")
+        raise ImageError(CHANGED)
     return data, after

@@ -13,6 +13,7 @@ EXTENSIONS = frozenset("|.jpg|.jpeg|.jpe|.jfif|.png|.gif|.webp|.bmp|.dib|.tif|.t
 OTHER_IMAGES = frozenset(
     ".svg .svgz .heic .heif .avif .jxl .jp2 .psd .ai .eps .ico .tga .exr .cr2 .nef .dng".split()
 )
+UNOPENED = "folder cannot be opened"
 MANIFEST = re.compile(r"manifest-\d{6,18}\.json")
 
 
@@ -54,14 +55,14 @@ def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
                 raise InvalidArgument(
                     f"Cannot read the folder {folder}: {error.strerror}."
                 ) from error
-            skipped.append(Skipped(current, f"folder cannot be opened: {error.strerror}"))
+            skipped.append(Skipped(current, f"{UNOPENED}: {error.strerror}"))
             continue
         if (status.st_dev, status.st_ino) in entered:
             reason = "folder was visited already under another name (a link)"
             skipped.append(Skipped(current, reason))
             continue
         entered.add((status.st_dev, status.st_ino))
-        if prefix and any(MANIFEST.fullmatch(entry.name) for entry in entries):
+        if prefix and _is_collection([entry.name for entry in entries]):
             skipped.append(Skipped(current, "a vecsearch collection, not a folder of images"))
             continue
         for entry in entries:
@@ -74,6 +75,11 @@ def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
             else:
                 found.append(prefix + entry.name)
     return sorted(found), sorted(skipped, key=lambda one: os.fsencode(one.path))
+
+
+def _is_collection(names: list[str]) -> bool:
+    """Whether a folder with these entries is a collection of ours, or a build of one."""
+    return any(map(MANIFEST.fullmatch, names)) or {".lock", "draft"}.issubset(names)
 
 
 def _reason_against(entry: os.DirEntry[str]) -> str | None:

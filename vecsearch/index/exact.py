@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import faiss
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from vecsearch.errors import InvalidArgument
 from vecsearch.index.metrics import check_vectors, distances, normalized
 from vecsearch.types import Distances, Metric, Rows, Vectors
+
+Allowed: TypeAlias = NDArray[np.bool_]
 
 WORK_BYTES = 64 << 20
 # How many more than k FAISS is asked for, so that the k nearest are almost always among them.
@@ -48,7 +51,9 @@ class ExactIndex:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def search(self, queries: Vectors, k: int, among: Rows | None = None) -> tuple[Distances, Rows]:
+    def search(
+        self, queries: Vectors, k: int, allowed: Allowed | None = None
+    ) -> tuple[Distances, Rows]:
         """The k nearest vectors of each query, nearest first; of equals, the earlier row first.
 
         A vector is at 0 from itself, alone and in any batch.
@@ -56,7 +61,7 @@ class ExactIndex:
         Args:
             queries: ``(n, dim)``.
             k: How many; all there are, if they are fewer.
-            among: The rows that may be found, ascending; all by default.
+            allowed: Which rows may be found, ``(len(self),)`` bool; all by default.
 
         Returns:
             Distances ``(n, k)`` float64 and rows ``(n, k)`` int64.
@@ -69,21 +74,21 @@ class ExactIndex:
             raise InvalidArgument(f"k is how many to find: 1 or more, not {k}.")
         dim = self._blocks[0].shape[1] if self._blocks else None
         queries = check_vectors(queries, dim, self._metric)
-        allowed = np.arange(len(self)) if among is None else among
-        k = min(k, len(allowed))
+        k = min(k, len(self) if allowed is None else int(np.count_nonzero(allowed)))
         found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
         if k == 0 or len(queries) == 0:
             return found, rows
-        candidates, floor = self._candidates(queries, k, among)
+        candidates, floor = self._candidates(queries, k, allowed)
         for query in range(len(queries)):
             near, order = self._nearest(queries[query], candidates[query], k)
             if not near[-1] <= floor[query]:
-                near, order = self._nearest(queries[query], allowed, k)
+                rows_left = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+                near, order = self._nearest(queries[query], rows_left, k)
             found[query], rows[query] = near, order
         return found, rows
 
     def _candidates(
-        self, queries: Vectors, k: int, among: Rows | None
+        self, queries: Vectors, k: int, allowed: Allowed | None
     ) -> tuple[Rows, NDArray[np.float64]]:
         """Rows that FAISS holds to be near, ``(n, candidates)``, and how near others may be."""
         wanted = normalized(queries) if self._cosine else queries
@@ -91,19 +96,16 @@ class ExactIndex:
         slack = self._slack(wanted)
         floor = np.full(len(queries), np.inf)
         parts = []
-        for block, whole in enumerate(self._searched):
-            start, end = self._starts[block], self._starts[block + 1]
-            rows, searched = np.arange(start, end), whole
-            if among is not None:
-                rows = among[np.searchsorted(among, start) : np.searchsorted(among, end)]
-                searched = whole[rows - start]
-            if len(rows) == 0:
+        for searched, start in zip(self._searched, self._starts.tolist(), strict=False):
+            inside = None if allowed is None else allowed[start : start + len(searched)]
+            count = len(searched) if inside is None else int(np.count_nonzero(inside))
+            if count == 0:
                 continue
-            values, found = faiss.knn(wanted, searched, min(k + SPARE, len(rows)), metric=kind)
+            values, found = _knn(wanted, searched, min(k + SPARE, count), kind, inside)
             # FAISS answers −1 where its arithmetic overflowed: nothing is known of such a query.
             floor[(found < 0).any(axis=1)] = -np.inf
-            parts.append(rows[np.maximum(found, 0)])
-            if found.shape[1] < len(rows):
+            parts.append(start + np.maximum(found, 0))
+            if found.shape[1] < count:
                 last = values[:, -1].astype(np.float64)
                 with np.errstate(invalid="ignore"):
                     others = 1 - last - slack if self._cosine else np.sqrt(last - slack)
@@ -156,3 +158,24 @@ class ExactIndex:
                 )
             ]
         )
+
+
+def _knn(
+    queries: Vectors, vectors: Vectors, k: int, kind: int, allowed: Allowed | None
+) -> tuple[NDArray[np.float32], Rows]:
+    """What FAISS finds: squared distances or products, and rows, ``(n, k)`` both."""
+    if allowed is None or allowed.all():
+        found: tuple[NDArray[np.float32], Rows] = faiss.knn(queries, vectors, k, metric=kind)
+        return found
+    values = np.empty((len(queries), k), np.float32)
+    rows = np.empty((len(queries), k), np.int64)
+    # The plain functions of FAISS, which its stubs do not describe as they are in Python.
+    bare: Any = faiss
+    selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+    arrays = [bare.swig_ptr(array) for array in (queries, vectors, values, rows)]
+    shape = vectors.shape[1], len(queries), len(vectors), k
+    if kind == faiss.METRIC_L2:
+        bare.knn_L2sqr(*arrays[:2], *shape, *arrays[2:], None, selector)
+    else:
+        bare.knn_inner_product(*arrays[:2], *shape, *arrays[2:], selector)
+    return values, rows

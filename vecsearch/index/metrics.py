@@ -47,7 +47,10 @@ def check_vectors(
         raise InvalidArgument(f"The vectors have {given.shape[1]} dims, not {wanted}.")
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(given, np.float32)
-    if not np.isfinite(array).all():
+    # The sum is quick to take, and finite if all are, unless it overflows.
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = bool(np.isfinite(array.sum()))
+    if not whole and not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InvalidArgument(
             f"Vector {first + row} holds NaN, infinity or more than float32 can hold."

@@ -1,18 +1,39 @@
 """The folder on disk. Files never change once written; a manifest names those that count."""
 
-from vecsearch.store.manifest import EncoderEntry, Manifest, generations, manifest_name
-from vecsearch.store.segment import Record
+from vecsearch.store.draft import Draft
+from vecsearch.store.durable import put_whole
+from vecsearch.store.manifest import (
+    EncoderEntry,
+    Manifest,
+    SegmentEntry,
+    SideFile,
+    Source,
+    generations,
+    manifest_name,
+)
+from vecsearch.store.records import Record, Records
+from vecsearch.store.repair import Encode, Repair, repair_store
 from vecsearch.store.store import Damage, Store, Verification
-from vecsearch.store.writer import Writer
+from vecsearch.store.writer import Writer, printable
 
 __all__ = [
     "Damage",
+    "Draft",
+    "Encode",
     "EncoderEntry",
     "Manifest",
     "Record",
+    "Records",
+    "Repair",
+    "SegmentEntry",
+    "SideFile",
+    "Source",
     "Store",
     "Verification",
     "Writer",
     "generations",
     "manifest_name",
+    "printable",
+    "put_whole",
+    "repair_store",
 ]

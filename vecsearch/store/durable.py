@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 READ_BYTES = 1 << 20
 
@@ -31,7 +34,7 @@ class StampedFile:
         self._digest = hashlib.sha256()
         self.size = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Append bytes."""
         self._file.write(data)
         self._digest.update(data)
@@ -42,6 +45,13 @@ class StampedFile:
     def stamp(self) -> Stamp:
         """The stamp of what was written so far."""
         return Stamp(self.size, self._digest.hexdigest())
+
+
+def as_bytes(array: NDArray[Any]) -> memoryview:
+    """The bytes of an array in C order, not copied if they lie so."""
+    if not array.size:
+        return memoryview(b"")
+    return np.ascontiguousarray(array).data.cast("B")
 
 
 @contextmanager
@@ -82,6 +92,22 @@ def put_if_absent(path: Path, data: bytes) -> None:
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
+
+
+@contextmanager
+def put_whole(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that takes its place whole on leaving, or leaves what was there as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(draft, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        sync_folder(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

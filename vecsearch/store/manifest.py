@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ NAME = re.compile(r"manifest-(\d{6,18})\.json")
 # The files that a manifest may name and a writer may delete: nothing absolute, nothing that leads
 # up, nothing of anyone else's.
 FILE = re.compile(
-    r"skipped-[0-9a-f]{32}\.jsonl|segments/[0-9a-f]{32}\.(npy|jsonl|offsets\.npy)"
+    r"skipped-[0-9a-f]{32}\.jsonl|ann/[0-9a-f]{32}\.faiss"
+    r"|segments/[0-9a-f]{32}\.(npy|jsonl|offsets\.npy|columns\.safetensors|dead\.npy)"
     r"|encoder/[0-9a-f]{32}/[0-9A-Za-z_][0-9A-Za-z._-]*"
 )
+# Where a build keeps what it has done so far.
+DRAFT = "draft"
 ENCODER_FOLDER = re.compile(r"encoder/[0-9a-f]{32}")
 
 
@@ -36,12 +39,65 @@ class EncoderEntry:
 
 @dataclass(frozen=True)
 class SegmentEntry:
-    """One block of items, and the three files that hold it."""
+    """One block of items, and the files that hold it.
+
+    Attributes:
+        count: How many rows it has, dead ones included.
+        vectors: The name of their file, and so on.
+        dead: The file that says which rows are dead, or None.
+        dead_count: How many are.
+    """
 
     count: int
     vectors: str
     items: str
     offsets: str
+    columns: str
+    dead: str | None = None
+    dead_count: int = 0
+
+    @property
+    def alive(self) -> int:
+        """How many items it has."""
+        return self.count - self.dead_count
+
+    @property
+    def files(self) -> list[str]:
+        """The names of its files."""
+        own = [self.vectors, self.items, self.offsets, self.columns]
+        return own if self.dead is None else [*own, self.dead]
+
+
+@dataclass(frozen=True)
+class SideFile:
+    """A table that was joined to the items: where it lies, and the sha256 of its content."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The folder that a collection follows.
+
+    Attributes:
+        root: Where its images lie.
+        labels: Where labels come from: ``folder``, ``none``, or a table.
+        metadata: A table of metadata, or None.
+    """
+
+    root: str
+    labels: str | SideFile = "folder"
+    metadata: SideFile | None = None
+
+
+@dataclass(frozen=True)
+class ANNEntry:
+    """A saved approximate index: its file, its metric, and the vectors files that it covers."""
+
+    file: str
+    metric: Metric
+    covers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,10 +108,11 @@ class Manifest:
         generation: Counts the commits, from 1.
         metric: How its distances are measured.
         dim: The length of its vectors.
-        count: How many items it has.
-        root: The folder its images lie in, or None for vectors that came without.
+        count: How many items it has, dead ones not counted.
+        source: The folder that it follows, or None for vectors that came without.
         encoder: What made the vectors, or None.
         index: The kind of index and its parameters.
+        ann: The approximate index, if it has one. Its file is a cache, and may be missing.
         segments: The blocks of items, in order.
         skipped: The file that lists what was left out, or None.
         files: The stamp of every file named above.
@@ -67,9 +124,10 @@ class Manifest:
     metric: Metric
     dim: int
     count: int
-    root: str | None
+    source: Source | None
     encoder: EncoderEntry | None
     index: Mapping[str, JSON]
+    ann: ANNEntry | None
     segments: tuple[SegmentEntry, ...]
     skipped: str | None
     files: Mapping[str, Stamp] = field(repr=False)
@@ -89,9 +147,10 @@ class Manifest:
             "metric": self.metric.value,
             "dim": self.dim,
             "count": self.count,
-            "root": self.root,
+            "source": asdict(self.source) if self.source else None,
             "encoder": vars(self.encoder) if self.encoder else None,
             "index": dict(self.index),
+            "ann": asdict(self.ann) if self.ann else None,
             "segments": [vars(segment) for segment in self.segments],
             "skipped": self.skipped,
             "files": {name: vars(stamp) for name, stamp in self.files.items()},
@@ -123,9 +182,10 @@ class Manifest:
                 metric=Metric(body["metric"]),
                 dim=int(body["dim"]),
                 count=int(body["count"]),
-                root=body["root"],
+                source=_source(body["source"]),
                 encoder=EncoderEntry(**body["encoder"]) if body["encoder"] else None,
                 index=body["index"],
+                ann=_ann(body["ann"]),
                 segments=tuple(SegmentEntry(**entry) for entry in body["segments"]),
                 skipped=body["skipped"],
                 files={name: Stamp(**stamp) for name, stamp in body["files"].items()},
@@ -141,20 +201,37 @@ class Manifest:
 
     def _check(self, path: Path) -> None:
         """What a hash cannot tell, since anyone can make one: that the parts fit each other."""
-        named = [
-            name for entry in self.segments for name in (entry.vectors, entry.items, entry.offsets)
-        ]
+        named = [name for entry in self.segments for name in entry.files]
         named += [self.skipped] if self.skipped else []
+        named += [self.ann.file] if self.ann else []
         missing = set(named) - set(self.files)
         outside = [name for name in self.files if not FILE.fullmatch(name)]
-        total = sum(entry.count for entry in self.segments)
+        total = sum(entry.alive for entry in self.segments)
+        whole = all(0 <= entry.dead_count <= entry.count for entry in self.segments)
         folder = self.encoder.folder if self.encoder else None
         if folder and f"{folder}/settings.json" not in self.files:
             missing.add(folder)
         if folder and not ENCODER_FOLDER.fullmatch(folder):
             outside.append(folder)
-        if self.name != path.name or missing or outside or total != self.count:
+        if self.name != path.name or missing or outside or total != self.count or not whole:
             raise DamagedCollection(f"{path} contradicts itself, or names files it must not.")
+
+
+def _source(body: Any) -> Source | None:
+    if body is None:
+        return None
+    labels, metadata = body["labels"], body["metadata"]
+    return Source(
+        root=body["root"],
+        labels=labels if isinstance(labels, str) else SideFile(**labels),
+        metadata=SideFile(**metadata) if metadata else None,
+    )
+
+
+def _ann(body: Any) -> ANNEntry | None:
+    if body is None:
+        return None
+    return ANNEntry(body["file"], Metric(body["metric"]), tuple(body["covers"]))
 
 
 def manifest_name(generation: int) -> str:
@@ -184,12 +261,21 @@ def newest(folder: Path) -> Manifest:
         CollectionNotFound: There is none.
         DamagedCollection: It is not as it was written.
     """
-    found = generations(folder)
-    if not found:
+    while found := generations(folder):
+        path = folder / manifest_name(found[-1])
+        try:
+            return Manifest.read(path)
+        except DamagedCollection:
+            # A writer may have put newer ones since and taken this one away.
+            if generations(folder)[-1:] == found[-1:]:
+                raise
+    if (folder / DRAFT).is_dir():
         raise CollectionNotFound(
-            f"There is no collection at {folder}; make one: vecsearch build FOLDER -o {folder}"
+            f"The build of {folder} was interrupted: run the same command again, and it goes on."
         )
-    return Manifest.read(folder / manifest_name(found[-1]))
+    raise CollectionNotFound(
+        f"There is no collection at {folder}; make one: vecsearch build FOLDER -o {folder}"
+    )
 
 
 def _sealed(body: Mapping[str, Any]) -> bytes:

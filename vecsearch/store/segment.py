@@ -1,9 +1,9 @@
-"""A block of items on disk: their vectors, a line of JSON for each, and where the lines begin."""
+"""A block of items on disk: vectors, a line of JSON an item, and columns to find items by."""
 
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -12,61 +12,217 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import DamagedCollection, InvalidArgument
-from vecsearch.store.durable import Stamp, new_file
+from vecsearch.store.durable import Stamp, as_bytes, new_file
 from vecsearch.store.manifest import SegmentEntry
+from vecsearch.store.records import Record, Records
 from vecsearch.types import JSON, Vectors
 
+# Lines are found and checked by pages of this many. A query reads a page for each hit: with 64 it
+# is 20 kB at most times, and the table of pages is a thousandth of the vectors.
+PAGE_LINES = 64
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+# JSON has no line ends inside, so that a list written with this is split by lines.
+_JSON_LIST = json.JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is stored of an item beside its vector.
+class Columns:
+    """What items are found by, without reading their lines; one entry a row.
 
     Attributes:
-        id: Unique in its collection.
-        path: Below the collection's root, in POSIX form, or None.
-        label: Its class, or None.
-        metadata: Whatever else is known about it.
-        file: What the image file was when it was encoded: sha256, size, mtime_ns, width, height.
+        keys: The CRC-32 of each id, uint32.
+        labels: The position of each label in ``names``, int32; −1 for none.
+        names: The labels there are.
+        sizes: The size of each image file, int64; −1 for none.
+        mtimes: When each image file was last changed, in nanoseconds since 1970, int64.
+        paths: The path of each; None if none has one.
     """
 
-    id: str
-    path: str | None = None
-    label: str | None = None
-    metadata: Mapping[str, JSON] = field(default_factory=dict)
-    file: Mapping[str, JSON] | None = None
+    keys: NDArray[np.uint32]
+    labels: NDArray[np.int32]
+    names: Sequence[str]
+    sizes: NDArray[np.int64]
+    mtimes: NDArray[np.int64]
+    paths: Sequence[str | None] | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Items as they go to disk: lines of JSON, and their columns."""
+
+    text: bytes
+    columns: Columns
+
+    def taken(self, alive: NDArray[np.bool_]) -> "Block":
+        """The items at some of the rows."""
+        if alive.all():
+            return self
+        lines = self.text.splitlines(keepends=True)
+        columns = self.columns
+        paths = columns.paths
+        return Block(
+            b"".join([line for line, kept in zip(lines, alive.tolist(), strict=True) if kept]),
+            Columns(
+                columns.keys[alive],
+                columns.labels[alive],
+                columns.names,
+                columns.sizes[alive],
+                columns.mtimes[alive],
+                None if paths is None else [paths[row] for row in np.flatnonzero(alive).tolist()],
+            ),
+        )
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """The items of several blocks, one after the other."""
+    names = sorted({name for block in blocks for name in block.columns.names})
+    codes = {name: code for code, name in enumerate(names)}
+    labels, paths = [], []
+    for block in blocks:
+        columns = block.columns
+        known = np.array([*(codes[name] for name in columns.names), -1], np.int32)
+        labels.append(known[columns.labels])
+        paths.append([None] * len(columns.keys) if columns.paths is None else columns.paths)
+    return Block(
+        b"".join(block.text for block in blocks),
+        Columns(
+            np.concatenate([block.columns.keys for block in blocks]),
+            np.concatenate(labels),
+            names,
+            np.concatenate([block.columns.sizes for block in blocks]),
+            np.concatenate([block.columns.mtimes for block in blocks]),
+            None
+            if all(block.columns.paths is None for block in blocks)
+            else [path for part in paths for path in part],
+        ),
+    )
+
+
+def encode(records: Records) -> Block:
+    """Write records as lines of JSON, and gather their columns.
+
+    Raises:
+        InvalidArgument: An id, label or metadata cannot be written as JSON.
+    """
+    count = len(records)
+    nothing = ["null"] * count
+    ids = _as_json(records.ids)
+    paths = nothing if records.paths is None else _as_json(records.paths)
+    labels = nothing if records.labels is None else _as_json(records.labels)
+    metadata, files = ["{}"] * count, nothing
+    sizes = mtimes = np.full(count, -1, np.int64)
+    if records.metadata is not None:
+        metadata = [
+            _object(name, value) if value else "{}"
+            for name, value in zip(records.ids, records.metadata, strict=True)
+        ]
+    if records.files is not None:
+        files = [_JSON.encode(value) for value in records.files]
+        sizes, mtimes = (
+            np.array([value[key] if value else -1 for value in records.files], np.int64)
+            for key in ("size", "mtime_ns")
+        )
+    lines = [
+        f'{{"id": {name}, "path": {path}, "label": {label}, "metadata": {more}, "file": {file}}}\n'
+        for name, path, label, more, file in zip(ids, paths, labels, metadata, files, strict=True)
+    ]
+    names, codes = _coded(records.labels, count)
+    keys = np.fromiter(map(key_of, records.ids), np.uint32, count)
+    return Block("".join(lines).encode(), Columns(keys, codes, names, sizes, mtimes, records.paths))
 
 
 def write_segment(
-    folder: Path, vectors: Vectors, records: Sequence[Record]
+    folder: Path, vectors: Vectors, block: Block
 ) -> tuple[SegmentEntry, dict[str, Stamp]]:
     """Write a new segment below a collection's folder; its files are on the disk afterwards."""
     base = f"segments/{uuid4().hex}"
-    entry = SegmentEntry(len(records), f"{base}.npy", f"{base}.jsonl", f"{base}.offsets.npy")
-    stamps = {}
-    offsets = np.empty((len(records), 2), np.int64)
-    with new_file(folder / entry.items) as file:
-        for row, record in enumerate(records):
-            line = _line(record)
-            offsets[row] = file.size, zlib.crc32(line)
-            file.write(line)
-    stamps[entry.items] = file.stamp
-    for name, array in ((entry.vectors, vectors), (entry.offsets, offsets)):
+    entry = SegmentEntry(
+        count=len(block.columns.keys),
+        vectors=f"{base}.npy",
+        items=f"{base}.jsonl",
+        offsets=f"{base}.offsets.npy",
+        columns=f"{base}.columns.safetensors",
+    )
+    stamps = {
+        entry.vectors: write_array(folder / entry.vectors, vectors),
+        entry.offsets: write_array(folder / entry.offsets, _pages(block.text)),
+    }
+    for name, data in ((entry.items, block.text), (entry.columns, _saved(block.columns))):
         with new_file(folder / name) as file:
-            np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+            file.write(data)
         stamps[name] = file.stamp
     return entry, stamps
 
 
-def _line(record: Record) -> bytes:
+def _pages(text: bytes) -> NDArray[np.int64]:
+    """Where each page of lines begins, and its CRC-32, ``(pages, 2)``."""
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
+    starts = np.concatenate([[0], ends[:-1]])[::PAGE_LINES].tolist()
+    whole = memoryview(text)
+    pairs = zip(starts, [*starts[1:], len(text)], strict=True)
+    return np.array([(start, zlib.crc32(whole[start:end])) for start, end in pairs], np.int64)
+
+
+def _saved(columns: Columns) -> bytes:
+    from safetensors.numpy import save
+
+    arrays: dict[str, NDArray[Any]] = {
+        "id": columns.keys,
+        "label": columns.labels,
+        "labels": np.frombuffer(_JSON.encode(columns.names).encode(), np.uint8),
+        "size": columns.sizes,
+        "mtime_ns": columns.mtimes,
+    }
+    if columns.paths is not None:
+        text = _JSON.encode(list(columns.paths)).encode()
+        arrays["paths"] = np.frombuffer(text, np.uint8)
+    return save(arrays)
+
+
+def write_array(path: Path, array: NDArray[Any]) -> Stamp:
+    """Write a new ``.npy`` file; its content is on the disk afterwards."""
+    with new_file(path) as file:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(as_bytes(array))
+    return file.stamp
+
+
+def key_of(name: str) -> int:
+    """What an id is found by in ``Columns.keys``."""
+    return zlib.crc32(name.encode())
+
+
+def _as_json(values: Sequence[str | None]) -> list[str]:
     try:
-        return _JSON.encode(vars(record)).encode() + b"\n"
+        text = _JSON_LIST.encode(list(values))
+        text.encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f"An id, path or label cannot be written as JSON: {error}."
+        ) from error
+    return text[1:-1].split("\n")
+
+
+def _object(name: str, metadata: Mapping[str, JSON]) -> str:
+    try:
+        text = _JSON.encode(dict(metadata))
+        text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"{record.id!r} cannot be written as JSON: {error}.") from error
+        raise InvalidArgument(f"{name!r} cannot be written as JSON: {error}.") from error
+    return text
 
 
-def read_array(path: Path, dtype: str, shape: tuple[int, int]) -> NDArray[Any]:
+def _coded(labels: Sequence[str | None] | None, count: int) -> tuple[list[str], NDArray[np.int32]]:
+    if labels is None:
+        return [], np.full(count, -1, np.int32)
+    names = sorted({label for label in labels if label is not None})
+    codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
+    codes[None] = -1
+    return names, np.fromiter(map(codes.__getitem__, labels), np.int32, count)
+
+
+def read_array(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """Memory-map an array whose file has been checked against its stamp."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -77,21 +233,49 @@ def read_array(path: Path, dtype: str, shape: tuple[int, int]) -> NDArray[Any]:
     return array  # type: ignore[no-any-return]
 
 
-def parse_line(line: bytes, path: Path) -> Record:
-    """Read a line of the items file."""
+def read_columns(path: Path, count: int) -> Columns:
+    """Read a columns file that has been checked against its stamp."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     try:
-        return Record(**json.loads(line))
-    except (ValueError, TypeError) as error:
-        raise DamagedCollection(f"{path} has a line that is no item.") from error
+        arrays = load(path.read_bytes())
+        paths = json.loads(arrays["paths"].tobytes()) if "paths" in arrays else None
+        columns = Columns(
+            keys=arrays["id"].astype(np.uint32, casting="no"),
+            labels=arrays["label"].astype(np.int32, casting="no"),
+            names=json.loads(arrays["labels"].tobytes()),
+            sizes=arrays["size"].astype(np.int64, casting="no"),
+            mtimes=arrays["mtime_ns"].astype(np.int64, casting="no"),
+            paths=paths,
+        )
+    except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
+        raise DamagedCollection(f"{path} holds no columns of ours: {error}.") from error
+    arrays_fit = {
+        len(column) for column in (columns.keys, columns.labels, columns.sizes, columns.mtimes)
+    } == {count}
+    codes_fit = not count or -1 <= columns.labels.min() <= columns.labels.max() < len(columns.names)
+    if not arrays_fit or not codes_fit or (paths is not None and len(paths) != count):
+        raise DamagedCollection(f"{path} holds columns that do not fit each other.")
+    return columns
 
 
-def read_line(file: BinaryIO, start: int, end: int, checksum: int) -> Record:
-    """Read one item, checked by its own checksum, without touching the others."""
+def read_page(file: BinaryIO, offsets: NDArray[np.int64], page: int, size: int) -> list[bytes]:
+    """Read a page of lines, checked by its own checksum, without touching the others.
+
+    Args:
+        file: The items file.
+        offsets: Where each page begins, and its CRC-32, ``(pages, 2)``.
+        page: Which one.
+        size: The length of the file.
+    """
+    start, checksum = map(int, offsets[page])
+    end = size if page + 1 == len(offsets) else int(offsets[page + 1, 0])
     file.seek(start)
-    line = file.read(max(0, end - start))
-    if zlib.crc32(line) != checksum:
-        raise DamagedCollection(f"{file.name} is damaged at byte {start}.")
-    return parse_line(line, Path(file.name))
+    data = file.read(max(0, end - start))
+    if zlib.crc32(data) != checksum:
+        raise DamagedCollection(f"{file.name} is damaged between byte {start} and {end}.")
+    return data.splitlines()
 
 
 def read_lines(path: Path) -> Iterator[Record]:
@@ -99,3 +283,11 @@ def read_lines(path: Path) -> Iterator[Record]:
     with open(path, "rb") as file:
         for line in file:
             yield parse_line(line, path)
+
+
+def parse_line(line: bytes, path: Path | str) -> Record:
+    """Read a line of the items file."""
+    try:
+        return Record(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise DamagedCollection(f"{path} has a line that is no item.") from error

@@ -3,6 +3,7 @@
 import json
 import weakref
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -13,9 +14,23 @@ from numpy.typing import NDArray
 
 from vecsearch.errors import CollectionReplaced, DamagedCollection
 from vecsearch.store.durable import stamp_of
-from vecsearch.store.manifest import Manifest, generations, newest
-from vecsearch.store.segment import Record, read_array, read_line, read_lines
-from vecsearch.types import Skipped, Vectors
+from vecsearch.store.manifest import Manifest, SegmentEntry, generations, newest
+from vecsearch.store.records import Record
+from vecsearch.store.segment import (
+    PAGE_LINES,
+    Block,
+    Columns,
+    key_of,
+    parse_line,
+    read_array,
+    read_columns,
+    read_lines,
+    read_page,
+)
+from vecsearch.types import Rows, Skipped, Vectors
+
+# Files of at least this many bytes are hashed by two threads; others are done before one starts.
+LARGE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -38,24 +53,51 @@ class Verification:
 class Store:
     """One generation of a collection, read only. Each file is hashed before it is first used.
 
+    A row is the position of an item through all segments, dead items included.
+
     Args:
         folder: Where the collection lies.
+        manifest: The generation; the newest by default.
 
     Raises:
         CollectionNotFound: There is none.
         DamagedCollection: Its newest manifest is not as it was written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, manifest: Manifest | None = None) -> None:
         self.folder = folder
-        self.manifest: Manifest = newest(folder)
+        self.manifest: Manifest = newest(folder) if manifest is None else manifest
+        self.starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
         self._proven: set[str] = set()
-        self._starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
         self._offsets: dict[str, NDArray[np.int64]] = {}
+        self._columns: dict[str, Columns] = {}
+        self._alive: NDArray[np.bool_] | None = None
         self._open: dict[str, BinaryIO] = {}
+        self._page: tuple[tuple[int, int], list[bytes]] = ((-1, -1), [])  # the last that was read
 
     def __len__(self) -> int:
         return self.manifest.count
+
+    def newer(self) -> "Store | None":
+        """The newest generation, if it is another one; what was proven of its files stays so."""
+        found = generations(self.folder)
+        if found and found[-1] == self.manifest.generation:
+            return None
+        store = Store(self.folder)
+        store._proven = self._proven & {
+            name
+            for name, stamp in store.manifest.files.items()
+            if self.manifest.files.get(name) == stamp
+        }
+        return store
+
+    def close(self) -> None:
+        """Close the files that are open. Asked again, it opens them again."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+        self._offsets.clear()
+        self._columns.clear()
 
     def check_present(self) -> None:
         """See that all files are there, without reading them.
@@ -64,48 +106,150 @@ class Store:
             DamagedCollection: One is missing or has another length than was written.
         """
         for name in self.manifest.files:
-            self._present(name)
+            if self.manifest.ann is None or name != self.manifest.ann.file:
+                self._present(name)
 
     def vectors(self) -> list[Vectors]:
-        """The vectors of all items, one memory-mapped ``(n, dim)`` array a segment.
+        """The vectors of all rows, one memory-mapped ``(n, dim)`` array a segment.
 
         Raises:
             DamagedCollection: A file is not as it was written.
         """
-        return [
-            read_array(self._checked(entry.vectors), "<f4", (entry.count, self.manifest.dim))
-            for entry in self.manifest.segments
-        ]
+        self._check_all([entry.vectors for entry in self.manifest.segments])
+        return [self.vectors_of(entry) for entry in self.manifest.segments]
+
+    def vectors_of(self, entry: SegmentEntry) -> Vectors:
+        """The vectors of one segment, dead rows included."""
+        return read_array(self.checked(entry.vectors), "<f4", (entry.count, self.manifest.dim))
+
+    def take(self, rows: Rows) -> Vectors:
+        """The vectors at some rows, ``(len(rows), dim)``, in the order of the rows.
+
+        Raises:
+            DamagedCollection: A file is not as it was written.
+        """
+        taken = np.empty((len(rows), self.manifest.dim), np.float32)
+        segments = np.searchsorted(self.starts, rows, side="right") - 1
+        for at in np.unique(segments).tolist():
+            inside = segments == at
+            block = self.vectors_of(self.manifest.segments[at])
+            taken[inside] = block[rows[inside] - self.starts[at]]
+        return taken
+
+    def alive(self) -> NDArray[np.bool_] | None:
+        """Which rows are items; None if all of them are.
+
+        Raises:
+            DamagedCollection: A file is not as it was written.
+        """
+        if self._alive is None and any(entry.dead for entry in self.manifest.segments):
+            self._alive = np.concatenate([self.alive_in(entry) for entry in self.manifest.segments])
+        return self._alive
+
+    def alive_in(self, entry: SegmentEntry) -> NDArray[np.bool_]:
+        """Which rows of one segment are items."""
+        if entry.dead is None:
+            return np.ones(entry.count, np.bool_)
+        path = self.checked(entry.dead)
+        bits = read_array(path, "|u1", ((entry.count + 7) // 8,))
+        dead = np.unpackbits(bits, count=entry.count, bitorder="little").view(np.bool_)
+        if np.count_nonzero(dead) != entry.dead_count:
+            raise DamagedCollection(f"{path} does not tell as many dead rows as the manifest.")
+        alive: NDArray[np.bool_] = ~dead
+        return alive
+
+    def rows(self) -> Rows:
+        """The rows of all items, ascending."""
+        alive = self.alive()
+        return np.arange(self.starts[-1]) if alive is None else np.flatnonzero(alive)
 
     def records(self) -> Iterator[Record]:
-        """All items, in the order of their vectors.
+        """All items, in the order of ``rows``.
 
         Raises:
             DamagedCollection: A file is not as it was written.
         """
         for entry in self.manifest.segments:
-            yield from read_lines(self._checked(entry.items))
+            yield from self.records_of(entry)
+
+    def records_of(self, entry: SegmentEntry) -> Iterator[Record]:
+        """The items of one segment."""
+        lines = read_lines(self.checked(entry.items))
+        for record, alive in zip(lines, self.alive_in(entry).tolist(), strict=True):
+            if alive:
+                yield record
 
     def record(self, row: int) -> Record:
-        """The item at one position, without reading the others.
+        """The item at one row, without reading the others.
 
         Raises:
             DamagedCollection: Its line is not as it was written.
         """
-        segment = int(np.searchsorted(self._starts, row, side="right")) - 1
+        segment = int(np.searchsorted(self.starts, row, side="right")) - 1
         entry = self.manifest.segments[segment]
+        page, line = divmod(row - self.starts[segment], PAGE_LINES)
         if entry.offsets not in self._offsets:
-            path = self._checked(entry.offsets)
-            self._offsets[entry.offsets] = read_array(path, "<i8", (entry.count, 2))
-        offsets = self._offsets[entry.offsets]
-        at = row - self._starts[segment]
-        start, checksum = map(int, offsets[at])
-        last = at + 1 == entry.count
-        end = self.manifest.files[entry.items].size if last else int(offsets[at + 1, 0])
-        return read_line(self._lines(entry.items), start, end, checksum)
+            pages = -(-entry.count // PAGE_LINES)
+            path = self.checked(entry.offsets)
+            self._offsets[entry.offsets] = read_array(path, "<i8", (pages, 2))
+        file = self._lines(entry.items)
+        if self._page[0] != (segment, page):
+            size = self.manifest.files[entry.items].size
+            lines = read_page(file, self._offsets[entry.offsets], page, size)
+            self._page = (segment, page), lines
+        lines = self._page[1]
+        if line >= len(lines):
+            raise DamagedCollection(f"{file.name} has no line for row {row}.")
+        return parse_line(lines[line], file.name)
+
+    def block(self, entry: SegmentEntry) -> Block:
+        """The items of one segment as they are on disk, without the dead ones."""
+        text = self.checked(entry.items).read_bytes()
+        return Block(text, self.columns(entry)).taken(self.alive_in(entry))
+
+    def columns(self, entry: SegmentEntry) -> Columns:
+        """What the items of one segment are found by, dead rows included.
+
+        Raises:
+            DamagedCollection: The file is not as it was written.
+        """
+        if entry.columns not in self._columns:
+            path = self.checked(entry.columns)
+            self._columns[entry.columns] = read_columns(path, entry.count)
+        return self._columns[entry.columns]
+
+    def find(self, ids: Sequence[str]) -> Rows:
+        """The row of each id, ``(n,)``; −1 where there is no such item."""
+        found = np.full(len(ids), -1, np.int64)
+        wanted: dict[int, list[int]] = {}
+        for at, name in enumerate(ids):
+            wanted.setdefault(key_of(name), []).append(at)
+        sought = np.fromiter(wanted, np.uint32, len(wanted))
+        alive = self.alive()
+        for entry, start in zip(self.manifest.segments, self.starts, strict=False):
+            keys = self.columns(entry).keys
+            rows = np.flatnonzero(np.isin(keys, sought))
+            if alive is not None:
+                rows = rows[alive[start + rows]]
+            for row in rows.tolist():
+                name = self.record(start + row).id
+                for at in wanted[int(keys[row])]:
+                    if ids[at] == name:
+                        found[at] = start + row
+        return found
+
+    def labels(self) -> tuple[list[str], NDArray[np.int64]]:
+        """All labels there are, and the position of each row's label among them, or −1."""
+        names: dict[str, int] = {}
+        codes = [np.empty(0, np.int64)]
+        for entry in self.manifest.segments:
+            columns = self.columns(entry)
+            known = [names.setdefault(name, len(names)) for name in columns.names]
+            codes.append(np.array([*known, -1], np.int64)[columns.labels])
+        return list(names), np.concatenate(codes)
 
     def skipped(self) -> list[Skipped]:
-        """What was left out of the folder when the collection was built.
+        """What was left out of the folder when the collection was built or updated.
 
         Raises:
             DamagedCollection: The file is not as it was written.
@@ -113,9 +257,12 @@ class Store:
         if self.manifest.skipped is None:
             return []
         # Not splitlines(): a name may hold what that takes for the end of a line.
-        lines = self._checked(self.manifest.skipped).read_bytes().split(b"\n")
+        lines = self.checked(self.manifest.skipped).read_bytes().split(b"\n")
         entries = [json.loads(line) for line in lines if line]
-        return [Skipped(Path(entry["path"]), entry["reason"]) for entry in entries]
+        return [
+            Skipped(Path(entry["path"]), entry["reason"], entry["size"], entry["mtime_ns"])
+            for entry in entries
+        ]
 
     def encoder_folder(self) -> Path | None:
         """Where the encoder lies, its files checked; None if the vectors came without one.
@@ -131,7 +278,7 @@ class Store:
             name = f"{encoder.folder}/{path.name}"
             if name not in self.manifest.files:
                 raise DamagedCollection(f"{path} is not a file that the manifest names.")
-            self._checked(name)
+            self.checked(name)
         return folder
 
     def verify(self) -> Verification:
@@ -140,11 +287,41 @@ class Store:
         for name in self.manifest.files:
             self._proven.discard(name)
             try:
-                self._checked(name)
+                self.checked(name)
             except DamagedCollection as error:
                 damages.append(Damage(name, str(error)))
         stamps = self.manifest.files.values()
         return Verification(len(stamps), sum(stamp.size for stamp in stamps), damages)
+
+    def checked(self, name: str) -> Path:
+        """Where a file is that the manifest names, once its hash was found to be right.
+
+        Raises:
+            DamagedCollection: It is missing, or not as it was written.
+            CollectionReplaced: It is gone because newer generations have taken its place.
+        """
+        path = self._present(name)
+        if name not in self._proven:
+            try:
+                stamp = stamp_of(path)
+            except OSError as error:
+                raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
+            if stamp != self.manifest.files[name]:
+                raise DamagedCollection(
+                    f"{path} is damaged: its hash is not that of the manifest.{self._advice}"
+                )
+            self._proven.add(name)
+        return path
+
+    def _check_all(self, names: Sequence[str]) -> None:
+        large = [
+            name
+            for name in names
+            if name not in self._proven and self.manifest.files[name].size >= LARGE_BYTES
+        ]
+        if len(large) > 1:
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(self.checked, large))
 
     def _lines(self, name: str) -> BinaryIO:
         """An items file, open from its first use on: a later writer may delete it."""
@@ -152,6 +329,10 @@ class Store:
             self._open[name] = self._present(name).open("rb")
             weakref.finalize(self, self._open[name].close)
         return self._open[name]
+
+    @property
+    def _advice(self) -> str:
+        return f" Mend it: vecsearch repair {self.folder}"
 
     def _present(self, name: str) -> Path:
         path = self.folder / name
@@ -164,20 +345,12 @@ class Store:
                 raise CollectionReplaced(
                     f"{self.folder} was written anew since it was opened: open it again."
                 ) from error
-            raise DamagedCollection(f"{path} is missing: {error.strerror}.") from error
+            raise DamagedCollection(
+                f"{path} is missing: {error.strerror}.{self._advice}"
+            ) from error
         expected = self.manifest.files[name].size
         if size != expected:
-            raise DamagedCollection(f"{path} has {size} bytes, but {expected} were written.")
-        return path
-
-    def _checked(self, name: str) -> Path:
-        path = self._present(name)
-        if name not in self._proven:
-            try:
-                stamp = stamp_of(path)
-            except OSError as error:
-                raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
-            if stamp != self.manifest.files[name]:
-                raise DamagedCollection(f"{path} is damaged: its hash is not that of the manifest.")
-            self._proven.add(name)
+            raise DamagedCollection(
+                f"{path} has {size} bytes, but {expected} were written.{self._advice}"
+            )
         return path

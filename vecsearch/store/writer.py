@@ -2,9 +2,10 @@
 
 import json
 import os
-import re
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,35 +13,36 @@ from typing import Self
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vecsearch.errors import (
-    CollectionExists,
-    CollectionLocked,
-    DamagedCollection,
-    InvalidArgument,
-)
+from vecsearch.errors import CollectionExists, InvalidArgument
+from vecsearch.store.compaction import groups
+from vecsearch.store.draft import Draft
 from vecsearch.store.durable import Stamp, new_file, put_if_absent, stamp_of, sync_folder
+from vecsearch.store.garbage import collect_garbage, contents, is_ours
+from vecsearch.store.lock import Lock
 from vecsearch.store.manifest import (
+    DRAFT,
     FILE,
     EncoderEntry,
     Manifest,
     SegmentEntry,
+    Source,
     generations,
-    manifest_name,
+    newest,
 )
-from vecsearch.store.segment import Record, write_segment
-from vecsearch.types import JSON, Metric, Skipped, Vectors
+from vecsearch.store.records import Record, Records
+from vecsearch.store.segment import encode, joined, write_array, write_segment
+from vecsearch.store.store import Store
+from vecsearch.types import JSON, Metric, Rows, Skipped, Vectors
 
 SEGMENT_BYTES = 64 << 20
 SEGMENT_ITEMS = 1 << 17
-KEPT_GENERATIONS = 3
-LOCK_SECONDS = 5.0
-# What else a writer makes, beside the files that a manifest names.
-OURS = re.compile(r"\.lock|manifest-\d{6,18}\.json(\.tmp)?")
+WRITERS = 2
 
 
 class Writer:
-    """Gathers items and commits them as the next generation of a collection.
+    """Gathers changes and commits them as the next generation of a collection.
 
     Use it as a context manager: it holds the collection's lock, and on an error it takes back
     what it wrote. Readers see the new generation only once ``commit`` has returned.
@@ -48,63 +50,72 @@ class Writer:
     Args:
         folder: Where the collection lies or shall lie.
         overwrite: Whether a collection that stands there may be replaced.
+        amend: Whether to begin with what it holds, rather than with nothing.
+        manifest: Another generation than the newest to begin with.
 
     Raises:
         CollectionExists: One stands there, or the folder holds something else.
+        CollectionNotFound: There is none to amend.
         CollectionLocked: Another process is writing to it.
 
     Example:
         >>> with Writer(tmp / "books") as writer:
         ...     writer.add(np.eye(2, dtype=np.float32), [Record("a"), Record("b")])
-        ...     writer.commit(metric=Metric.EUCLIDEAN, dim=2)
+        ...     writer.commit(metric=Metric.EUCLIDEAN, dim=2).count
+        2
+        >>> with Writer(tmp / "books", amend=True) as writer:
+        ...     writer.remove(writer.base.find(["a"]))
+        ...     writer.commit().count
+        1
     """
 
-    def __init__(self, folder: Path, overwrite: bool = False) -> None:
-        from filelock import FileLock
-
+    def __init__(
+        self,
+        folder: Path,
+        overwrite: bool = False,
+        amend: bool = False,
+        manifest: Manifest | None = None,
+    ) -> None:
         self.folder = folder
+        self._base: Store | None = None
         self._overwrite = overwrite
-        self._lock = FileLock(folder / ".lock", timeout=LOCK_SECONDS)
+        self._amend = amend
+        self._manifest = manifest
+        self._lock = Lock(folder)
         self._vectors: list[Vectors] = []
-        self._records: list[Record] = []
+        self._records: list[Records] = []
         self._waiting = 0
         self._made: list[Path] = []
+        self._pool = ThreadPoolExecutor(WRITERS)
+        self._writing: deque[Future[tuple[SegmentEntry, dict[str, Stamp]]]] = deque()
         self._segments: list[SegmentEntry] = []
         self._files: dict[str, Stamp] = {}
+        self._removed: list[Rows] = []
+        self._dropped: set[int] = set()
         self._encoder: EncoderEntry | None = None
+        self._draft: Draft | None = None
         self._committed = False
 
     def __enter__(self) -> Self:
-        self._refuse_foreign_folder()
-        self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
-        self._acquire()
-        try:
+        if self._amend:
+            # Looked for first, so that no lock is left where there is no collection.
+            _ = self._manifest or newest(self.folder)
+        else:
             self._refuse_foreign_folder()
-            if generations(self.folder) and not self._overwrite:
-                raise CollectionExists(
-                    f"There is a collection at {self.folder} already: choose another place, or "
-                    "ask to overwrite it (--overwrite)."
-                )
+            above = (self.folder, *self.folder.parents)
+            self._made = [path for path in above if not path.exists()]
+        self._lock.acquire()
+        try:
+            if self._amend:
+                self._base = Store(self.folder, self._manifest)
+            else:
+                self._refuse_foreign_folder()
+                self._refuse_standing()
             (self.folder / "segments").mkdir(exist_ok=True)
         except BaseException:
             self._lock.release()
             raise
         return self
-
-    def _acquire(self) -> None:
-        from filelock import Timeout
-
-        while True:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                self._lock.acquire()
-            except FileNotFoundError:
-                continue  # the writer that we waited for failed and took the folder away
-            except Timeout as error:
-                raise CollectionLocked(
-                    f"Another process is writing to {self.folder}: wait until it is done."
-                ) from error
-            return
 
     def __exit__(
         self,
@@ -113,23 +124,62 @@ class Writer:
         traceback: TracebackType | None,
     ) -> None:
         try:
+            self._pool.shutdown(cancel_futures=True)
+            if self._base is not None:
+                self._base.close()
+            if self._draft is not None:
+                self._draft.close()
             if not self._committed:
-                collect_garbage(self.folder)
-                if not generations(self.folder):
-                    # Under the lock: who waits for it sees that the file is gone, and begins anew.
-                    with suppress(OSError):
-                        (self.folder / ".lock").unlink()
-                        self.folder.rmdir()
+                # What a build has read so far is kept, unless it was told that it cannot go on.
+                begun = self._draft is not None and self._draft.notes
+                keep = bool(begun) and not isinstance(error, InvalidArgument)
+                collect_garbage(self.folder, keep_draft=keep)
+                if not generations(self.folder) and not keep:
+                    self._lock.remove_folder()
         finally:
             self._lock.release()
 
-    def add(self, vectors: Vectors, records: Sequence[Record]) -> None:
-        """Take in items; a segment is written whenever 64 MiB of vectors have come together."""
+    @property
+    def base(self) -> Store:
+        """What the collection held when this writer took the lock.
+
+        Raises:
+            InvalidArgument: The writer does not amend one.
+        """
+        if self._base is None:
+            raise InvalidArgument("This writer begins with nothing.")
+        return self._base
+
+    def add(self, vectors: Vectors, records: Records | Sequence[Record]) -> None:
+        """Take in items, ``(n, dim)`` float32; a segment is written when 64 MiB have come together.
+
+        Memory is that of three segments: one that is gathered, and two on their way to the disk.
+        """
+        columns = records if isinstance(records, Records) else Records.of(records)
+        if not len(columns):
+            return
         self._vectors.append(vectors)
-        self._records.extend(records)
-        self._waiting += vectors.nbytes
-        if self._waiting >= SEGMENT_BYTES or len(self._records) >= SEGMENT_ITEMS:
+        self._records.append(columns)
+        self._waiting += len(columns)
+        if self._waiting >= _most(vectors.shape[1]):
             self._flush()
+
+    def remove(self, rows: Rows) -> None:
+        """Take out items of ``base``, by their rows."""
+        self._removed.append(np.asarray(rows, np.int64))
+
+    def drop(self, segments: Iterable[int]) -> None:
+        """Take out whole segments of ``base``, read or not."""
+        self._dropped.update(segments)
+
+    def draft(self, key: Mapping[str, JSON]) -> Draft:
+        """What an interrupted run of the same work has done; empty if there was none.
+
+        Args:
+            key: What makes the work the same.
+        """
+        self._draft = Draft(self.folder / DRAFT, key)
+        return self._draft
 
     def encoder_folder(self) -> Path:
         """A new folder that an encoder can be saved into; ``set_encoder`` takes it over."""
@@ -164,49 +214,151 @@ class Writer:
         self._encoder = EncoderEntry(name, params, fingerprint, facts, relative)
 
     def commit(
-        self, metric: Metric, dim: int, root: str | None = None, skipped: Iterable[Skipped] = ()
-    ) -> None:
-        """Make everything added the newest generation. On return it is on the disk."""
+        self,
+        *,
+        metric: Metric | None = None,
+        dim: int | None = None,
+        source: Source | None = None,
+        skipped: Iterable[Skipped] | None = None,
+        compact: bool = False,
+    ) -> Manifest:
+        """Make what stands now the newest generation. On return it is on the disk.
+
+        Args:
+            metric: How distances are measured; as before if it is None, and so with the others.
+            dim: The length of the vectors.
+            source: The folder that the collection follows.
+            skipped: What was left out of it.
+            compact: Leave no dead row and no segment that could be part of another; otherwise
+                only segments with more than a fifth dead, and small ones, are written anew.
+        """
         from importlib.metadata import version
 
         self._flush()
-        generation = max(generations(self.folder), default=0) + 1
-        left_out = self._write_skipped(skipped)
-        for name in ("segments", "encoder", "."):
+        while self._writing:
+            self._take_written()
+        before = self._base.manifest if self._base is not None else None
+        segments = [*self._without_removed(), *self._segments]
+        files = {**(before.files if before else {}), **self._files}
+        manifest = Manifest(
+            generation=max(generations(self.folder), default=0) + 1,
+            metric=metric or (before.metric if before else Metric.EUCLIDEAN),
+            dim=dim or (before.dim if before else 0),
+            count=0,
+            source=source or (before.source if before else None),
+            encoder=self._encoder or (before.encoder if before else None),
+            index=before.index if before else {"kind": "exact"},
+            ann=before.ann if before else None,
+            segments=tuple(segments),
+            skipped=before.skipped if before else None,
+            files={**files, **self._files},
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            software=version("vecsearch"),
+        )
+        manifest = self._compacted(manifest, compact)
+        if skipped is not None:
+            manifest = replace(manifest, skipped=self._write_skipped(skipped))
+        manifest = self._trimmed(manifest)
+        for name in ("segments", "encoder", "ann", "."):
             if (self.folder / name).is_dir():
                 sync_folder(self.folder / name)
         for made in self._made or [self.folder]:
             sync_folder(made.resolve().parent)
-        manifest = Manifest(
-            generation=generation,
-            metric=metric,
-            dim=dim,
-            count=sum(entry.count for entry in self._segments),
-            root=root,
-            encoder=self._encoder,
-            index={"kind": "exact"},
-            segments=tuple(self._segments),
-            skipped=left_out,
-            files=self._files,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            software=version("vecsearch"),
-        )
         put_if_absent(self.folder / manifest.name, manifest.to_bytes())
         self._committed = True
+        if self._draft is not None:
+            self._draft.close()
         collect_garbage(self.folder)
+        return manifest
 
     def _flush(self) -> None:
         if not self._records:
             return
-        vectors = np.concatenate(self._vectors)
-        entry, stamps = write_segment(self.folder, vectors, self._records)
+        vectors = self._vectors[0] if len(self._vectors) == 1 else np.concatenate(self._vectors)
+        records = Records.joined(self._records)
+        self._vectors, self._records, self._waiting = [], [], 0
+        while len(self._writing) >= WRITERS:
+            self._take_written()
+        self._writing.append(self._pool.submit(_written, self.folder, vectors, records))
+
+    def _take_written(self) -> None:
+        entry, stamps = self._writing.popleft().result()
         self._segments.append(entry)
         self._files |= stamps
-        self._vectors, self._records, self._waiting = [], [], 0
+
+    def _without_removed(self) -> list[SegmentEntry]:
+        """The segments of ``base``, with what was removed marked dead."""
+        if self._base is None:
+            return []
+        segments = list(self._base.manifest.segments)
+        removed = np.concatenate([np.empty(0, np.int64), *self._removed])
+        for at, (entry, start) in enumerate(
+            zip(self._base.manifest.segments, self._base.starts, strict=False)
+        ):
+            if at in self._dropped:
+                continue
+            rows = removed[(removed >= start) & (removed < start + entry.count)] - start
+            if len(rows):
+                alive = self._base.alive_in(entry).copy()
+                alive[rows] = False
+                segments[at] = self._marked(entry, alive)
+        kept = [entry for at, entry in enumerate(segments) if at not in self._dropped]
+        return [entry for entry in kept if entry.alive]
+
+    def _marked(self, entry: SegmentEntry, alive: NDArray[np.bool_]) -> SegmentEntry:
+        dead = entry.count - int(np.count_nonzero(alive))
+        if dead == entry.count:
+            return replace(entry, dead=None, dead_count=dead)
+        name = f"segments/{uuid4().hex}.dead.npy"
+        bits = np.packbits(~alive, bitorder="little")
+        self._files[name] = write_array(self.folder / name, bits)
+        return replace(entry, dead=name, dead_count=dead)
+
+    def _compacted(self, manifest: Manifest, everything: bool) -> Manifest:
+        """The same items in fewer segments. What is written anew is checked first."""
+        segments: list[list[SegmentEntry]] = [[entry] for entry in manifest.segments]
+        store = Store(self.folder, manifest)
+        for run in groups(manifest.segments, _most(manifest.dim), everything):
+            old = [manifest.segments[at] for at in run]
+            vectors = [store.vectors_of(entry)[store.alive_in(entry)] for entry in old]
+            block = joined([store.block(entry) for entry in old])
+            entry, stamps = write_segment(self.folder, np.concatenate(vectors), block)
+            self._files |= stamps
+            for at in run:
+                segments[at] = []
+            segments[run.start] = [entry]
+        kept = tuple(entry for entries in segments for entry in entries)
+        return replace(
+            manifest,
+            segments=kept,
+            count=sum(entry.alive for entry in kept),
+            files={**manifest.files, **self._files},
+        )
+
+    def _trimmed(self, manifest: Manifest) -> Manifest:
+        """The same with the stamps of the files that it names, and no others."""
+        named = {name for entry in manifest.segments for name in entry.files}
+        named |= {name for name in (manifest.skipped, manifest.ann and manifest.ann.file) if name}
+        folder = f"{manifest.encoder.folder}/" if manifest.encoder else None
+        stamps = {**manifest.files, **self._files}
+        files = {
+            name: stamp
+            for name, stamp in sorted(stamps.items())
+            if name in named or (folder and name.startswith(folder))
+        }
+        return replace(manifest, files=files)
 
     def _write_skipped(self, skipped: Iterable[Skipped]) -> str | None:
         lines = [
-            json.dumps({"path": printable(one.path), "reason": one.reason}, ensure_ascii=False)
+            json.dumps(
+                {
+                    "path": printable(one.path),
+                    "reason": one.reason,
+                    "size": one.size,
+                    "mtime_ns": one.mtime_ns,
+                },
+                ensure_ascii=False,
+            )
             for one in skipped
         ]
         if not lines:
@@ -217,12 +369,19 @@ class Writer:
         self._files[name] = file.stamp
         return name
 
+    def _refuse_standing(self) -> None:
+        if generations(self.folder) and not self._overwrite:
+            raise CollectionExists(
+                f"There is a collection at {self.folder} already: choose another place, or "
+                "ask to overwrite it (--overwrite)."
+            )
+
     def _refuse_foreign_folder(self) -> None:
         if not self.folder.exists():
             return
         if not self.folder.is_dir():
             raise CollectionExists(f"{self.folder} is a file, not a folder for a collection.")
-        foreign = [name for name, path in _contents(self.folder) if not _is_ours(name)]
+        foreign = [name for name, path in contents(self.folder) if not is_ours(name)]
         if foreign and not generations(self.folder):
             raise CollectionExists(
                 f"{self.folder} holds other things ({foreign[0]} …): name a new folder for the "
@@ -230,37 +389,15 @@ class Writer:
             )
 
 
-def collect_garbage(folder: Path) -> None:
-    """Delete what no manifest of the last three generations names. Only a writer may call this.
-
-    While one of the three cannot be read, nothing is deleted: it may name anything.
-    """
-    everything = generations(folder)
-    named = set()
-    for generation in everything[-KEPT_GENERATIONS:]:
-        try:
-            manifest = Manifest.read(folder / manifest_name(generation))
-        except DamagedCollection:
-            return
-        named |= {manifest.name, ".lock", *manifest.files}
-    for name, path in _contents(folder):
-        if _is_ours(name) and name not in named and name != ".lock":
-            # A file that cannot be deleted now, as one that is open on Windows, goes next time.
-            with suppress(OSError):
-                path.unlink()
-    for emptied in [*folder.glob("encoder/*"), folder / "encoder", folder / "segments"]:
-        with suppress(OSError):
-            emptied.rmdir()
+def _most(dim: int) -> int:
+    """How many items a segment holds."""
+    return max(1, min(SEGMENT_ITEMS, SEGMENT_BYTES // (4 * max(1, dim))))
 
 
-def _is_ours(name: str) -> bool:
-    return bool(OURS.fullmatch(name) or FILE.fullmatch(name))
-
-
-def _contents(folder: Path) -> list[tuple[str, Path]]:
-    """All files below a folder, with their POSIX paths below it."""
-    paths = [path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
-    return sorted((path.relative_to(folder).as_posix(), path) for path in paths)
+def _written(
+    folder: Path, vectors: Vectors, records: Records
+) -> tuple[SegmentEntry, dict[str, Stamp]]:
+    return write_segment(folder, vectors, encode(records))
 
 
 def printable(path: Path) -> str:

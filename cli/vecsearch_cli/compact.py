@@ -1,0 +1,35 @@
+"""``vecsearch compact``."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import INDEX, Screen, Verb
+
+
+@click.command(cls=Verb)
+@click.argument("index", type=INDEX)
+@click.pass_obj
+def command(screen: Screen, index: Path) -> None:
+    """Write anew what removed items and many small writes have left in INDEX.
+
+    Changes no answer. It is done in part after every write.
+    """
+    started = time.monotonic()
+    collection = vecsearch.Collection.open(index)
+    before = collection.info()
+    collection.compact()
+    after = collection.info()
+    answer: dict[str, Any] = {
+        "indexed": after["items"],
+        "segments_before": before["segments"],
+        "segments": after["segments"],
+        "dead_before": before["dead"],
+        "dead": after["dead"],
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    show(screen.format, [answer], [answer])

@@ -1,0 +1,60 @@
+"""``vecsearch import``."""
+
+import time
+from pathlib import Path
+
+import click
+
+import vecsearch
+from vecsearch_cli import options
+from vecsearch_cli.changes import show_changes
+from vecsearch_cli.verb import FILE, INDEX, Screen, Verb
+
+EPILOG = """\b
+Examples:
+  vecsearch import vectors.npy -o indexes/books
+  vecsearch import vectors.npy -o indexes/books --items books.csv --metric cosine
+  vecsearch import more.npy -o indexes/books --items more.csv --append
+"""
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("vectors", type=FILE)
+@click.option("--out", "-o", "index", required=True, type=INDEX, help="Where the collection goes.")
+@click.option(
+    "--items",
+    type=FILE,
+    help="What the vectors are, in their order: CSV or JSON lines with id, label and whatever "
+    "else.  [default: they are called 0, 1, 2 …]",
+)
+@click.option(
+    "--metric",
+    type=click.Choice(options.METRICS),
+    default="euclidean",
+    show_default=True,
+    help="How vectors are compared.",
+)
+@click.option("--append", is_flag=True, help="Add them to the collection that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    vectors: Path,
+    index: Path,
+    items: Path | None,
+    metric: str,
+    append: bool,
+    overwrite: bool,
+) -> None:
+    """Make a collection of VECTORS, a .npy file of shape (n, dim).
+
+    It is memory-mapped, so that it may be larger than memory.
+    """
+    screen: Screen = ctx.obj
+    started = time.monotonic()
+    if append and (overwrite or options.was_given(ctx, "metric")):
+        raise click.UsageError("--append takes neither --overwrite nor --metric.")
+    collection, changes = vecsearch.import_vectors(
+        vectors, index, items=items, metric=metric, append=append, overwrite=overwrite
+    )
+    show_changes(screen, collection, changes, started)

@@ -1,0 +1,228 @@
+"""Change a collection by hand: add items, remove items, compact."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vecsearch.build import (
+    add_blocks,
+    check_records,
+    encode_batches,
+    facts_of,
+    left_out,
+    read_folder,
+)
+from vecsearch.encoders import Encoder
+from vecsearch.errors import InvalidArgument
+from vecsearch.images import FROM_FOLDERS, ImageFolder, scan
+from vecsearch.index import as_array
+from vecsearch.store import Record, Records, Store, Writer
+from vecsearch.types import JSON, Progress, Skipped
+
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a change did to a collection, or would do.
+
+    Attributes:
+        indexed: How many items there are now.
+        added: The ids of new items.
+        changed: Of those that were encoded anew, since their files have changed.
+        renamed: Old and new id of those that kept their vectors under another name.
+        relabelled: Of those that kept their vectors and have another label or other metadata.
+        removed: Of those that are gone.
+        skipped: The files that are left out, with reasons; all of the folder's, after an update.
+    """
+
+    indexed: int
+    added: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    renamed: Sequence[tuple[str, str]] = ()
+    relabelled: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    skipped: Sequence[Skipped] = field(default=())
+
+    def counts(self) -> dict[str, int]:
+        """How many of each."""
+        return {
+            name: value if isinstance(value, int) else len(value)
+            for name, value in vars(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """Image files that are to be added.
+
+    Attributes:
+        paths: Of each its path below the collection's root, or the absolute one.
+        labels: Of some of them.
+        skipped: What else was seen.
+    """
+
+    paths: Sequence[str]
+    labels: Mapping[str, str]
+    skipped: Sequence[Skipped]
+
+
+def find_images(store: Store, places: Iterable[str | Path]) -> Found:
+    """The image files among some paths and below them, as a collection calls them."""
+    source = store.manifest.source
+    root = Path(source.root) if source is not None else Path("/")
+    by_folder = source is None or source.labels == FROM_FOLDERS
+    paths: dict[str, None] = {}
+    labels: dict[str, str] = {}
+    skipped: list[Skipped] = []
+    for place in places:
+        whole = Path(place).resolve()
+        if not whole.is_dir():
+            paths[_below(whole, root)] = None
+            continue
+        found = scan(whole)
+        skipped += found.skipped
+        for path in found.paths:
+            name = _below(whole / path, root)
+            paths[name] = None
+            if by_folder and path in found.labels:
+                labels[name] = found.labels[path]
+    for path in paths:
+        if by_folder and "/" in path and not path.startswith("/"):
+            labels[path] = path.split("/", 1)[0]
+    return Found(list(paths), labels, skipped)
+
+
+def add_images(
+    path: Path,
+    places: Sequence[str | Path],
+    encoder: Encoder,
+    label: str | None,
+    metadata: Mapping[str, JSON] | None,
+    replace: bool,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Changes:
+    """Encode image files, and those in folders, and add them.
+
+    Raises:
+        InvalidArgument: One is there already, and ``replace`` is not set; or none can be used.
+        CollectionLocked: Another process is writing to the collection.
+    """
+    with Writer(path, amend=True) as writer:
+        base = writer.base
+        found = find_images(base, places)
+        rows = base.find(found.paths)
+        standing = [name for name, row in zip(found.paths, rows, strict=True) if row >= 0]
+        if standing and not replace:
+            raise InvalidArgument(
+                f"{some(standing)} {'is' if len(standing) == 1 else 'are'} in the collection "
+                "already: update follows changed files, and --replace (replace=True) encodes "
+                "them anew."
+            )
+        source = base.manifest.source
+        root = Path(source.root) if source is not None else Path("/")
+        folder = ImageFolder(root, found.paths, found.labels, found.skipped)
+        skipped = list(found.skipped)
+        done: dict[str, None] = {}
+        row_of = dict(zip(found.paths, rows.tolist(), strict=True))
+        batches = read_folder(folder, found.paths, encoder.preprocess, jobs, progress)
+        for block in encode_batches(batches, root, encoder, base.manifest.metric):
+            skipped += block.skipped
+            records = []
+            for file in block.files:
+                old = base.record(row_of[file.path]) if row_of[file.path] >= 0 else None
+                more = metadata if metadata is not None else (old.metadata if old else {})
+                named = label if label is not None else found.labels.get(file.path)
+                if named is None and old is not None:
+                    named = old.label
+                records.append(Record(file.path, file.path, named, more, facts_of(file)))
+                done[file.path] = None
+            writer.add(block.vectors, records)
+        if not done:
+            first = skipped[0] if skipped else None
+            reason = f": {first.path}: {first.reason}." if first else ": there are no images."
+            raise InvalidArgument(f"Nothing was added{reason}")
+        replaced = [name for name in standing if name in done]
+        writer.remove(np.array([row_of[name] for name in replaced], np.int64))
+        manifest = writer.commit()
+    added = [name for name in done if row_of[name] < 0]
+    return Changes(manifest.count, added, replaced, skipped=left_out(skipped, root))
+
+
+def add_vectors(
+    path: Path,
+    vectors: ArrayLike,
+    ids: Sequence[str],
+    labels: Sequence[str | None] | None,
+    metadata: Sequence[Mapping[str, JSON]] | None,
+    replace: bool,
+) -> Changes:
+    """Add vectors, all or none.
+
+    Raises:
+        InvalidArgument: A vector, id, label or metadata cannot be taken; or an id is there
+            already, and ``replace`` is not set.
+        CollectionLocked: Another process is writing to the collection.
+    """
+    array = as_array(vectors)
+    count = len(array) if array.ndim else 0
+    records: Records = check_records(count, ids, labels, metadata)
+    with Writer(path, amend=True) as writer:
+        base = writer.base
+        if not count:
+            return Changes(len(base))
+        rows = base.find(records.ids)
+        standing = [name for name, row in zip(records.ids, rows, strict=True) if row >= 0]
+        if standing and not replace:
+            raise InvalidArgument(
+                f"{some(standing)} {'is' if len(standing) == 1 else 'are'} in the collection "
+                "already; replace=True puts the new ones in their place."
+            )
+        add_blocks(writer, array, records, base.manifest.dim, base.manifest.metric)
+        writer.remove(rows[rows >= 0])
+        manifest = writer.commit()
+    added = [name for name, row in zip(records.ids, rows, strict=True) if row < 0]
+    return Changes(manifest.count, added, standing)
+
+
+def remove_items(path: Path, ids: Sequence[str]) -> Changes:
+    """Remove items, all or none.
+
+    Raises:
+        InvalidArgument: There is no item of one of these ids.
+        CollectionLocked: Another process is writing to the collection.
+    """
+    names = list(dict.fromkeys(ids))
+    with Writer(path, amend=True) as writer:
+        rows = writer.base.find(names)
+        if missing := [name for name, row in zip(names, rows, strict=True) if row < 0]:
+            raise InvalidArgument(
+                f"There is no item {some(missing)} in {path}. Nothing was removed."
+            )
+        if not names:
+            return Changes(len(writer.base))
+        writer.remove(rows)
+        manifest = writer.commit()
+    return Changes(manifest.count, removed=names)
+
+
+def compact(path: Path) -> Changes:
+    """Write anew what has dead rows or many small segments."""
+    with Writer(path, amend=True) as writer:
+        manifest = writer.commit(compact=True)
+    return Changes(manifest.count)
+
+
+def _below(path: Path, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few names, for a message."""
+    shown = ", ".join(map(repr, names[:NAMED_AT_MOST]))
+    more = len(names) - NAMED_AT_MOST
+    return f"{shown} and {more} more" if more > 0 else shown

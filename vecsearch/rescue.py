@@ -1,0 +1,54 @@
+"""Mend a damaged collection, with its images' help where vectors are lost."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vecsearch.build import encode, facts_of, read_folder
+from vecsearch.encoders import load_encoder
+from vecsearch.images import ImageFolder
+from vecsearch.store import Encode, Record, Repair, Store, repair_store
+from vecsearch.types import Vectors
+
+
+def repair(path: str | Path) -> Repair:
+    """Save what can be saved of a collection, as a new generation; nothing else is touched.
+
+    Files that are whole stay. Of a damaged list of items every page that is whole is saved; where
+    vectors are damaged, their images are encoded anew if they have not changed since. If the
+    newest manifest cannot be read, the one before it is taken.
+
+    Raises:
+        CollectionNotFound: There is none.
+        DamagedCollection: No manifest of it can be read.
+        CollectionLocked: Another process is writing to it.
+    """
+    return repair_store(Path(path), _encoding)
+
+
+def _encoding(store: Store) -> Encode:
+    """What encodes items of a collection anew."""
+
+    def encode_again(records: Sequence[Record]) -> tuple[list[Record], Vectors]:
+        manifest = store.manifest
+        source, entry, folder = manifest.source, manifest.encoder, store.encoder_folder()
+        nothing = np.empty((0, manifest.dim), np.float32)
+        with_files = {one.path: one for one in records if one.path is not None}
+        if source is None or entry is None or folder is None or not with_files:
+            return [], nothing
+        encoder = load_encoder(entry.name, folder)
+        root = Path(source.root)
+        images = ImageFolder(root, list(with_files), {}, ())
+        saved: list[Record] = []
+        vectors = [nothing]
+        for batch in read_folder(images, images.paths, encoder.preprocess, None, None):
+            block = encode(batch, root, encoder, manifest.metric)
+            for row, file in enumerate(block.files):
+                record = with_files[file.path]
+                if record.file is not None and record.file["sha256"] == facts_of(file)["sha256"]:
+                    saved.append(record)
+                    vectors.append(block.vectors[row : row + 1])
+        return saved, np.concatenate(vectors)
+
+    return encode_again

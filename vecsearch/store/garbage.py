@@ -1,0 +1,52 @@
+"""Which files in a collection's folder are ours, and which of them are no longer needed."""
+
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from vecsearch.errors import DamagedCollection
+from vecsearch.store.manifest import DRAFT, FILE, Manifest, generations, manifest_name
+
+KEPT_GENERATIONS = 3
+# What else a writer makes, beside the files that a manifest names.
+OURS = re.compile(rf"\.lock|\.writer|manifest-\d{{6,18}}\.json(\.tmp)?|{DRAFT}/[a-z]+")
+
+
+def collect_garbage(folder: Path, keep_draft: bool = False) -> None:
+    """Delete what no manifest of the last three generations names. Only a writer may call this.
+
+    While one of the three cannot be read, only drafts are deleted: it may name anything.
+    """
+    if not keep_draft:
+        shutil.rmtree(folder / DRAFT, ignore_errors=True)
+    everything = generations(folder)
+    named = {".lock", ".writer"}
+    for generation in everything[-KEPT_GENERATIONS:]:
+        try:
+            manifest = Manifest.read(folder / manifest_name(generation))
+        except DamagedCollection:
+            return
+        named |= {manifest.name, *manifest.files}
+    for name, path in contents(folder):
+        if is_ours(name) and name not in named and not name.startswith(f"{DRAFT}/"):
+            # A file that cannot be deleted now, as one that is open on Windows, goes next time.
+            with suppress(OSError):
+                path.unlink()
+    for emptied in [
+        *folder.glob("encoder/*"),
+        *map(folder.joinpath, ("encoder", "segments", "ann")),
+    ]:
+        with suppress(OSError):
+            emptied.rmdir()
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file below a collection's folder, by its POSIX path there, can be one of ours."""
+    return bool(OURS.fullmatch(name) or FILE.fullmatch(name))
+
+
+def contents(folder: Path) -> list[tuple[str, Path]]:
+    """All files below a folder, with their POSIX paths below it."""
+    paths = [path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
+    return sorted((path.relative_to(folder).as_posix(), path) for path in paths)

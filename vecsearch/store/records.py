@@ -1,0 +1,81 @@
+"""What is stored of an item beside its vector."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from vecsearch.types import JSON
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is stored of an item beside its vector.
+
+    Attributes:
+        id: Unique in its collection.
+        path: Below the collection's root, in POSIX form, or None. Of a file that lies elsewhere,
+            the absolute path.
+        label: Its class, or None.
+        metadata: Whatever else is known about it.
+        file: What the image file was when it was encoded: sha256, size, mtime_ns, width, height.
+    """
+
+    id: str
+    path: str | None = None
+    label: str | None = None
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+    file: Mapping[str, JSON] | None = None
+
+
+@dataclass(frozen=True)
+class Records:
+    """Many records as columns; a column that is None is empty for all of them."""
+
+    ids: Sequence[str]
+    paths: Sequence[str | None] | None = None
+    labels: Sequence[str | None] | None = None
+    metadata: Sequence[Mapping[str, JSON]] | None = None
+    files: Sequence[Mapping[str, JSON] | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, rows: slice) -> "Records":
+        """Some of them."""
+        return Records(
+            *(None if column is None else column[rows] for column in vars(self).values())  # type: ignore[arg-type]
+        )
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Self:
+        """Records as columns."""
+        return cls(
+            [one.id for one in records],
+            [one.path for one in records],
+            [one.label for one in records],
+            [one.metadata for one in records],
+            [one.file for one in records],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Records"]) -> Self:
+        """All records of some others, one after the other."""
+        if len(parts) == 1:
+            return cls(**vars(parts[0]))
+
+        def column(name: str, empty: Any) -> list[Any] | None:
+            values = [getattr(part, name) for part in parts]
+            if all(value is None for value in values):
+                return None
+            joined: list[Any] = []
+            for part, value in zip(parts, values, strict=True):
+                joined += [empty] * len(part) if value is None else value
+            return joined
+
+        return cls(
+            column("ids", "") or [],
+            column("paths", None),
+            column("labels", None),
+            column("metadata", {}),
+            column("files", None),
+        )

@@ -1,0 +1,166 @@
+"""Save what can be saved of a damaged collection."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.errors import CollectionNotFound, DamagedCollection
+from vecsearch.store.manifest import Manifest, SegmentEntry, generations, manifest_name
+from vecsearch.store.records import Record
+from vecsearch.store.segment import PAGE_LINES, parse_line, read_array, read_page
+from vecsearch.store.store import Store
+from vecsearch.store.writer import Writer
+from vecsearch.types import Vectors
+
+Encode: TypeAlias = Callable[[Sequence[Record]], tuple[Sequence[Record], Vectors]]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What a repair did.
+
+    Attributes:
+        items: How many items there are now.
+        encoded: How many of them were encoded anew from their files.
+        lost: How many items could not be saved.
+        notes: What was found, and what is left to do, for people to read.
+    """
+
+    items: int
+    encoded: int = 0
+    lost: int = 0
+    notes: Sequence[str] = ()
+
+
+@dataclass
+class _Saved:
+    """What could be read of damaged segments."""
+
+    segments: list[int] = field(default_factory=list)
+    items: list[tuple[list[Record], Vectors]] = field(default_factory=list)
+    without_vectors: list[Record] = field(default_factory=list)
+    lost: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
+    """Commit a generation of all that is whole, if anything is not.
+
+    Lines of items are saved page by page, each checked by its checksum. Where vectors are damaged,
+    their items are encoded anew from files that have not changed since.
+
+    Args:
+        folder: Where the collection lies.
+        encode: Given the collection, what makes vectors of those items whose files are as they
+            were, and says which these are.
+
+    Raises:
+        CollectionNotFound: There is none.
+        DamagedCollection: No manifest of it can be read.
+        CollectionLocked: Another process is writing to it.
+    """
+    manifest, notes = _newest_whole(folder)
+    with Writer(folder, amend=True, manifest=manifest) as writer:
+        store = writer.base
+        saved = _Saved(notes=notes)
+        for at, entry in enumerate(manifest.segments):
+            if damage := _damage(store, entry.files):
+                saved.segments.append(at)
+                saved.notes.append(damage)
+                _save(store, entry, saved)
+        extra = [name for name in (manifest.skipped,) if name]
+        skipped_damage = _damage(store, extra)
+        if skipped_damage:
+            saved.notes.append(f"{skipped_damage} The list of skipped files is gone.")
+        folder_of = f"{manifest.encoder.folder}/" if manifest.encoder else None
+        own = [name for name in manifest.files if folder_of and name.startswith(folder_of)]
+        encoder_damage = _damage(store, own)
+        if not saved.notes and not encoder_damage:
+            return Repair(len(store))
+        encoded: Sequence[Record] = ()
+        if saved.without_vectors and not encoder_damage:
+            encoded, vectors = encode(store)(saved.without_vectors)
+            writer.add(vectors, encoded)
+        lost = saved.lost + len(saved.without_vectors) - len(encoded)
+        for records, block in saved.items:
+            writer.add(block, records)
+        writer.drop(saved.segments)
+        items = len(store)
+        if saved.notes:
+            items = writer.commit(skipped=[] if skipped_damage else None).count
+        if encoder_damage:
+            saved.notes.append(f"{encoder_damage} Fit it anew: vecsearch update {folder} --refit")
+        if lost:
+            saved.notes.append(
+                f"{lost} items could not be saved. Those whose files are still there come back "
+                f"with: vecsearch update {folder}"
+            )
+    return Repair(items, len(encoded), lost, saved.notes)
+
+
+def _newest_whole(folder: Path) -> tuple[Manifest, list[str]]:
+    notes: list[str] = []
+    found = generations(folder)
+    if not found:
+        raise CollectionNotFound(f"There is no collection at {folder}.")
+    for generation in reversed(found):
+        try:
+            return Manifest.read(folder / manifest_name(generation)), notes
+        except DamagedCollection as error:
+            notes.append(f"{error} Went back to the one before it.")
+    raise DamagedCollection(f"{notes[0]} There is no other manifest: build the collection anew.")
+
+
+def _damage(store: Store, names: Sequence[str]) -> str | None:
+    """What is wrong with the first of some files that is not as it was written."""
+    for name in names:
+        try:
+            store.checked(name)
+        except DamagedCollection as error:
+            return str(error).split(" Mend it:")[0]
+    return None
+
+
+def _save(store: Store, entry: SegmentEntry, saved: _Saved) -> None:
+    records = _records(store, entry)
+    try:
+        alive = store.alive_in(entry)
+    except DamagedCollection:
+        alive = np.ones(entry.count, np.bool_)
+        saved.notes.append(
+            f"Which of {entry.count} items had been removed is not known; {entry.dead_count} of "
+            "them are back."
+        )
+    rows = [row for row in np.flatnonzero(alive).tolist() if records[row] is not None]
+    kept = [record for row in rows if (record := records[row]) is not None]
+    saved.lost += int(np.count_nonzero(alive)) - len(kept)
+    if _damage(store, [entry.vectors]):
+        saved.without_vectors += kept
+    elif kept:
+        saved.items.append((kept, store.vectors_of(entry)[rows]))
+
+
+def _records(store: Store, entry: SegmentEntry) -> list[Record | None]:
+    """The item of each row, None where its line is lost."""
+    path = store.folder / entry.items
+    if not _damage(store, [entry.items]):
+        return [parse_line(line, path) for line in path.read_bytes().splitlines()]
+    nothing: list[Record | None] = [None] * entry.count
+    if not path.is_file() or _damage(store, [entry.offsets]):
+        return nothing
+    pages = -(-entry.count // PAGE_LINES)
+    offsets: NDArray[np.int64] = read_array(store.checked(entry.offsets), "<i8", (pages, 2))
+    size = store.manifest.files[entry.items].size
+    with path.open("rb") as file:
+        for page in range(pages):
+            try:
+                lines = read_page(file, offsets, page, size)
+            except DamagedCollection:
+                continue
+            for at, line in enumerate(lines, page * PAGE_LINES):
+                nothing[at] = parse_line(line, path)
+    return nothing

@@ -1,0 +1,185 @@
+"""Items and vectors to other programs' files, and back."""
+
+import csv
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.errors import InvalidArgument, MissingPackage
+from vecsearch.images import read_table
+from vecsearch.store import Record, Store, put_whole
+from vecsearch.types import JSON, Vectors
+
+BLOCK_ITEMS = 8192
+Block = tuple[Sequence[Record], Vectors]
+
+
+def export_store(store: Store, out: Path) -> None:
+    """Write all items with their vectors, a block of 8,192 at a time.
+
+    - ``.csv``: the columns id, path, label, each key of the metadata, and v0, v1 … A value that is
+      a list or an object is written as JSON. Nine digits a number, so that float32 comes back
+      exactly.
+    - ``.npz``: the arrays ``vectors`` (n, dim) float32, ``ids``, ``paths``, ``labels`` and
+      ``metadata`` (JSON), all text; ``labels`` and ``paths`` are empty where there is none.
+    - ``.parquet``: the columns id, path, label, metadata (JSON) and vector (a list of float32 of
+      fixed length). Needs pypa.
+
+    The file appears whole or not at all, and takes the place of one of that name.
+
+    Raises:
+        InvalidArgument: The name ends otherwise.
+        MissingPackage: pyarrow is not installed.
+        DamagedCollection: A file of the collection is not as it was written.
+    """
+    writers: dict[str, Callable[[Store, IO[bytes]], None]] = {
+        ".csv": _write_csv,
+        ".npz": _write_npz,
+        ".parquet": _write_parquet,
+    }
+    write = writers.get(out.suffix.lower())
+    if write is None:
+        raise InvalidArgument(f"{out} ends in none of {', '.join(writers)}: these can be written.")
+    with put_whole(out) as file:
+        write(store, file)
+
+
+def read_items(table: Path) -> list[Record]:
+    """The items of a CSV file or of JSON lines, to go with vectors in the same order.
+
+    ``id``, ``path`` and ``label`` are what they are called, and every other column is metadata,
+    typed as ``build --metadata`` does. Columns v0, v1 … that are the vectors of an export are left
+    out. Without ``id``, the path is the id.
+
+    Raises:
+        InvalidArgument: It cannot be read, or a row has neither id nor path.
+    """
+    records = []
+    for line, row in read_table(table):
+        name = row.get("id") if row.get("id") is not None else row.get("path")
+        if not isinstance(name, str | int) or isinstance(name, bool):
+            raise InvalidArgument(f"{table}, line {line}: it has no id.")
+        label = row.get("label")
+        more = {
+            key: value
+            for key, value in row.items()
+            if key not in ("id", "path", "label") and not (key[:1] == "v" and key[1:].isdigit())
+        }
+        records.append(Record(str(name), None, None if label is None else str(label), more))
+    return records
+
+
+def read_vectors(path: Path) -> NDArray[Any]:
+    """Memory-map a ``.npy`` file.
+
+    Raises:
+        InvalidArgument: It is none.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidArgument(f"{path} is no .npy file of numbers: {error}.") from error
+
+
+def _blocks(store: Store) -> Iterator[Block]:
+    """All items with their vectors, in order."""
+    for entry in store.manifest.segments:
+        vectors = store.vectors_of(entry)
+        rows = np.flatnonzero(store.alive_in(entry))
+        records: list[Record] = []
+        done = 0
+        for record in store.records_of(entry):
+            records.append(record)
+            if len(records) == BLOCK_ITEMS or done + len(records) == len(rows):
+                yield records, vectors[rows[done : done + len(records)]]
+                done += len(records)
+                records = []
+
+
+def _write_csv(store: Store, file: IO[bytes]) -> None:
+    import io
+
+    keys = sorted({key for record in store.records() for key in record.metadata})
+    names = ["id", "path", "label", *keys, *(f"v{at}" for at in range(store.manifest.dim))]
+    text = io.TextIOWrapper(file, "utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for records, vectors in _blocks(store):
+        for record, vector in zip(records, vectors.tolist(), strict=True):
+            more = [_cell(record.metadata.get(key)) for key in keys]
+            numbers = [f"{number:.9g}" for number in vector]
+            writer.writerow([record.id, record.path, record.label, *more, *numbers])
+    text.flush()
+    text.detach()
+
+
+def _cell(value: JSON) -> Any:
+    if isinstance(value, bool | dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _write_npz(store: Store, file: IO[bytes]) -> None:
+    columns: Mapping[str, Callable[[Record], str]] = {
+        "ids": lambda record: record.id,
+        "paths": lambda record: record.path or "",
+        "labels": lambda record: record.label or "",
+        "metadata": lambda record: json.dumps(dict(record.metadata), ensure_ascii=False),
+    }
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        shape = (len(store), store.manifest.dim)
+        with archive.open("vectors.npy", "w", force_zip64=True) as member:
+            _header(member, np.dtype("<f4"), shape)
+            for _, vectors in _blocks(store):
+                member.write(np.ascontiguousarray(vectors).data.cast("B"))
+        for name, of in columns.items():
+            width = max((len(of(record)) for record in store.records()), default=1) or 1
+            kind = np.dtype(f"<U{width}")
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                _header(member, kind, (len(store),))
+                for records, _ in _blocks(store):
+                    values: NDArray[Any] = np.array([of(record) for record in records], kind)
+                    member.write(values.tobytes())
+
+
+def _header(file: IO[bytes], kind: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    facts = {"descr": kind.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, facts)
+
+
+def _write_parquet(store: Store, file: IO[bytes]) -> None:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        raise MissingPackage(
+            "Parquet needs the package pyarrow: pip install 'vecsearch[parquet]'"
+        ) from error
+    dim = store.manifest.dim
+    schema = pa.schema(
+        [
+            ("id", pa.string()),
+            ("path", pa.string()),
+            ("label", pa.string()),
+            ("metadata", pa.string()),
+            ("vector", pa.list_(pa.float32(), dim)),
+        ]
+    )
+    with parquet.ParquetWriter(file, schema) as writer:
+        for records, vectors in _blocks(store):
+            columns = [
+                pa.array([record.id for record in records], pa.string()),
+                pa.array([record.path for record in records], pa.string()),
+                pa.array([record.label for record in records], pa.string()),
+                pa.array(
+                    [json.dumps(dict(one.metadata), ensure_ascii=False) for one in records],
+                    pa.string(),
+                ),
+                pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), dim),
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))

@@ -1,0 +1,372 @@
+"""Follow a folder of images at the cost of what changed in it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from vecsearch.amend import Changes
+from vecsearch.build import (
+    draft_key,
+    fill,
+    left_out,
+    read_into,
+    records_of,
+    source_of,
+)
+from vecsearch.encoders import Encoder, remake_encoder
+from vecsearch.errors import ImageError, InvalidArgument
+from vecsearch.images import (
+    UNOPENED,
+    Content,
+    ImageFolder,
+    hash_file,
+    scan,
+    stat_files,
+)
+from vecsearch.store import Record, SideFile, Store, Writer, printable
+from vecsearch.types import Progress, Rows, Skipped
+
+BLOCK_ROWS = 8192
+
+
+@dataclass
+class Plan:
+    """What differs between a folder and a collection. Rows are those of the collection.
+
+    Attributes:
+        new: Files that are to be encoded and were not known.
+        changed: Files that are to be encoded since they have other content, with their rows.
+        moved: Rows whose files have another path now.
+        touched: Rows whose files have the same content and another date.
+        gone: Rows whose files are not there any more.
+        relabelled: Rows that have another label or other metadata, and nothing else.
+        known_skips: Files that were left out before and have not changed since.
+    """
+
+    new: list[str] = field(default_factory=list)
+    changed: dict[str, int] = field(default_factory=dict)
+    moved: dict[int, tuple[str, Content]] = field(default_factory=dict)
+    touched: dict[int, tuple[str, Content]] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
+    relabelled: dict[int, Record] = field(default_factory=dict)
+    known_skips: list[Skipped] = field(default_factory=list)
+
+
+def update_collection(
+    path: Path,
+    encoder: Callable[[], Encoder],
+    folder: str | Path | None,
+    labels: str | Path | None,
+    metadata: str | Path | None,
+    dry_run: bool,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Changes:
+    """Add new files, encode changed ones anew, follow renamed ones, and drop those that are gone.
+
+    Files are told apart by size and date first, and by the hash of their content where those
+    differ. If nothing has changed, nothing is written.
+
+    Raises:
+        InvalidArgument: The collection follows no folder, or the folder cannot be read or has no
+            images at all.
+        CollectionLocked: Another process is writing to the collection.
+    """
+    if dry_run:
+        with closing(Store(path)) as store:
+            found = _scan(store, folder, labels, metadata)
+            plan = _plan(store, found)
+            return _changes(store, found, plan, [*found.skipped, *plan.known_skips], None)
+    with Writer(path, amend=True) as writer:
+        found = _scan(writer.base, folder, labels, metadata)
+        plan = _plan(writer.base, found)
+        return _apply(writer, encoder, found, plan, jobs, progress)
+
+
+def refit_collection(
+    path: Path,
+    folder: str | Path | None,
+    labels: str | Path | None,
+    metadata: str | Path | None,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Changes:
+    """Fit the encoder anew to what the folder holds now, and encode all of it.
+
+    Items that were added by hand from elsewhere stay, encoded anew, as long as their files do.
+
+    Raises:
+        InvalidArgument: As ``update_collection``; or an item has no image file.
+    """
+    with Writer(path, amend=True) as writer:
+        store = writer.base
+        entry = store.manifest.encoder
+        if entry is None:
+            raise InvalidArgument(
+                f"The collection {path} was made from vectors: nothing is fitted."
+            )
+        found = _scan(store, folder, labels, metadata)
+        before = {record.id: record for record in store.records()}
+        if strangers := [one.id for one in before.values() if one.path is None]:
+            raise InvalidArgument(
+                f"{len(strangers)} items have no image file, as {strangers[0]!r}: they cannot be "
+                "encoded anew. Remove them first."
+            )
+        by_hand = {
+            one.path: one for one in before.values() if one.path and one.path.startswith("/")
+        }
+        there = [name for name in by_hand if Path(name).is_file()]
+        whole = replace(
+            found,
+            paths=[*found.paths, *there],
+            labels={
+                **found.labels,
+                **{name: label for name in there if (label := by_hand[name].label) is not None},
+            },
+            metadata=found.metadata
+            if found.metadata_from is not None
+            else {one.path: one.metadata for one in before.values() if one.path},
+        )
+        encoder = remake_encoder(entry.name, entry.params)
+        writer.remove(store.rows())
+        metric = store.manifest.metric
+        indexed = fill(writer, whole, encoder, metric, jobs, progress)
+        after = {record.id for record in Store(path).records()}
+        return Changes(
+            indexed=indexed,
+            added=sorted(after - before.keys()),
+            changed=sorted(after & before.keys()),
+            removed=sorted(before.keys() - after),
+            skipped=Store(path).skipped(),
+        )
+
+
+def _scan(
+    store: Store,
+    folder: str | Path | None,
+    labels: str | Path | None,
+    metadata: str | Path | None,
+) -> ImageFolder:
+    """The folder as it is now, with the tables that the collection was made with."""
+    source = store.manifest.source
+    if source is None:
+        raise InvalidArgument(
+            f"The collection {store.folder} was made from vectors: there is no folder to follow."
+        )
+    root = source.root if folder is None else folder
+    if labels is None:
+        labels = source.labels.path if isinstance(source.labels, SideFile) else source.labels
+    if metadata is None and source.metadata is not None:
+        metadata = source.metadata.path
+    found = scan(root, labels, metadata)
+    if not found.paths:
+        raise InvalidArgument(
+            f"There are no images in {root} any more, so all {len(store)} items would go. If that "
+            "is meant, delete the collection."
+        )
+    return found
+
+
+def _plan(store: Store, found: ImageFolder) -> Plan:
+    plan = Plan()
+    known = _known(store)
+    skipped = {str(one.path): one for one in store.skipped() if one.mtime_ns is not None}
+    kept: list[tuple[int, str]] = []
+    news: dict[str, int] = {}
+    for path, facts in zip(found.paths, stat_files(found.root, found.paths), strict=True):
+        if facts is None:  # it went away since the folder was listed
+            continue
+        entry = known.pop(path, None)
+        if entry is None:
+            before = skipped.get(path)
+            if before is not None and (before.size, before.mtime_ns) == facts:
+                plan.known_skips.append(replace(before, path=found.root / path))
+            else:
+                news[path] = facts[0]
+        elif entry[1:] == facts:
+            kept.append((entry[0], path))
+        else:
+            _touch(store, found.root, path, entry[0], plan)
+    unopened = tuple(
+        f"{one.path.relative_to(found.root).as_posix()}/"
+        for one in found.skipped
+        if one.reason.startswith(UNOPENED)
+    )
+    gone = {
+        path: entry for path, entry in known.items() if not (unopened and path.startswith(unopened))
+    }
+    _follow_moved(store, found.root, news, gone, plan)
+    if _tables_differ(store, found):
+        _relabel(store, found, kept, plan)
+    return plan
+
+
+def _known(store: Store) -> dict[str, tuple[int, int, int]]:
+    """Row, size and date of each file below the collection's root, by path."""
+    known: dict[str, tuple[int, int, int]] = {}
+    for entry, start in zip(store.manifest.segments, store.starts, strict=False):
+        columns = store.columns(entry)
+        if columns.paths is None:
+            continue
+        rows = range(start, start + entry.count)
+        facts = zip(rows, columns.sizes.tolist(), columns.mtimes.tolist(), strict=True)
+        known_here = dict(zip(columns.paths, facts, strict=True))
+        if entry.dead_count:
+            living = store.alive_in(entry).tolist()
+            known_here = {path: one for path, one in known_here.items() if living[one[0] - start]}
+        known.update(known_here)  # type: ignore[arg-type]
+    strangers = [path for path in known if path is None or path[0] == "/"]
+    for path in strangers:
+        del known[path]
+    return known
+
+
+def _touch(store: Store, root: Path, path: str, row: int, plan: Plan) -> None:
+    """A file with another size or date: is its content another?"""
+    try:
+        content = hash_file(root / path)
+    except ImageError:
+        plan.changed[path] = row  # its reason is told when it is read again
+        return
+    before = store.record(row).file
+    if before is not None and before["sha256"] == content.sha256:
+        plan.touched[row] = path, content
+    else:
+        plan.changed[path] = row
+
+
+def _follow_moved(
+    store: Store,
+    root: Path,
+    news: Mapping[str, int],
+    gone: Mapping[str, tuple[int, int, int]],
+    plan: Plan,
+) -> None:
+    """Which new files are old ones under another name. Only those of a size that went are read."""
+    sizes = {size for _, size, _ in gone.values()}
+    by_content: dict[str, list[int]] = {}
+    if any(size in sizes for size in news.values()):
+        for row, _, _ in gone.values():
+            file = store.record(row).file
+            if file is not None:
+                by_content.setdefault(str(file["sha256"]), []).append(row)
+    for path, size in news.items():
+        content = None
+        if size in sizes:
+            try:
+                content = hash_file(root / path)
+            except ImageError:
+                content = None
+        if content is not None and by_content.get(content.sha256):
+            plan.moved[by_content[content.sha256].pop(0)] = path, content
+        else:
+            plan.new.append(path)
+    plan.gone = [row for row, _, _ in gone.values() if row not in plan.moved]
+
+
+def _tables_differ(store: Store, found: ImageFolder) -> bool:
+    """Whether labels or metadata come from elsewhere than before, or from changed tables."""
+    before = store.manifest.source
+    now = source_of(found)
+    if before is None or before.metadata != now.metadata:
+        return True
+    return before.labels != now.labels and _hash(before.labels) != _hash(now.labels)
+
+
+def _hash(labels: str | SideFile) -> str:
+    return labels if isinstance(labels, str) else labels.sha256
+
+
+def _relabel(store: Store, found: ImageFolder, kept: Iterable[tuple[int, str]], plan: Plan) -> None:
+    for row, path in sorted(kept):
+        old = store.record(row)
+        now = _named(old, path, found)
+        if (old.label, old.metadata) != (now.label, now.metadata):
+            plan.relabelled[row] = now
+
+
+def _named(old: Record, path: str, found: ImageFolder) -> Record:
+    """An item under a path, with the label and the metadata that it has there."""
+    more = old.metadata if found.metadata_from is None else found.metadata.get(path, {})
+    return replace(old, id=path, path=path, label=found.labels.get(path), metadata=more)
+
+
+def _apply(
+    writer: Writer,
+    encoder: Callable[[], Encoder],
+    found: ImageFolder,
+    plan: Plan,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Changes:
+    store = writer.base
+    skipped = [*found.skipped, *plan.known_skips]
+    encoded: list[str] = []
+    to_encode = sorted([*plan.new, *plan.changed])
+    if to_encode:
+        part = replace(found, paths=to_encode)
+        metric, ready = store.manifest.metric, encoder()
+        draft = writer.draft(draft_key("update", part, ready, metric, learns=False))
+        drafted = read_into(draft, part, ready, metric, False, jobs, progress)
+        skipped += drafted.skipped
+        before = {path: store.record(row).metadata for path, row in plan.changed.items()}
+        if found.metadata_from is None:
+            part = replace(part, metadata=before)
+        for start in range(0, len(drafted.files), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            files = drafted.files[rows]
+            writer.add(np.array(drafted.rows[rows]), records_of(files, part))
+            encoded += [file.path for file in files]
+    kept = {**plan.relabelled}
+    for row, (path, content) in {**plan.moved, **plan.touched}.items():
+        old = store.record(row)
+        facts = {**(old.file or {}), **vars(content)}
+        kept[row] = replace(_named(old, path, found), file=facts)
+    _add_again(writer, kept)
+    writer.remove(np.array([*kept, *plan.changed.values(), *plan.gone], np.int64))
+    source, left = source_of(found), left_out(skipped, found.root)
+    changes = _changes(store, found, plan, skipped, encoded)
+    others = source != store.manifest.source or _facts(left) != _facts(store.skipped())
+    if kept or plan.changed or plan.gone or encoded or others:
+        writer.commit(source=source, skipped=left)
+    return changes
+
+
+def _facts(skipped: Sequence[Skipped]) -> list[tuple[str, str, int | None, int | None]]:
+    return [(printable(one.path), one.reason, one.size, one.mtime_ns) for one in skipped]
+
+
+def _add_again(writer: Writer, records: Mapping[int, Record]) -> None:
+    """Items with the vectors that they had before."""
+    rows: Rows = np.array(sorted(records), np.int64)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS]
+        writer.add(writer.base.take(block), [records[row] for row in block.tolist()])
+
+
+def _changes(
+    store: Store,
+    found: ImageFolder,
+    plan: Plan,
+    skipped: Sequence[Skipped],
+    encoded: Sequence[str] | None,
+) -> Changes:
+    """What the plan comes to; without ``encoded``, as if every file could be read."""
+    done = {*plan.new, *plan.changed} if encoded is None else set(encoded)
+    added = [path for path in plan.new if path in done]
+    changed = [path for path in plan.changed if path in done]
+    lost = [path for path in plan.changed if path not in done]
+    removed = [store.record(row).id for row in plan.gone]
+    renamed = [(store.record(row).id, path) for row, (path, _) in sorted(plan.moved.items())]
+    return Changes(
+        indexed=len(store) + len(added) - len(lost) - len(removed),
+        added=added,
+        changed=changed,
+        renamed=renamed,
+        relabelled=[record.id for record in plan.relabelled.values()],
+        removed=sorted([*removed, *lost]),
+        skipped=left_out(skipped, found.root),
+    )
