@@ -213,7 +213,7 @@ def remove_items(path: Path, ids: Sequence[str]) -> Changes:
 def compact(path: Path) -> Changes:
     """Write anew what has dead rows or many small segments."""
     with Writer(path, amend=True) as writer:
-        manifest = writer.commit(compact=True)
+        manifest = writer.commit(compaction="all")
     return Changes(manifest.count)
 
 

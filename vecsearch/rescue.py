@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vecsearch.ann import reindex
 from vecsearch.build import encode, facts_of, read_folder
 from vecsearch.encoders import load_encoder
 from vecsearch.images import ImageFolder
@@ -24,7 +25,9 @@ def repair(path: str | Path) -> Repair:
         DamagedCollection: No manifest of it can be read.
         CollectionLocked: Another process is writing to it.
     """
-    return repair_store(Path(path), _encoding)
+    result = repair_store(Path(path), _encoding)
+    reindex(Path(path), anew=bool(result.notes))
+    return result
 
 
 def _encoding(store: Store) -> Encode:

@@ -46,10 +46,11 @@ Examples:
 @click.option(
     "--index",
     "kind",
-    type=click.Choice(["auto", "exact"]),
     default="auto",
     show_default=True,
-    help="The kind of index.",
+    metavar="auto|exact|hnsw|ivf|FACTORY",
+    help="How neighbours are found: exactly; by a graph; by lists; or by what FAISS makes of a "
+    "string, as IVF256,PQ16. auto is exact.",
 )
 @options.jobs
 @click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
@@ -68,7 +69,7 @@ def command(
     labels: str,
     metadata: Path | None,
     model: Path | None,
-    kind: str,  # noqa: ARG001  (both kinds are the same until there are others)
+    kind: str,
     jobs: int | None,
     seed: int,
     overwrite: bool,
@@ -95,6 +96,7 @@ def command(
             color=color,
             labels=labels,
             metadata=metadata,
+            index=kind,
             jobs=jobs,
             seed=seed,
             overwrite=overwrite,

@@ -57,7 +57,7 @@ def command(
     metric: str | None,
     where: Sequence[str],
     sheet: Path | None,
-    exact: bool,  # noqa: ARG001  (the only kind of index compares with every item)
+    exact: bool,
 ) -> None:
     """Find the items of INDEX that are nearest to each IMAGE; - reads their paths from stdin."""
     if sheet is not None:
@@ -69,7 +69,7 @@ def command(
     failed = 0
     for image in options.given(images):
         try:
-            hits = collection.query_one(image, k, where=where, metric=metric)
+            hits = collection.query_one(image, k, where=where, metric=metric, exact=exact)
         except vecsearch.ImageError as error:
             click.echo(f"Error: {printable(error)}", err=True)
             failed += 1

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.build import read_folder
-from vecsearch.collection import as_metric
 from vecsearch.encoders import Encoder, is_trainable, make_encoder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.protocol import (

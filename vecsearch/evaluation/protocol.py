@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.classify import Centroids, knn_vote
-from vecsearch.collection import Collection, as_metric
+from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.tables import Classification, classification
 from vecsearch.images import scan
-from vecsearch.index import check_vectors, distances, rankings
+from vecsearch.index import as_metric, check_vectors, distances, rankings
 from vecsearch.types import JSON, Metric, Progress, Rows, Skipped, Vectors
 
 DEFAULT_KS = (1, 5, 10)

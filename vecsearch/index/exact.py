@@ -51,6 +51,11 @@ class ExactIndex:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    @property
+    def dim(self) -> int | None:
+        """The length of the vectors; None if there are none."""
+        return self._blocks[0].shape[1] if self._blocks else None
+
     def search(
         self, queries: Vectors, k: int, allowed: Allowed | None = None
     ) -> tuple[Distances, Rows]:
@@ -72,8 +77,7 @@ class ExactIndex:
         """
         if k < 1:
             raise InvalidArgument(f"k is how many to find: 1 or more, not {k}.")
-        dim = self._blocks[0].shape[1] if self._blocks else None
-        queries = check_vectors(queries, dim, self._metric)
+        queries = check_vectors(queries, self.dim, self._metric)
         k = min(k, len(self) if allowed is None else int(np.count_nonzero(allowed)))
         found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
         if k == 0 or len(queries) == 0:
@@ -140,14 +144,14 @@ class ExactIndex:
         step = max(1, WORK_BYTES // (32 * len(query)))
         apart = np.concatenate(
             [
-                distances(query, self._take(rows[start : start + step]), self._metric)
+                distances(query, self.take(rows[start : start + step]), self._metric)
                 for start in range(0, len(rows), step)
             ]
         )
         order = np.argsort(apart, kind="stable")[:k]
         return apart[order], rows[order]
 
-    def _take(self, rows: Rows) -> Vectors:
+    def take(self, rows: Rows) -> Vectors:
         """The vectors at ascending rows, whichever blocks they lie in."""
         ends = np.searchsorted(rows, self._starts)
         return np.concatenate(

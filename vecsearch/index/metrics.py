@@ -11,6 +11,20 @@ from vecsearch.types import Distances, Metric, Vectors
 BLOCK_BYTES = 16 << 20
 
 
+def as_metric(name: Metric | str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        InvalidArgument: There is none.
+    """
+    try:
+        return Metric(name)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"No metric is called {name!r}; there are: {', '.join(Metric)}."
+        ) from error
+
+
 def check_vectors(
     vectors: ArrayLike, dim: int | None = None, metric: Metric | None = None, first: int = 0
 ) -> Vectors:

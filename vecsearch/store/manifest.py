@@ -93,11 +93,17 @@ class Source:
 
 @dataclass(frozen=True)
 class ANNEntry:
-    """A saved approximate index: its file, its metric, and the vectors files that it covers."""
+    """A saved approximate index.
+
+    Attributes:
+        file: Its name.
+        metric: What it compares by.
+        covers: The vectors files that it was made of, and how many vectors each had.
+    """
 
     file: str
     metric: Metric
-    covers: tuple[str, ...]
+    covers: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -231,7 +237,8 @@ def _source(body: Any) -> Source | None:
 def _ann(body: Any) -> ANNEntry | None:
     if body is None:
         return None
-    return ANNEntry(body["file"], Metric(body["metric"]), tuple(body["covers"]))
+    covers = tuple((str(name), int(count)) for name, count in body["covers"])
+    return ANNEntry(body["file"], Metric(body["metric"]), covers)
 
 
 def manifest_name(generation: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from uuid import uuid4
 
 import numpy as np
@@ -24,6 +24,7 @@ from vecsearch.store.lock import Lock
 from vecsearch.store.manifest import (
     DRAFT,
     FILE,
+    ANNEntry,
     EncoderEntry,
     Manifest,
     SegmentEntry,
@@ -93,6 +94,7 @@ class Writer:
         self._removed: list[Rows] = []
         self._dropped: set[int] = set()
         self._encoder: EncoderEntry | None = None
+        self._ann: ANNEntry | None = None
         self._draft: Draft | None = None
         self._committed = False
 
@@ -213,6 +215,16 @@ class Writer:
         sync_folder(folder)
         self._encoder = EncoderEntry(name, params, fingerprint, facts, relative)
 
+    def set_ann(self, data: bytes, metric: Metric, covers: Sequence[tuple[str, int]]) -> None:
+        """Take over an approximate index of some vectors files, each with its count."""
+        folder = self.folder / "ann"
+        folder.mkdir(exist_ok=True)
+        name = f"ann/{uuid4().hex}.faiss"
+        with new_file(self.folder / name) as file:
+            file.write(data)
+        self._files[name] = file.stamp
+        self._ann = ANNEntry(name, metric, tuple(covers))
+
     def commit(
         self,
         *,
@@ -220,7 +232,8 @@ class Writer:
         dim: int | None = None,
         source: Source | None = None,
         skipped: Iterable[Skipped] | None = None,
-        compact: bool = False,
+        index: Mapping[str, JSON] | None = None,
+        compaction: Literal["due", "all", "none"] = "due",
     ) -> Manifest:
         """Make what stands now the newest generation. On return it is on the disk.
 
@@ -229,8 +242,9 @@ class Writer:
             dim: The length of the vectors.
             source: The folder that the collection follows.
             skipped: What was left out of it.
-            compact: Leave no dead row and no segment that could be part of another; otherwise
-                only segments with more than a fifth dead, and small ones, are written anew.
+            index: The kind of index and its parameters.
+            compaction: ``due``: write segments anew that are small, or more than a fifth of which
+                is dead. ``all``: leave no dead row and no segment that fits into another.
         """
         from importlib.metadata import version
 
@@ -247,15 +261,18 @@ class Writer:
             count=0,
             source=source or (before.source if before else None),
             encoder=self._encoder or (before.encoder if before else None),
-            index=before.index if before else {"kind": "exact"},
-            ann=before.ann if before else None,
+            index=index or (before.index if before else {"kind": "exact"}),
+            ann=self._ann or (before.ann if before else None),
             segments=tuple(segments),
             skipped=before.skipped if before else None,
             files={**files, **self._files},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             software=version("vecsearch"),
         )
-        manifest = self._compacted(manifest, compact)
+        if compaction != "none":
+            manifest = self._compacted(manifest, compaction == "all")
+        else:
+            manifest = replace(manifest, count=sum(entry.alive for entry in segments))
         if skipped is not None:
             manifest = replace(manifest, skipped=self._write_skipped(skipped))
         manifest = self._trimmed(manifest)
