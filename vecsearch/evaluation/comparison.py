@@ -21,6 +21,7 @@ from vecsearch.evaluation.protocol import (
 )
 from vecsearch.images import Gathered, ImageFolder, Preprocess, gather, scan, to_pixels
 from vecsearch.images.decoding import Color, Fit
+from vecsearch.index import as_metric
 from vecsearch.types import JSON, Metric, Progress
 
 DEFAULT_ENCODERS = ("pixels", "pca", "lda")
