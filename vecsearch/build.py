@@ -176,9 +176,10 @@ def _drop_stale(draft: Draft, folder: ImageFolder) -> None:
     """Forget what was read of files that are no longer as they were, and all that came after."""
     here = set(folder.paths)
     for number, note in enumerate(draft.notes):
-        facts = {entry[0]: (entry[2], entry[3]) for entry in (*note["files"], *note["skipped"])}
-        now = stat_files(folder.root, list(facts))
-        if not here.issuperset(facts) or now != list(facts.values()):
+        read = [*note["files"], *note["skipped"]]
+        paths = [entry[0] for entry in read]
+        facts = [[entry[2], entry[3]] for entry in read]
+        if not here.issuperset(paths) or stat_files(folder.root, paths).tolist() != facts:
             draft.keep(number)
             return
 

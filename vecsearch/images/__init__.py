@@ -1,7 +1,7 @@
 """From a folder to pixels: walk it, read each file, decode it, or say why not."""
 
 from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
-from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, label_of, scan
+from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, scan
 from vecsearch.images.gathering import Gathered, gather
 from vecsearch.images.reading import (
     Batch,
@@ -33,7 +33,6 @@ __all__ = [
     "decode",
     "gather",
     "hash_file",
-    "label_of",
     "prepare",
     "read",
     "read_one",

@@ -1,6 +1,6 @@
 """A folder of images with their labels and whatever else is known of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,10 +60,14 @@ def scan(
     paths, skipped = walk(root)
     tables: list[Sidecar[Any]] = []
     source: str | Sidecar[str]
+    named: Mapping[str, str]
     if labels == NO_LABELS:
         source, named = NO_LABELS, {}
     elif labels == FROM_FOLDERS:
-        source, named = FROM_FOLDERS, {path: label_of(path) for path in paths if "/" in path}
+        source, named = (
+            FROM_FOLDERS,
+            {path: path[:end] for path in paths if (end := path.find("/")) > 0},
+        )
     else:
         source = read_labels(labels)
         tables.append(source)
@@ -77,7 +81,7 @@ def scan(
     # A table may lie among the images; it was seen for what it is.
     read = {table.path.resolve() for table in tables}
     skipped = [one for one in skipped if one.path.resolve() not in read] if read else skipped
-    known = set(paths)
+    known = set(paths) if tables else set()
     for table in tables:
         if strangers := [path for path in table.values if path not in known]:
             reason = f"{len(strangers)} of its paths are no images here, as {strangers[0]!r}"
@@ -85,9 +89,23 @@ def scan(
     return ImageFolder(root, paths, named, skipped, more, source, extra)
 
 
-def label_of(path: str) -> str:
-    """The first folder of a path."""
-    return path.split("/", 1)[0]
+class FirstFolders(Mapping[str, str]):
+    """The first folder of each of some paths; a path that lies in none is not here."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = paths
+
+    def __getitem__(self, path: str) -> str:
+        folder, slash, _ = path.partition("/")
+        if not slash or not folder:
+            raise KeyError(path)
+        return folder
+
+    def __iter__(self) -> Iterator[str]:
+        return (path for path in self._paths if path.find("/") > 0)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _joined(table: Sidecar[Any], root: Path, paths: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from vecsearch.errors import ImageError, InvalidArgument
@@ -153,18 +154,40 @@ def hash_file(path: str | Path) -> Content:
     return Content(hashlib.sha256(data).hexdigest(), len(data), status.st_mtime_ns)
 
 
-def stat_files(folder: Path, paths: Sequence[str]) -> list[tuple[int, int] | None]:
-    """The size and the time of the last change of each file, in nanoseconds; None if it is gone."""
+def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
+    """Look at files without reading them.
+
+    Args:
+        folder: What the paths are relative to.
+        paths: POSIX paths below ``folder``, or absolute ones.
+
+    Returns:
+        Of each its size and when it was last changed, in nanoseconds since 1970, ``(n, 2)``;
+        −1 where there is none.
+    """
     base = os.path.join(folder, "")
-    found: list[tuple[int, int] | None] = []
-    for path in paths:
-        try:
-            status = os.stat(base + path if path[0] != "/" else path)
-        except OSError:
-            found.append(None)
-        else:
-            found.append((status.st_size, status.st_mtime_ns))
-    return found
+    if any(path[0] == "/" for path in paths):
+        whole = [os.path.join(base, path) for path in paths]
+    else:
+        whole = [base + path for path in paths]
+    facts = np.empty((len(whole), 2), np.int64)
+    sizes, times = [], []
+    try:
+        for status in map(os.stat, whole):
+            sizes.append(status.st_size)
+            times.append(status.st_mtime_ns)
+        facts[:, 0], facts[:, 1] = sizes, times
+    except OSError:
+        facts[:] = [_facts(path) for path in whole]
+    return facts
+
+
+def _facts(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def read_one(path: Path, preprocess: Preprocess) -> tuple[File, Pixels]:
