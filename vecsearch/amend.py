@@ -20,7 +20,7 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.images import FROM_FOLDERS, ImageFolder, scan
 from vecsearch.index import as_array
 from vecsearch.store import Record, Records, Store, Writer
-from vecsearch.types import JSON, Progress, Skipped
+from vecsearch.types import JSON, Progress, Rows, Skipped
 
 NAMED_AT_MOST = 5
 
@@ -116,13 +116,8 @@ def add_images(
         base = writer.base
         found = find_images(base, places)
         rows = base.find(found.paths)
-        standing = [name for name, row in zip(found.paths, rows, strict=True) if row >= 0]
-        if standing and not replace:
-            raise InvalidArgument(
-                f"{some(standing)} {'is' if len(standing) == 1 else 'are'} in the collection "
-                "already: update follows changed files, and --replace (replace=True) encodes "
-                "them anew."
-            )
+        advice = "update follows changed files, and --replace (replace=True) encodes them anew"
+        standing = _standing(found.paths, rows, replace, advice)
         source = base.manifest.source
         root = Path(source.root) if source is not None else Path("/")
         folder = ImageFolder(root, found.paths, found.labels, found.skipped)
@@ -176,12 +171,8 @@ def add_vectors(
         if not count:
             return Changes(len(base))
         rows = base.find(records.ids)
-        standing = [name for name, row in zip(records.ids, rows, strict=True) if row >= 0]
-        if standing and not replace:
-            raise InvalidArgument(
-                f"{some(standing)} {'is' if len(standing) == 1 else 'are'} in the collection "
-                "already; replace=True puts the new ones in their place."
-            )
+        advice = "replace=True puts the new ones in their place"
+        standing = _standing(records.ids, rows, replace, advice)
         add_blocks(writer, array, records, base.manifest.dim, base.manifest.metric)
         writer.remove(rows[rows >= 0])
         manifest = writer.commit()
@@ -215,6 +206,15 @@ def compact(path: Path) -> Changes:
     with Writer(path, amend=True) as writer:
         manifest = writer.commit(compaction="all")
     return Changes(manifest.count)
+
+
+def _standing(names: Sequence[str], rows: Rows, replace: bool, advice: str) -> list[str]:
+    """Those that are in the collection already."""
+    found = [name for name, row in zip(names, rows, strict=True) if row >= 0]
+    if found and not replace:
+        verb = "is" if len(found) == 1 else "are"
+        raise InvalidArgument(f"{some(found)} {verb} in the collection already: {advice}.")
+    return found
 
 
 def _below(path: Path, root: Path) -> str:

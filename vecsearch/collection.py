@@ -17,11 +17,13 @@ from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.gallery import Gallery, newest_store
 from vecsearch.images import Preprocess, scan
 from vecsearch.images.decoding import Color, Fit
-from vecsearch.index import as_metric
+from vecsearch.index import as_metric, check_kind
 from vecsearch.store import Damage, Store, Verification, generations, manifest_name
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
+
+EXACT = ("auto", "exact")
 
 
 class Collection(Gallery):
@@ -91,6 +93,8 @@ class Collection(Gallery):
             CollectionExists: There is something at ``path`` already.
             CollectionLocked: Another process is writing there.
         """
+        if index not in EXACT:
+            check_kind(index)
         if isinstance(encoder, str):
             preprocess = Preprocess(size, fit, color)
             encoder = make_encoder(encoder, dim=dim, preprocess=preprocess, seed=seed)
@@ -137,6 +141,8 @@ class Collection(Gallery):
             >>> [hit.item.id for hit in books.query_vectors([[1, 3]], k=2)[0]]
             ['Dracula', 'Carmilla']
         """
+        if index not in EXACT:
+            check_kind(index)
         place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
         store_vectors(vectors, ids, labels, metadata, place, as_metric(metric), overwrite)
         _index(place, index)
@@ -298,8 +304,12 @@ class Collection(Gallery):
 
 
 def _index(path: Path, kind: str) -> None:
-    if kind not in ("auto", "exact"):
+    if kind in EXACT:
+        return
+    try:
         reindex(path, kind)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{error} {path} is there, and compares every item.") from error
 
 
 def import_vectors(

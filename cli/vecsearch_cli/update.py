@@ -46,8 +46,8 @@ def command(
 ) -> None:
     """Make INDEX follow its folder of images, or FOLDER, at the cost of what changed.
 
-    New files are added, changed ones encoded anew, renamed ones keep their vectors, and those
-    that are gone are dropped.
+    New files are added (+), changed ones encoded anew (*), renamed ones keep their vectors (→),
+    others get another label or other metadata (#), and those that are gone are dropped (-).
     """
     started = time.monotonic()
     collection = vecsearch.Collection.open(index)

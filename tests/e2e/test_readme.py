@@ -32,7 +32,7 @@ def test_commands(place: Path) -> None:
         "make demo",
         "make test",
     ]
-    assert len(ours) == 3
+    assert len(ours) == 4
     env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
     for line in ours:
         run = subprocess.run(
@@ -54,7 +54,7 @@ def test_snippets(place: Path) -> None:
     assert len(first) == 6
     assert first[0].split()[1] == "bag"
     assert 0.5 < float(first[5]) <= 1
-    assert second == ["['The Moonstone', 'Gaudy Night']"]
+    assert second == ["['The Moonstone', 'Gaudy Night']", "['Rebecca']"]
 
 
 def test_links_lead_somewhere() -> None:

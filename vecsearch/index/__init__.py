@@ -1,6 +1,6 @@
 """Nearest vectors: the only place that knows how distances are computed and imports FAISS."""
 
-from vecsearch.index.approximate import ApproximateIndex, factory_of, train_index
+from vecsearch.index.approximate import ApproximateIndex, check_kind, factory_of, train_index
 from vecsearch.index.exact import ExactIndex
 from vecsearch.index.metrics import (
     as_array,
@@ -21,6 +21,7 @@ __all__ = [
     "PartialIndex",
     "as_array",
     "as_metric",
+    "check_kind",
     "check_vectors",
     "distances",
     "factory_of",

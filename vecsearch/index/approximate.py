@@ -19,6 +19,7 @@ bare: Any = faiss
 VECTORS_A_LIST = 39
 MOST_LISTS = 65536
 HNSW_LINKS = 32
+PARSED_DIM = 64
 # How far a search goes, of which the recall depends: lists of IVF, and candidates of HNSW.
 PROBED = 0.1
 LEAST_PROBED = 8
@@ -42,6 +43,22 @@ def factory_of(kind: str, count: int) -> str:
         lists = min(int(4 * count**0.5), count // VECTORS_A_LIST, MOST_LISTS)
         return f"IVF{max(1, lists)},Flat"
     return kind
+
+
+def check_kind(kind: str) -> None:
+    """Refuse what is no kind of index for any vectors, before work is put into them.
+
+    Raises:
+        InvalidArgument: FAISS cannot read it.
+    """
+    try:
+        faiss.index_factory(PARSED_DIM, factory_of(kind, PARSED_DIM))
+    except RuntimeError as error:
+        if "could not parse" in str(error):
+            raise InvalidArgument(
+                f"No kind of index is called {kind!r}: there are auto, exact, hnsw, ivf, and what "
+                "FAISS's index_factory reads, as IVF256,PQ16."
+            ) from error
 
 
 def train_index(blocks: Sequence[Vectors], metric: Metric, kind: str) -> "ApproximateIndex":

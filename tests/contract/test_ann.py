@@ -1,0 +1,177 @@
+"""An approximate index is a cache: without it, or with a damaged one, answers are right."""
+
+import logging
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vecsearch import Collection, InvalidArgument, verify
+from vecsearch.store import Store
+from vecsearch.types import Hit, Vectors
+
+KINDS = ["hnsw", "ivf", "IVF64,SQ8", "IVF64,Flat,RFlat", "Flat", "PCA12,IVF32,Flat"]
+COUNT = 4000
+
+
+def clouds(count: int = COUNT) -> Vectors:
+    """Vectors in forty clouds, as those of images are."""
+    rng = np.random.default_rng(0)
+    middles = 4 * rng.standard_normal((40, 16))
+    return (middles[rng.integers(0, 40, count)] + rng.standard_normal((count, 16))).astype("f4")
+
+
+def ids_of(found: list[list[Hit]]) -> list[list[str]]:
+    return [[hit.item.id for hit in hits] for hits in found]
+
+
+def recall(found: list[list[Hit]], exact: list[list[Hit]]) -> float:
+    pairs = zip(ids_of(found), ids_of(exact), strict=True)
+    return float(np.mean([len({*ours} & {*theirs}) / len(theirs) for ours, theirs in pairs]))
+
+
+def cache_of(folder: Path) -> Path:
+    entry = Store(folder).manifest.ann
+    assert entry is not None
+    return folder / entry.file
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ann") / "index"
+    metric = "cosine" if request.param in ("ivf", "IVF64,SQ8") else "euclidean"
+    Collection.from_vectors(clouds(), path=folder, metric=metric, index=request.param)
+    return folder
+
+
+QUERIES = clouds(60) + 0.1
+
+
+def test_it_finds_most_and_measures_rightly(made: Path) -> None:
+    collection = Collection.open(made)
+    found = collection.query_vectors(QUERIES, 10)
+    exact = collection.query_vectors(QUERIES, 10, exact=True)
+    assert recall(found, exact) > 0.85
+    far = {(q, hit.item.id): hit.distance for q, hits in enumerate(exact) for hit in hits}
+    for q, hits in enumerate(found):
+        assert len({hit.item.id for hit in hits}) == 10
+        assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
+        for hit in hits:
+            if (q, hit.item.id) in far:
+                assert hit.distance == pytest.approx(far[q, hit.item.id], abs=1e-12)
+
+
+def test_without_its_file_search_is_exact(
+    made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(made, folder)
+    before = Collection.open(folder)
+    approximate = recall(
+        before.query_vectors(QUERIES, 10), before.query_vectors(QUERIES, 10, exact=True)
+    )
+    exact = ids_of(before.query_vectors(QUERIES, 10, exact=True))
+    cache_of(folder).unlink()
+    collection = Collection.open(folder)
+    with caplog.at_level(logging.WARNING, "vecsearch"):
+        assert ids_of(collection.query_vectors(QUERIES, 10)) == exact
+    assert "is missing" in caplog.text
+    assert "Every item is compared instead" in caplog.text
+    assert verify(folder).damages == []
+    collection.compact()  # makes it again
+    caplog.clear()
+    again = collection.query_vectors(QUERIES, 10)
+    assert caplog.text == ""
+    assert recall(again, collection.query_vectors(QUERIES, 10, exact=True)) >= approximate - 0.01
+
+
+def test_a_damaged_file_is_never_parsed(
+    made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(made, folder)
+    exact = ids_of(Collection.open(folder).query_vectors(QUERIES, 10, exact=True))
+    path = cache_of(folder)
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    for turn in range(12):
+        data = bytearray(whole)
+        if turn % 3 == 0:
+            del data[rng.randrange(len(data)) :]
+        else:
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data)
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "vecsearch"):
+            assert ids_of(Collection.open(folder).query_vectors(QUERIES, 10)) == exact
+        assert path.name in caplog.text
+        assert [one.file for one in verify(folder).damages] == [f"ann/{path.name}"]
+
+
+def test_changes_are_seen_at_once(made: Path, tmp_path: Path) -> None:
+    """What the index does not cover yet is searched exactly, and what is removed never found."""
+    folder = tmp_path / "index"
+    shutil.copytree(made, folder)
+    collection = Collection.open(folder)
+    cache = cache_of(folder)
+    nearest = {hits[0].item.id for hits in collection.query_vectors(QUERIES, 1, exact=True)}
+    collection.remove(sorted(nearest))
+    collection.add_vectors(QUERIES, [f"new {row}" for row in range(len(QUERIES))])
+    found = collection.query_vectors(QUERIES, 5)
+    assert [hits[0].item.id for hits in found] == [f"new {row}" for row in range(len(QUERIES))]
+    assert not nearest & {hit.item.id for hits in found for hit in hits}
+    assert cache_of(folder) == cache  # so few changes are not worth a new one
+    exact = collection.query_vectors(QUERIES, 5, exact=True)
+    assert recall(found, exact) > 0.85
+    collection.compact()
+    assert cache_of(folder) != cache
+    assert recall(collection.query_vectors(QUERIES, 5), exact) > 0.85
+
+
+def test_many_new_items_bring_a_new_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecsearch.ann.FEW", 100)
+    collection = Collection.from_vectors(clouds(), path=tmp_path / "index", index="ivf")
+    cache = cache_of(tmp_path / "index")
+    collection.add_vectors(clouds(300), [f"a{row}" for row in range(300)])
+    assert cache_of(tmp_path / "index") == cache
+    collection.add_vectors(clouds(300), [f"b{row}" for row in range(300)])
+    assert cache_of(tmp_path / "index") != cache
+
+
+def test_a_condition_is_exact_whatever_the_index(tmp_path: Path) -> None:
+    vectors = clouds()
+    collection = Collection.from_vectors(
+        vectors,
+        metadata=[{"n": row} for row in range(COUNT)],
+        path=tmp_path / "index",
+        index="hnsw",
+    )
+    (hits,) = collection.query_vectors([[100.0] * 16], 3, where="n in 17,1000,3999")
+    far = np.linalg.norm(vectors[[17, 1000, 3999]].astype(float) - 100, axis=1)
+    assert [hit.distance for hit in hits] == pytest.approx(sorted(far), abs=1e-9)
+    assert {hit.item.id for hit in hits} == {"17", "1000", "3999"}
+
+
+def test_another_metric_is_exact(tmp_path: Path) -> None:
+    collection = Collection.from_vectors(clouds(), path=tmp_path / "index", index="ivf")
+    plain = Collection.from_vectors(clouds())
+    assert ids_of(collection.query_vectors(QUERIES, 7, metric="cosine")) == ids_of(
+        plain.query_vectors(QUERIES, 7, metric="cosine")
+    )
+
+
+@pytest.mark.parametrize("kind", ["IVF1000000,Flat", "PQ7", "LSH"])
+def test_what_faiss_cannot_make(tmp_path: Path, kind: str) -> None:
+    message = f"FAISS cannot make the index '{kind}' of 50 .* is there, and compares every item"
+    with pytest.raises(InvalidArgument, match=message):
+        Collection.from_vectors(clouds(50), path=tmp_path / "index", index=kind)
+    assert verify(tmp_path / "index").damages == []  # the vectors are there, searched exactly
+    assert len(Collection.open(tmp_path / "index").query_vectors(QUERIES, 3)) == 60
+
+
+def test_what_faiss_cannot_read_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="No kind of index is called 'nonsense'"):
+        Collection.from_vectors(clouds(50), path=tmp_path / "index", index="nonsense")
+    assert not (tmp_path / "index").exists()
