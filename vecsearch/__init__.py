@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ImageError,
         InvalidArgument,
         MissingPackage,
+        NewerFormat,
         NotFitted,
         VecsearchError,
     )
@@ -63,7 +64,8 @@ _HOMES = {
     "doctor": "diagnose",
     "encoders": "Encoder Trainable describe_encoders make_encoder open_encoder",
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
-    "DamagedCollection ImageError InvalidArgument MissingPackage NotFitted VecsearchError",
+    "DamagedCollection ImageError InvalidArgument MissingPackage NewerFormat NotFitted "
+    "VecsearchError",
     "evaluation": "ClassScores Classification Comparison Evaluation Labelled compare evaluate "
     "evaluate_vectors measure_names write_report",
     "images": "Preprocess",
@@ -96,6 +98,7 @@ __all__ = [
     "Labelled",
     "Metric",
     "MissingPackage",
+    "NewerFormat",
     "NotFitted",
     "Preprocess",
     "Repair",

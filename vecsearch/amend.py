@@ -1,6 +1,6 @@
 """Change a collection by hand: add items, remove items, compact."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from vecsearch.build import (
 )
 from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import FROM_FOLDERS, ImageFolder, scan
+from vecsearch.images import FROM_FOLDERS, ImageFolder, read_labels, read_metadata, scan
 from vecsearch.index import as_array
-from vecsearch.store import Record, Records, Store, Writer
+from vecsearch.store import Record, Records, SideFile, Store, Writer
 from vecsearch.types import JSON, Progress, Rows, Skipped
 
 NAMED_AT_MOST = 5
@@ -61,12 +61,14 @@ class Found:
 
     Attributes:
         paths: Of each its path below the collection's root, or the absolute one.
-        labels: Of some of them.
+        labels: Of some of them, from where the collection has its labels.
+        metadata: Of some of them, from the table that the collection has its metadata from.
         skipped: What else was seen.
     """
 
     paths: Sequence[str]
     labels: Mapping[str, str]
+    metadata: Mapping[str, Mapping[str, JSON]]
     skipped: Sequence[Skipped]
 
 
@@ -93,13 +95,18 @@ def find_images(store: Store, places: Iterable[str | Path]) -> Found:
     for path in paths:
         if by_folder and "/" in path and not path.startswith("/"):
             labels[path] = path.split("/", 1)[0]
-    return Found(list(paths), labels, skipped)
+    more: Mapping[str, Mapping[str, JSON]] = {}
+    if source is not None and isinstance(source.labels, SideFile):
+        labels.update(read_labels(source.labels.path).values)
+    if source is not None and source.metadata is not None:
+        more = read_metadata(source.metadata.path).values
+    return Found(list(paths), labels, more, skipped)
 
 
 def add_images(
     path: Path,
     places: Sequence[str | Path],
-    encoder: Encoder,
+    encoder_of: Callable[[Store], Encoder],
     label: str | None,
     metadata: Mapping[str, JSON] | None,
     replace: bool,
@@ -114,6 +121,7 @@ def add_images(
     """
     with Writer(path, amend=True) as writer:
         base = writer.base
+        encoder = encoder_of(base)
         found = find_images(base, places)
         rows = base.find(found.paths)
         advice = "update follows changed files, and --replace (replace=True) encodes them anew"
@@ -130,7 +138,9 @@ def add_images(
             records = []
             for file in block.files:
                 old = base.record(row_of[file.path]) if row_of[file.path] >= 0 else None
-                more = metadata if metadata is not None else (old.metadata if old else {})
+                more = found.metadata.get(file.path, old.metadata if old else {})
+                if metadata is not None:
+                    more = metadata
                 named = label if label is not None else found.labels.get(file.path)
                 if named is None and old is not None:
                     named = old.label
@@ -154,6 +164,7 @@ def add_vectors(
     ids: Sequence[str],
     labels: Sequence[str | None] | None,
     metadata: Sequence[Mapping[str, JSON]] | None,
+    encoder: Encoder | None,
     replace: bool,
 ) -> Changes:
     """Add vectors, all or none.
@@ -168,6 +179,7 @@ def add_vectors(
     records: Records = check_records(count, ids, labels, metadata)
     with Writer(path, amend=True) as writer:
         base = writer.base
+        check_encoder(base, encoder)
         if not count:
             return Changes(len(base))
         rows = base.find(records.ids)
@@ -178,6 +190,21 @@ def add_vectors(
         manifest = writer.commit()
     added = [name for name, row in zip(records.ids, rows, strict=True) if row < 0]
     return Changes(manifest.count, added, standing)
+
+
+def check_encoder(store: Store, encoder: Encoder | None) -> None:
+    """Refuse vectors of another encoder than a collection's own; None says nothing of them.
+
+    Raises:
+        InvalidArgument: They are of another one.
+    """
+    own = store.manifest.encoder
+    if encoder is not None and (own is None or own.fingerprint != encoder.fingerprint):
+        made = f"those of {own.name!r}, fitted as it was" if own else "vectors without one"
+        raise InvalidArgument(
+            f"These vectors were made by another encoder ({encoder.name!r}) than those of "
+            f"{store.folder}, which holds {made}: their distances mean nothing."
+        )
 
 
 def remove_items(path: Path, ids: Sequence[str]) -> Changes:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vecsearch.encoders import Encoder, is_fitted, is_trainable
-from vecsearch.errors import InvalidArgument
+from vecsearch.encoders import Encoder, is_fitted, is_trainable, load_encoder
+from vecsearch.errors import DamagedCollection, InvalidArgument, VecsearchError
 from vecsearch.images import Batch, File, ImageFolder, Preprocess, Sidecar, read, stat_files
 from vecsearch.index import as_array, check_vectors, zero_rows
-from vecsearch.store import Draft, Record, Records, SideFile, Source, Writer
+from vecsearch.store import Draft, Record, Records, SideFile, Source, Store, Writer
 from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
 
 BLOCK_BYTES = 16 << 20
@@ -89,10 +89,10 @@ def fill(
     found = 0
     for start in range(0, len(drafted.files), step := _step(drafted.rows)):
         files, rows = drafted.files[start : start + step], drafted.rows[start : start + step]
-        block = Encoded(files, np.array(rows), ())
         if learns:
-            batch = Batch(files, rows, ())
-            block = encode(batch, folder.root, encoder, metric)
+            block = encode(Batch(files, rows, ()), folder.root, encoder, metric)
+        else:
+            block = Encoded(files, check_vectors(rows, encoder.dim, metric), ())
         skipped += block.skipped
         found += len(block.files)
         writer.add(block.vectors, records_of(block.files, folder))
@@ -135,7 +135,9 @@ def read_into(
         jobs: How many processes decode.
         progress: Called as the work goes on.
     """
-    _drop_stale(draft, folder)
+    shape = encoder.preprocess.shape if pixels else (encoder.dim,)
+    kind = np.dtype(np.uint8 if pixels else np.float32)
+    _drop_stale(draft, folder, kind.itemsize * int(np.prod(shape)))
     done = {entry[0] for note in draft.notes for entry in (*note["files"], *note["skipped"])}
     if done:
         log.info(
@@ -151,10 +153,9 @@ def read_into(
         else:
             block = encode(batch, folder.root, encoder, metric)
             draft.append(_note(block.files, block.skipped, folder.root), block.vectors)
-    shape = encoder.preprocess.shape if pixels else (encoder.dim,)
     return Drafted(
         [File(*entry) for note in draft.notes for entry in note["files"]],
-        draft.rows(np.uint8 if pixels else np.float32, shape),
+        draft.rows(kind, shape),
         [
             Skipped(folder.root / path, reason, size, mtime)
             for note in draft.notes
@@ -172,16 +173,34 @@ def _note(files: Sequence[File], skipped: Sequence[Skipped], root: Path) -> dict
     }
 
 
-def _drop_stale(draft: Draft, folder: ImageFolder) -> None:
+def _drop_stale(draft: Draft, folder: ImageFolder, row_bytes: int) -> None:
     """Forget what was read of files that are no longer as they were, and all that came after."""
-    here = set(folder.paths)
-    for number, note in enumerate(draft.notes):
-        read = [*note["files"], *note["skipped"]]
+    left = set(folder.paths)
+    for number, (note, size) in enumerate(zip(draft.notes, draft.sizes, strict=True)):
+        files: Any = note.get("files")
+        skipped: Any = note.get("skipped")
+        if (
+            not _are(files, (str, str, int, int, int, int))
+            or not _are(skipped, (str, str, int, int))
+            or len(files) * row_bytes != size
+        ):
+            return draft.keep(number)
+        read = [*files, *skipped]
         paths = [entry[0] for entry in read]
         facts = [[entry[2], entry[3]] for entry in read]
-        if not here.issuperset(paths) or stat_files(folder.root, paths).tolist() != facts:
-            draft.keep(number)
-            return
+        if len(set(paths)) < len(paths) or not left.issuperset(paths):
+            return draft.keep(number)
+        if stat_files(folder.root, paths).tolist() != facts:
+            return draft.keep(number)
+        left.difference_update(paths)
+    return None
+
+
+def _are(entries: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether something is a list of lists with members of these kinds."""
+    return isinstance(entries, list) and all(
+        isinstance(entry, list) and tuple(map(type, entry)) == kinds for entry in entries
+    )
 
 
 def draft_key(
@@ -232,7 +251,9 @@ def add_blocks(
     writer: Writer, array: NDArray[Any], records: Records, dim: int | None, metric: Metric
 ) -> int:
     """Check vectors and hand them to a writer, a block at a time; returns how long they are."""
-    step = max(1, BLOCK_BYTES // (4 * max(1, array[0].size)))
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        check_vectors(array)  # says what is wrong with it
+    step = max(1, BLOCK_BYTES // (4 * max(1, array.shape[1])))
     for start in range(0, len(array), step):
         part = check_vectors(array[start : start + step], dim, metric, first=start)
         dim = part.shape[1]
@@ -294,6 +315,33 @@ def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encode
     return Encoded(files, vectors, skipped)
 
 
+def encoder_of(store: Store) -> Encoder:
+    """What made the vectors of a collection, ready to encode others.
+
+    Raises:
+        InvalidArgument: The vectors were brought by their user.
+        DamagedCollection: A file of it is not as it was written, or it is not the encoder that
+            made the vectors.
+    """
+    folder, entry = store.encoder_folder(), store.manifest.encoder
+    if folder is None or entry is None:
+        raise InvalidArgument(
+            f"The collection {store.folder} was made from vectors and has no encoder for images: "
+            "query it by vectors."
+        )
+    try:
+        encoder = load_encoder(entry.name, folder)
+    except (OSError, VecsearchError):
+        store.encoder_folder()  # says so, if its files were taken away meanwhile
+        raise
+    if encoder.fingerprint != entry.fingerprint:
+        raise DamagedCollection(
+            f"{folder} holds another encoder {entry.name!r} than the one that made the vectors of "
+            f"{store.folder}."
+        )
+    return encoder
+
+
 def records_of(files: Sequence[File], folder: ImageFolder) -> list[Record]:
     """What is stored of image files."""
     return [
@@ -334,7 +382,10 @@ def left_out(skipped: Iterable[Skipped], root: Path) -> list[Skipped]:
 
 
 def _below(path: Path, root: Path) -> str:
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+    for above in (root, root.resolve()):
+        if path.is_relative_to(above):
+            return str(path.relative_to(above))
+    return str(path)
 
 
 def check_records(
@@ -367,6 +418,8 @@ def check_records(
     for name in names if ids is not None else ():
         if not isinstance(name, str):
             raise InvalidArgument(f"Ids are strings, not {name!r}.")
+        if not name.isascii() and not name.isprintable() and not _is_utf8(name):
+            raise InvalidArgument(f"The id {name!r} cannot be written as UTF-8.")
     for label in labels if labels is not None else ():
         if not isinstance(label, str | None):
             raise InvalidArgument(f"Labels are strings, not {label!r}.")
@@ -378,6 +431,14 @@ def check_records(
         labels=None if labels is None else list(labels),
         metadata=None if metadata is None else [dict(more) for more in metadata],
     )
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _step(rows: NDArray[Any]) -> int:

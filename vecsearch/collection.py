@@ -198,7 +198,7 @@ class Collection(Gallery):
             changes = refit_collection(self.path, folder, labels, metadata, jobs, progress)
         else:
             changes = update_collection(
-                self.path, lambda: self.encoder, folder, labels, metadata, dry_run, jobs, progress
+                self.path, self._encoder_of, folder, labels, metadata, dry_run, jobs, progress
             )
         return self._changed(changes)
 
@@ -231,7 +231,7 @@ class Collection(Gallery):
         if isinstance(images, str | Path):
             raise InvalidArgument(f"Images come as a list: [{str(images)!r}].")
         changes = add_images(
-            self.path, images, self.encoder, label, metadata, replace, jobs, progress
+            self.path, images, self._encoder_of, label, metadata, replace, jobs, progress
         )
         return self._changed(changes)
 
@@ -260,8 +260,7 @@ class Collection(Gallery):
             InvalidArgument: A vector, id, label or metadata cannot be taken. Nothing is changed.
             CollectionLocked: Another process is writing to the collection.
         """
-        self._check_encoder(encoder)
-        changes = add_vectors(self.path, vectors, ids, labels, metadata, replace)
+        changes = add_vectors(self.path, vectors, ids, labels, metadata, encoder, replace)
         return self._changed(changes)
 
     def remove(self, ids: Sequence[str]) -> Changes:

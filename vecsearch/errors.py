@@ -39,3 +39,7 @@ class CollectionReplaced(VecsearchError):
 
 class DamagedCollection(VecsearchError):
     """A file of the collection is missing or not what was written. The text names the file."""
+
+
+class NewerFormat(DamagedCollection):
+    """The collection was written by a later version of vecsearch, in a format unknown to this."""

@@ -9,11 +9,11 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vecsearch.amend import some
+from vecsearch.amend import check_encoder, some
 from vecsearch.ann import open_index
-from vecsearch.build import Encoded, encode_batches, read_folder
-from vecsearch.encoders import Encoder, load_encoder
-from vecsearch.errors import CollectionReplaced, DamagedCollection, InvalidArgument
+from vecsearch.build import Encoded, encode_batches, encoder_of, read_folder
+from vecsearch.encoders import Encoder
+from vecsearch.errors import CollectionReplaced, InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike, to_pixels
 from vecsearch.index import ExactIndex, PartialIndex, as_metric, check_vectors, scores
 from vecsearch.store import Record, Store
@@ -97,7 +97,7 @@ class Gallery:
             DamagedCollection: The encoder is not the one that made the vectors.
         """
         if self._encoder is None:
-            self._encoder = self._load_encoder()
+            self._encoder = encoder_of(self._store)
         return self._encoder
 
     @property
@@ -106,20 +106,12 @@ class Gallery:
         entry = self._store.manifest.encoder
         return entry.name if entry is not None else None
 
-    def _load_encoder(self) -> Encoder:
-        folder, entry = self._store.encoder_folder(), self._store.manifest.encoder
-        if folder is None or entry is None:
-            raise InvalidArgument(
-                f"The collection {self.path} was made from vectors and has no encoder for "
-                "images: query it by vectors."
-            )
-        encoder = load_encoder(entry.name, folder)
-        if encoder.fingerprint != entry.fingerprint:
-            raise DamagedCollection(
-                f"{folder} holds another encoder {entry.name!r} than the one that made the "
-                f"vectors of {self.path}."
-            )
-        return encoder
+    def _encoder_of(self, store: Store) -> Encoder:
+        """What made the vectors of a generation, this one or a newer one."""
+        own = store.manifest.encoder
+        if self._encoder is not None and own and own.fingerprint == self._encoder.fingerprint:
+            return self._encoder
+        return encoder_of(store)
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -226,7 +218,7 @@ class Gallery:
             exact: Compare with every item.
             encoder: What made the vectors; another one than the collection's own is refused.
         """
-        self._check_encoder(encoder)
+        check_encoder(self._store, encoder)
         if not isinstance(k, int):
             raise InvalidArgument(f"k is a whole number, not {k!r}.")
         wanted = self.metric if metric is None else as_metric(metric)
@@ -331,15 +323,6 @@ class Gallery:
         if missing := [name for name, row in zip(ids, rows, strict=True) if row < 0]:
             raise InvalidArgument(f"There is no item {some(missing)} in {self.path}.")
         return rows
-
-    def _check_encoder(self, encoder: Encoder | None) -> None:
-        own = self._store.manifest.encoder
-        if encoder is not None and (own is None or own.fingerprint != encoder.fingerprint):
-            made = f"those of {own.name!r}, fitted as it was" if own else "vectors without one"
-            raise InvalidArgument(
-                f"These vectors were made by another encoder ({encoder.name!r}) than those of "
-                f"{self.path}, which holds {made}: their distances mean nothing."
-            )
 
     def _allowed_by(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
         """Which rows may be found; None if all may."""

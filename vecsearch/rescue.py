@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.ann import reindex
-from vecsearch.build import encode, facts_of, read_folder
-from vecsearch.encoders import load_encoder
+from vecsearch.build import encode, encoder_of, facts_of, read_folder
 from vecsearch.images import ImageFolder
 from vecsearch.store import Encode, Record, Repair, Store, repair_store
 from vecsearch.types import Vectors
@@ -35,12 +34,12 @@ def _encoding(store: Store) -> Encode:
 
     def encode_again(records: Sequence[Record]) -> tuple[list[Record], Vectors]:
         manifest = store.manifest
-        source, entry, folder = manifest.source, manifest.encoder, store.encoder_folder()
+        source = manifest.source
         nothing = np.empty((0, manifest.dim), np.float32)
         with_files = {one.path: one for one in records if one.path is not None}
-        if source is None or entry is None or folder is None or not with_files:
+        if source is None or not with_files:
             return [], nothing
-        encoder = load_encoder(entry.name, folder)
+        encoder = encoder_of(store)
         root = Path(source.root)
         images = ImageFolder(root, list(with_files), {}, ())
         saved: list[Record] = []

@@ -20,6 +20,8 @@ from vecsearch.build import (
 from vecsearch.encoders import Encoder, remake_encoder
 from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images import (
+    GONE,
+    UNKNOWN,
     UNOPENED,
     Content,
     ImageFolder,
@@ -35,7 +37,7 @@ BLOCK_ROWS = 8192
 
 @dataclass(frozen=True)
 class Files:
-    """Files by their paths, with the size and the date of each, ``(n, 2)``; −1 if it is gone.
+    """Files by their paths, with the size and the date of each, ``(n, 2)``, as ``stat_files``.
 
     Arrays rather than a dict: to look through 60,000 files takes half the time.
     """
@@ -56,7 +58,7 @@ class Files:
     def by_path(self) -> dict[str, tuple[int, int]]:
         """Those that are there, as a dict."""
         pairs = zip(self.paths, self.facts.tolist(), strict=True)
-        return {path: (size, time) for path, (size, time) in pairs if size >= 0}
+        return {path: (size, time) for path, (size, time) in pairs if size != GONE}
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Plan:
         touched: Rows whose files have the same content and another date.
         gone: Rows whose files are not there any more.
         relabelled: Rows that have another label or other metadata, and nothing else.
-        known_skips: Files that were left out before and have not changed since.
+        skipped: Files that were left out before and have not changed since, or whose ids are taken.
     """
 
     new: list[str] = field(default_factory=list)
@@ -79,12 +81,12 @@ class Plan:
     touched: dict[int, tuple[str, Content]] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
     relabelled: dict[int, Record] = field(default_factory=dict)
-    known_skips: list[Skipped] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
 
 
 def update_collection(
     path: Path,
-    encoder: Callable[[], Encoder],
+    encoder: Callable[[Store], Encoder],
     folder: str | Path | None,
     labels: str | Path | None,
     metadata: str | Path | None,
@@ -106,7 +108,7 @@ def update_collection(
         with closing(Store(path)) as store:
             found = _scan(store, folder, labels, metadata)
             plan = _plan(store, found)
-            return _changes(store, found, plan, [*found.skipped, *plan.known_skips], None)
+            return _changes(store, found, plan, [*found.skipped, *plan.skipped], None)
     with Writer(path, amend=True) as writer:
         found = _scan(writer.base, folder, labels, metadata)
         plan = _plan(writer.base, found)
@@ -136,6 +138,11 @@ def refit_collection(
                 f"The collection {path} was made from vectors: nothing is fitted."
             )
         found = _scan(store, folder, labels, metadata)
+        if closed := [one for one in found.skipped if one.reason.startswith(UNOPENED)]:
+            raise InvalidArgument(
+                f"{closed[0].path} cannot be opened: what it holds would be lost. Nothing was "
+                "changed."
+            )
         before = {record.id: record for record in store.records()}
         if strangers := [one.id for one in before.values() if one.path is None]:
             raise InvalidArgument(
@@ -153,9 +160,14 @@ def refit_collection(
                 **found.labels,
                 **{name: label for name in there if (label := by_hand[name].label) is not None},
             },
-            metadata=found.metadata
-            if found.metadata_from is not None
-            else {one.path: one.metadata for one in before.values() if one.path},
+            metadata={
+                **{
+                    one.path: one.metadata
+                    for one in before.values()
+                    if one.path and (found.metadata_from is None or one.path in by_hand)
+                },
+                **found.metadata,
+            },
         )
         encoder = remake_encoder(entry.name, entry.params)
         writer.remove(store.rows())
@@ -210,12 +222,12 @@ def _plan(store: Store, found: ImageFolder) -> Plan:
     for path, facts in now.by_path().items():
         left = before.get(path)
         if path in stood:
-            if stood[path] == facts:
+            if facts in (stood[path], (UNKNOWN, UNKNOWN)):
                 kept.append((rows[path], path))
             else:
                 _touch(store, found.root, path, rows[path], plan)
         elif left is not None and (left.size, left.mtime_ns) == facts:
-            plan.known_skips.append(replace(left, path=found.root / path))
+            plan.skipped.append(replace(left, path=found.root / path))
         else:
             news[path] = facts[0]
     unopened = tuple(
@@ -229,6 +241,7 @@ def _plan(store: Store, found: ImageFolder) -> Plan:
         if not (unopened and path.startswith(unopened))
     }
     _follow_moved(store, found.root, news, gone, plan)
+    _yield_to_others(store, found.root, plan)
     if _tables_differ(store, found):
         _relabel(store, found, kept, plan)
     return plan
@@ -296,6 +309,23 @@ def _follow_moved(
     plan.gone = [row for row in gone.values() if row not in plan.moved]
 
 
+def _yield_to_others(store: Store, root: Path, plan: Plan) -> None:
+    """Leave out files whose ids are those of items that have no file, or one elsewhere."""
+    moved = {path: row for row, (path, _) in plan.moved.items()}
+    paths = [*plan.new, *moved]
+    going = {*plan.gone, *plan.moved}
+    rows = store.find(paths)
+    for path, row in zip(paths, rows.tolist(), strict=True):
+        if row < 0 or row in going:
+            continue
+        plan.skipped.append(Skipped(root / path, "an item that was added by hand has its id"))
+        if path in moved:
+            del plan.moved[moved[path]]
+            plan.gone.append(moved[path])
+        else:
+            plan.new.remove(path)
+
+
 def _tables_differ(store: Store, found: ImageFolder) -> bool:
     """Whether labels or metadata come from elsewhere than before, or from changed tables."""
     before = store.manifest.source
@@ -325,19 +355,19 @@ def _named(old: Record, path: str, found: ImageFolder) -> Record:
 
 def _apply(
     writer: Writer,
-    encoder: Callable[[], Encoder],
+    encoder: Callable[[Store], Encoder],
     found: ImageFolder,
     plan: Plan,
     jobs: int | None,
     progress: Progress | None,
 ) -> Changes:
     store = writer.base
-    skipped = [*found.skipped, *plan.known_skips]
+    skipped = [*found.skipped, *plan.skipped]
     encoded: list[str] = []
     to_encode = sorted([*plan.new, *plan.changed])
     if to_encode:
         part = replace(found, paths=to_encode)
-        metric, ready = store.manifest.metric, encoder()
+        metric, ready = store.manifest.metric, encoder(store)
         draft = writer.draft(draft_key("update", part, ready, metric, learns=False))
         drafted = read_into(draft, part, ready, metric, False, jobs, progress)
         skipped += drafted.skipped

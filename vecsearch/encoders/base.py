@@ -137,7 +137,7 @@ def load_settings(folder: Path, name: str | None = None) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = json.loads((folder / SETTINGS).read_bytes())
         found = settings["encoder"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedCollection(f"{folder / SETTINGS} does not describe an encoder.") from error
     if name is not None and found != name:
         raise InvalidArgument(f"{folder} holds the encoder {found!r}, not {name!r}.")

@@ -4,6 +4,8 @@ from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, p
 from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, scan
 from vecsearch.images.gathering import Gathered, gather
 from vecsearch.images.reading import (
+    GONE,
+    UNKNOWN,
     Batch,
     Content,
     File,
@@ -14,13 +16,15 @@ from vecsearch.images.reading import (
     stat_files,
     to_pixels,
 )
-from vecsearch.images.sidecar import Sidecar, read_table, typed
+from vecsearch.images.sidecar import Sidecar, read_labels, read_metadata, read_table, typed
 from vecsearch.images.walking import UNOPENED, walk
 
 __all__ = [
     "FORMATS",
     "FROM_FOLDERS",
+    "GONE",
     "MAX_PIXELS",
+    "UNKNOWN",
     "UNOPENED",
     "Batch",
     "Content",
@@ -35,6 +39,8 @@ __all__ = [
     "hash_file",
     "prepare",
     "read",
+    "read_labels",
+    "read_metadata",
     "read_one",
     "read_table",
     "scan",

@@ -85,7 +85,7 @@ def scan(
     for table in tables:
         if strangers := [path for path in table.values if path not in known]:
             reason = f"{len(strangers)} of its paths are no images here, as {strangers[0]!r}"
-            skipped.append(Skipped(table.path, reason))
+            skipped.append(Skipped(table.path.resolve(), reason))
     return ImageFolder(root, paths, named, skipped, more, source, extra)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # worker processes and all that they need are imported when t
     from concurrent.futures import Future
 
 MAX_FILE_BYTES = 256 << 20
+GONE, UNKNOWN = -1, -2
 CHANGED = "changed while it was being read"
 _BINARY = getattr(os, "O_BINARY", 0)
 # A worker is handed this many files at a time, if they fit: with 64 of 28 × 28, handing over takes
@@ -163,7 +164,7 @@ def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
 
     Returns:
         Of each its size and when it was last changed, in nanoseconds since 1970, ``(n, 2)``;
-        −1 where there is none.
+        ``GONE`` where there is none, ``UNKNOWN`` where the system does not say.
     """
     base = os.path.join(folder, "")
     if any(path[0] == "/" for path in paths):
@@ -185,8 +186,10 @@ def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
 def _facts(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return GONE, GONE
     except OSError:
-        return -1, -1
+        return UNKNOWN, UNKNOWN
     return status.st_size, status.st_mtime_ns
 
 
@@ -286,7 +289,7 @@ def _file_by_file(work: Work, folder: Path, chunk: Sequence[str]) -> Iterator[Ba
                 pool = _pool(1)
                 empty = work([])
                 reason = "the decoder crashed on it, or ran out of memory"
-                yield Batch(empty.files, empty.pixels, [Skipped(folder / path, reason)])
+                yield Batch(empty.files, empty.pixels, [_skipped(folder / path, reason)])
     finally:
         pool.shutdown(kill_workers=True)
 

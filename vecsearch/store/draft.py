@@ -6,7 +6,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -48,22 +48,40 @@ class Draft:
     def __init__(self, folder: Path, key: Mapping[str, JSON]) -> None:
         self._folder = folder
         text = json.dumps(key, sort_keys=True)
-        found = None
-        with suppress(OSError):
-            found = (folder / "key").read_text()
-        if found != text:
-            shutil.rmtree(folder, ignore_errors=True)
+        if not self._is_of(text):
+            _remove(folder)
             folder.mkdir(parents=True)
             (folder / "key").write_text(text)
         self._journal = open(folder / "journal", "a+b", buffering=0)  # noqa: SIM115
         self._payload = open(folder / "payload", "a+b", buffering=0)  # noqa: SIM115
         self.notes: list[Note] = []
         self._ends = [(0, 0)]  # of each block in the two files
-        for note, journal_end, payload_end in self._whole_blocks():
-            self.notes.append(note)
-            self._ends.append((journal_end, payload_end))
-        self._cut()
+        try:
+            for note, journal_end, payload_end in self._whole_blocks():
+                self.notes.append(note)
+                self._ends.append((journal_end, payload_end))
+            self._cut()
+        except BaseException:
+            self.close()
+            raise
         self._synced = time.monotonic()
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many bytes of rows each block has."""
+        return [after[1] - before[1] for before, after in pairwise(self._ends)]
+
+    def _is_of(self, key: str) -> bool:
+        """Whether a draft of this work is there, and is made of plain files."""
+        parts = [self._folder / name for name in ("key", "journal", "payload")]
+        if self._folder.is_symlink() or any(
+            part.is_symlink() or (part.exists() and not part.is_file()) for part in parts
+        ):
+            return False
+        try:
+            return parts[0].read_text() == key
+        except (OSError, ValueError):
+            return False
 
     def keep(self, blocks: int) -> None:
         """Forget all blocks but the first ones."""
@@ -103,12 +121,20 @@ class Draft:
         self._journal.seek(0)
         self._payload.seek(0)
         journal_end = payload_end = 0
+        length = os.fstat(self._payload.fileno()).st_size
         with open(self._journal.fileno(), "rb", closefd=False) as journal:
             for line in journal:
                 checksum, _, text = line.rstrip(b"\n").partition(b" ")
                 if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
                     return
-                note, size, payload_sum = json.loads(text)
+                try:
+                    note, size, payload_sum = json.loads(text)
+                except (ValueError, TypeError, RecursionError):
+                    return
+                if not isinstance(note, dict) or not isinstance(size, int) or size < 0:
+                    return
+                if payload_end + size > length or payload_sum is None:
+                    return
                 if _checksum(self._payload, payload_end, size) != payload_sum:
                     return
                 journal_end += len(line)
@@ -119,6 +145,12 @@ class Draft:
         journal_end, payload_end = self._ends[-1]
         self._journal.truncate(journal_end)
         self._payload.truncate(payload_end)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(descriptor: int, data: memoryview) -> None:

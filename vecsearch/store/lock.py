@@ -47,7 +47,9 @@ class Lock:
             break
         me = {"pid": os.getpid(), "host": socket.gethostname(), "program": Path(sys.argv[0]).name}
         with suppress(OSError):  # a full disk: then nobody is told our name
-            self._holder.write_text(json.dumps(me))
+            self._holder.unlink(missing_ok=True)  # which may be a link to somewhere
+            with open(self._holder, "x") as file:
+                json.dump(me, file)
 
     def release(self) -> None:
         """Let others write."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vecsearch.errors import CollectionNotFound, DamagedCollection
+from vecsearch.errors import CollectionNotFound, DamagedCollection, NewerFormat
 from vecsearch.store.durable import Stamp
 from vecsearch.types import JSON, Metric
 
@@ -174,12 +174,14 @@ class Manifest:
                 collection, or it is of a later format.
         """
         try:
+            if path.exists() and not path.is_file():
+                raise DamagedCollection(f"{path} is no regular file.")
             data = path.read_bytes()
             body = json.loads(data)["manifest"]
             if _sealed(body) != data:
                 raise DamagedCollection(f"{path} is damaged: its hash does not match its content.")
             if body["format"] != FORMAT:
-                raise DamagedCollection(
+                raise NewerFormat(
                     f"{path} is of format {body['format']}, this version reads {FORMAT}: "
                     "update vecsearch."
                 )

@@ -8,7 +8,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.errors import CollectionNotFound, DamagedCollection
+from vecsearch.errors import (
+    CollectionNotFound,
+    CollectionReplaced,
+    DamagedCollection,
+    NewerFormat,
+)
 from vecsearch.store.manifest import Manifest, SegmentEntry, generations, manifest_name
 from vecsearch.store.records import Record
 from vecsearch.store.segment import PAGE_LINES, parse_line, read_array, read_page
@@ -71,7 +76,7 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
             if damage := _damage(store, entry.files):
                 saved.segments.append(at)
                 saved.notes.append(damage)
-                _save(store, entry, saved)
+                _save(store, at, saved)
         extra = [name for name in (manifest.skipped,) if name]
         skipped_damage = _damage(store, extra)
         if skipped_damage:
@@ -110,6 +115,8 @@ def _newest_whole(folder: Path) -> tuple[Manifest, list[str]]:
     for generation in reversed(found):
         try:
             return Manifest.read(folder / manifest_name(generation)), notes
+        except NewerFormat:
+            raise
         except DamagedCollection as error:
             notes.append(f"{error} Went back to the one before it.")
     raise DamagedCollection(f"{notes[0]} There is no other manifest: build the collection anew.")
@@ -120,20 +127,22 @@ def _damage(store: Store, names: Sequence[str]) -> str | None:
     for name in names:
         try:
             store.checked(name)
-        except DamagedCollection as error:
+        except (DamagedCollection, CollectionReplaced) as error:
             return str(error).split(" Mend it:")[0]
     return None
 
 
-def _save(store: Store, entry: SegmentEntry, saved: _Saved) -> None:
+def _save(store: Store, at: int, saved: _Saved) -> None:
+    entry = store.manifest.segments[at]
     records = _records(store, entry)
     try:
         alive = store.alive_in(entry)
-    except DamagedCollection:
-        alive = np.ones(entry.count, np.bool_)
+    except (DamagedCollection, CollectionReplaced):
+        alive = _alive_by_ids(store, at, records)
+        back = int(np.count_nonzero(alive)) - entry.alive
         saved.notes.append(
-            f"Which of {entry.count} items had been removed is not known; {entry.dead_count} of "
-            "them are back."
+            f"Which of {entry.count} items had been removed is not known; {max(0, back)} may be "
+            "back that were removed."
         )
     rows = [row for row in np.flatnonzero(alive).tolist() if records[row] is not None]
     kept = [record for row in rows if (record := records[row]) is not None]
@@ -142,6 +151,31 @@ def _save(store: Store, entry: SegmentEntry, saved: _Saved) -> None:
         saved.without_vectors += kept
     elif kept:
         saved.items.append((kept, store.vectors_of(entry)[rows]))
+
+
+def _alive_by_ids(store: Store, at: int, records: Sequence[Record | None]) -> NDArray[np.bool_]:
+    """Which rows of a segment may be alive: those whose ids no other row has that is newer.
+
+    Ids are unique among the living, and of two rows of one id the later is the newer.
+    """
+    known: set[str] = set()
+    for other, entry in enumerate(store.manifest.segments):
+        if other == at:
+            continue
+        try:
+            living = store.alive_in(entry)
+        except (DamagedCollection, CollectionReplaced):
+            # Its marks are lost too. Of what is in both, the later one is right.
+            living = np.full(entry.count, other > at)
+        pairs = zip(_records(store, entry), living.tolist(), strict=True)
+        known |= {record.id for record, alive in pairs if alive and record is not None}
+    alive = np.zeros(len(records), np.bool_)
+    for row in range(len(records) - 1, -1, -1):
+        record = records[row]
+        alive[row] = record is None or record.id not in known
+        if record is not None:
+            known.add(record.id)
+    return alive
 
 
 def _records(store: Store, entry: SegmentEntry) -> list[Record | None]:

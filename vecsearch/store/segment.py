@@ -225,12 +225,12 @@ def _coded(labels: Sequence[str | None] | None, count: int) -> tuple[list[str], 
 def read_array(path: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """Memory-map an array whose file has been checked against its stamp."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError) as error:
         raise DamagedCollection(f"{path} is not an array of ours: {error}.") from error
     if array.dtype != np.dtype(dtype) or array.shape != shape or not array.flags.c_contiguous:
         raise DamagedCollection(f"{path} holds {array.dtype} {array.shape}, not {dtype} {shape}.")
-    return array  # type: ignore[no-any-return]
+    return array
 
 
 def read_columns(path: Path, count: int) -> Columns:
@@ -249,7 +249,14 @@ def read_columns(path: Path, count: int) -> Columns:
             mtimes=arrays["mtime_ns"].astype(np.int64, casting="no"),
             paths=paths,
         )
-    except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        RecursionError,
+        SafetensorError,
+    ) as error:
         raise DamagedCollection(f"{path} holds no columns of ours: {error}.") from error
     arrays_fit = {
         len(column) for column in (columns.keys, columns.labels, columns.sizes, columns.mtimes)
@@ -289,5 +296,5 @@ def parse_line(line: bytes, path: Path | str) -> Record:
     """Read a line of the items file."""
     try:
         return Record(**json.loads(line))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DamagedCollection(f"{path} has a line that is no item.") from error

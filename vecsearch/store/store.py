@@ -4,6 +4,7 @@ import json
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -100,13 +101,13 @@ class Store:
         self._columns.clear()
 
     def check_present(self) -> None:
-        """See that all files are there, without reading them.
+        """See that all items are there, without reading them.
 
         Raises:
-            DamagedCollection: One is missing or has another length than was written.
+            DamagedCollection: A file is missing or has another length than was written.
         """
-        for name in self.manifest.files:
-            if self.manifest.ann is None or name != self.manifest.ann.file:
+        for entry in self.manifest.segments:
+            for name in entry.files:
                 self._present(name)
 
     def vectors(self) -> list[Vectors]:
@@ -120,7 +121,9 @@ class Store:
 
     def vectors_of(self, entry: SegmentEntry) -> Vectors:
         """The vectors of one segment, dead rows included."""
-        return read_array(self.checked(entry.vectors), "<f4", (entry.count, self.manifest.dim))
+        shape = (entry.count, self.manifest.dim)
+        with self._reading():
+            return read_array(self.checked(entry.vectors), "<f4", shape)
 
     def take(self, rows: Rows) -> Vectors:
         """The vectors at some rows, ``(len(rows), dim)``, in the order of the rows.
@@ -150,8 +153,9 @@ class Store:
         """Which rows of one segment are items."""
         if entry.dead is None:
             return np.ones(entry.count, np.bool_)
-        path = self.checked(entry.dead)
-        bits = read_array(path, "|u1", ((entry.count + 7) // 8,))
+        with self._reading():
+            path = self.checked(entry.dead)
+            bits = read_array(path, "|u1", ((entry.count + 7) // 8,))
         dead = np.unpackbits(bits, count=entry.count, bitorder="little").view(np.bool_)
         if np.count_nonzero(dead) != entry.dead_count:
             raise DamagedCollection(f"{path} does not tell as many dead rows as the manifest.")
@@ -174,10 +178,14 @@ class Store:
 
     def records_of(self, entry: SegmentEntry) -> Iterator[Record]:
         """The items of one segment."""
-        lines = read_lines(self.checked(entry.items))
-        for record, alive in zip(lines, self.alive_in(entry).tolist(), strict=True):
-            if alive:
-                yield record
+        living = self.alive_in(entry).tolist()
+        row = 0
+        with self._reading():
+            for row, record in enumerate(read_lines(self.checked(entry.items)), 1):
+                if row <= entry.count and living[row - 1]:
+                    yield record
+        if row != entry.count:
+            raise DamagedCollection(f"{entry.items} has {row} lines, not {entry.count}.")
 
     def record(self, row: int) -> Record:
         """The item at one row, without reading the others.
@@ -190,13 +198,15 @@ class Store:
         page, line = divmod(row - self.starts[segment], PAGE_LINES)
         if entry.offsets not in self._offsets:
             pages = -(-entry.count // PAGE_LINES)
-            path = self.checked(entry.offsets)
-            self._offsets[entry.offsets] = read_array(path, "<i8", (pages, 2))
-        file = self._lines(entry.items)
-        if self._page[0] != (segment, page):
-            size = self.manifest.files[entry.items].size
-            lines = read_page(file, self._offsets[entry.offsets], page, size)
-            self._page = (segment, page), lines
+            with self._reading():
+                path = self.checked(entry.offsets)
+                self._offsets[entry.offsets] = read_array(path, "<i8", (pages, 2))
+        with self._reading():
+            file = self._lines(entry.items)
+            if self._page[0] != (segment, page):
+                size = self.manifest.files[entry.items].size
+                lines = read_page(file, self._offsets[entry.offsets], page, size)
+                self._page = (segment, page), lines
         lines = self._page[1]
         if line >= len(lines):
             raise DamagedCollection(f"{file.name} has no line for row {row}.")
@@ -204,7 +214,8 @@ class Store:
 
     def block(self, entry: SegmentEntry) -> Block:
         """The items of one segment as they are on disk, without the dead ones."""
-        text = self.checked(entry.items).read_bytes()
+        with self._reading():
+            text = self.checked(entry.items).read_bytes()
         return Block(text, self.columns(entry)).taken(self.alive_in(entry))
 
     def columns(self, entry: SegmentEntry) -> Columns:
@@ -214,19 +225,27 @@ class Store:
             DamagedCollection: The file is not as it was written.
         """
         if entry.columns not in self._columns:
-            path = self.checked(entry.columns)
-            self._columns[entry.columns] = read_columns(path, entry.count)
+            with self._reading():
+                path = self.checked(entry.columns)
+                self._columns[entry.columns] = read_columns(path, entry.count)
         return self._columns[entry.columns]
 
-    def find(self, ids: Sequence[str]) -> Rows:
-        """The row of each id, ``(n,)``; −1 where there is no such item."""
+    def find(self, ids: Sequence[str], among: NDArray[np.bool_] | None = None) -> Rows:
+        """The row of each id, ``(n,)``; −1 where there is no such item.
+
+        Args:
+            ids: What to look for.
+            among: The rows that count; those of all items by default.
+        """
         found = np.full(len(ids), -1, np.int64)
         wanted: dict[int, list[int]] = {}
         for at, name in enumerate(ids):
             wanted.setdefault(key_of(name), []).append(at)
         sought = np.fromiter(wanted, np.uint32, len(wanted))
-        alive = self.alive()
+        alive = self.alive() if among is None else among
         for entry, start in zip(self.manifest.segments, self.starts, strict=False):
+            if among is not None and not among[start : start + entry.count].any():
+                continue
             keys = self.columns(entry).keys
             rows = np.flatnonzero(np.isin(keys, sought))
             if alive is not None:
@@ -256,13 +275,18 @@ class Store:
         """
         if self.manifest.skipped is None:
             return []
-        # Not splitlines(): a name may hold what that takes for the end of a line.
-        lines = self.checked(self.manifest.skipped).read_bytes().split(b"\n")
-        entries = [json.loads(line) for line in lines if line]
-        return [
-            Skipped(Path(entry["path"]), entry["reason"], entry["size"], entry["mtime_ns"])
-            for entry in entries
-        ]
+        with self._reading():
+            path = self.checked(self.manifest.skipped)
+            # Not splitlines(): a name may hold what that takes for the end of a line.
+            lines = path.read_bytes().split(b"\n")
+        try:
+            entries = [json.loads(line) for line in lines if line]
+            return [
+                Skipped(Path(entry["path"]), str(entry["reason"]), entry["size"], entry["mtime_ns"])
+                for entry in entries
+            ]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise DamagedCollection(f"{path} is no list of skipped files.") from error
 
     def encoder_folder(self) -> Path | None:
         """Where the encoder lies, its files checked; None if the vectors came without one.
@@ -274,11 +298,14 @@ class Store:
         if encoder is None:
             return None
         folder = self.folder / encoder.folder
-        for path in sorted(folder.iterdir()):
-            name = f"{encoder.folder}/{path.name}"
-            if name not in self.manifest.files:
+        for name in self.manifest.files:
+            if name.startswith(f"{encoder.folder}/"):
+                self.checked(name)
+        with self._reading():
+            present = sorted(folder.iterdir())
+        for path in present:
+            if f"{encoder.folder}/{path.name}" not in self.manifest.files:
                 raise DamagedCollection(f"{path} is not a file that the manifest names.")
-            self.checked(name)
         return folder
 
     def verify(self) -> Verification:
@@ -305,16 +332,33 @@ class Store:
         """
         path = self._present(name)
         if name not in self._proven:
-            try:
+            with self._reading():
                 stamp = stamp_of(path)
-            except OSError as error:
-                raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
             if stamp != self.manifest.files[name]:
                 raise DamagedCollection(
                     f"{path} is damaged: its hash is not that of the manifest.{self._advice}"
                 )
             self._proven.add(name)
         return path
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Tell a file that went missing since newer generations came from one that is damaged."""
+        try:
+            yield
+        except (OSError, DamagedCollection) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
+            if generations(self.folder)[-1:] != [self.manifest.generation]:
+                raise CollectionReplaced(
+                    f"{self.folder} was written anew since it was opened: open it again."
+                ) from error
+            if isinstance(error, DamagedCollection):
+                raise
+            raise DamagedCollection(
+                f"{error.filename} cannot be read: {error.strerror}."
+            ) from error
 
     def _check_all(self, names: Sequence[str]) -> None:
         large = [
@@ -341,16 +385,13 @@ class Store:
         path = self.folder / name
         if path.resolve() != self.folder.resolve() / name:
             raise DamagedCollection(f"{path} is a link that leads elsewhere.")
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            if generations(self.folder)[-1:] != [self.manifest.generation]:
-                raise CollectionReplaced(
-                    f"{self.folder} was written anew since it was opened: open it again."
+        with self._reading():
+            try:
+                size = path.stat().st_size
+            except OSError as error:
+                raise DamagedCollection(
+                    f"{path} is missing: {error.strerror}.{self._advice}"
                 ) from error
-            raise DamagedCollection(
-                f"{path} is missing: {error.strerror}.{self._advice}"
-            ) from error
         expected = self.manifest.files[name].size
         if size != expected:
             raise DamagedCollection(

@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.errors import CollectionExists, InvalidArgument
+from vecsearch.errors import CollectionExists, DamagedCollection, InvalidArgument
 from vecsearch.store.compaction import groups
 from vecsearch.store.draft import Draft
 from vecsearch.store.durable import Stamp, new_file, put_if_absent, stamp_of, sync_folder
@@ -86,7 +87,7 @@ class Writer:
         self._vectors: list[Vectors] = []
         self._records: list[Records] = []
         self._waiting = 0
-        self._made: list[Path] = []
+        self._added: list[str] = []
         self._pool = ThreadPoolExecutor(WRITERS)
         self._writing: deque[Future[tuple[SegmentEntry, dict[str, Stamp]]]] = deque()
         self._segments: list[SegmentEntry] = []
@@ -104,8 +105,6 @@ class Writer:
             _ = self._manifest or newest(self.folder)
         else:
             self._refuse_foreign_folder()
-            above = (self.folder, *self.folder.parents)
-            self._made = [path for path in above if not path.exists()]
         self._lock.acquire()
         try:
             if self._amend:
@@ -113,6 +112,9 @@ class Writer:
             else:
                 self._refuse_foreign_folder()
                 self._refuse_standing()
+            for name in ("segments", "encoder", "ann"):
+                if (self.folder / name).is_symlink():
+                    raise DamagedCollection(f"{self.folder / name} is a link: take it away.")
             (self.folder / "segments").mkdir(exist_ok=True)
         except BaseException:
             self._lock.release()
@@ -163,6 +165,8 @@ class Writer:
         self._vectors.append(vectors)
         self._records.append(columns)
         self._waiting += len(columns)
+        if self._amend:
+            self._added += columns.ids
         if self._waiting >= _most(vectors.shape[1]):
             self._flush()
 
@@ -254,6 +258,7 @@ class Writer:
         before = self._base.manifest if self._base is not None else None
         segments = [*self._without_removed(), *self._segments]
         files = {**(before.files if before else {}), **self._files}
+        self._refuse_twice()
         manifest = Manifest(
             generation=max(generations(self.folder), default=0) + 1,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),
@@ -279,14 +284,38 @@ class Writer:
         for name in ("segments", "encoder", "ann", "."):
             if (self.folder / name).is_dir():
                 sync_folder(self.folder / name)
-        for made in self._made or [self.folder]:
-            sync_folder(made.resolve().parent)
+        if self._base is None:
+            # The names of all folders above, which this run or one that failed may have made.
+            for above in self.folder.resolve().parents:
+                with suppress(PermissionError):
+                    sync_folder(above)
         put_if_absent(self.folder / manifest.name, manifest.to_bytes())
         self._committed = True
         if self._draft is not None:
             self._draft.close()
         collect_garbage(self.folder)
         return manifest
+
+    def _refuse_twice(self) -> None:
+        """See that no id is there twice, whoever wrote it."""
+        if self._base is None or not self._added:
+            return
+        segments = self._base.manifest.segments
+        alive = np.concatenate(
+            [
+                np.zeros(entry.count, np.bool_)
+                if at in self._dropped
+                else self._base.alive_in(entry)
+                for at, entry in enumerate(segments)
+            ]
+            or [np.empty(0, np.bool_)]
+        )
+        alive[np.concatenate([np.empty(0, np.int64), *self._removed])] = False
+        standing = self._base.find(self._added, alive)
+        twice = [name for name, row in zip(self._added, standing, strict=True) if row >= 0]
+        twice += [name for name, count in Counter(self._added).items() if count > 1]
+        if twice:
+            raise InvalidArgument(f"The id {twice[0]!r} would be there twice.")
 
     def _flush(self) -> None:
         if not self._records:
