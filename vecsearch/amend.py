@@ -12,6 +12,7 @@ from vecsearch.build import (
     check_records,
     encode_batches,
     facts_of,
+    is_utf8,
     left_out,
     read_folder,
 )
@@ -81,9 +82,13 @@ def find_images(store: Store, places: Iterable[str | Path]) -> Found:
     labels: dict[str, str] = {}
     skipped: list[Skipped] = []
     for place in places:
-        whole = Path(place).resolve()
+        # Where it lies, not where it leads if it is a link: so a build would call it.
+        whole = Path(place).parent.resolve() / Path(place).name
         if not whole.is_dir():
-            paths[_below(whole, root)] = None
+            name = _below(whole, root)
+            if not is_utf8(name):
+                raise InvalidArgument(f"The name {name!r} is not valid UTF-8.")
+            paths[name] = None
             continue
         found = scan(whole)
         skipped += found.skipped
@@ -96,10 +101,12 @@ def find_images(store: Store, places: Iterable[str | Path]) -> Found:
         if by_folder and "/" in path and not path.startswith("/"):
             labels[path] = path.split("/", 1)[0]
     more: Mapping[str, Mapping[str, JSON]] = {}
-    if source is not None and isinstance(source.labels, SideFile):
-        labels.update(read_labels(source.labels.path).values)
-    if source is not None and source.metadata is not None:
-        more = read_metadata(source.metadata.path).values
+    # The tables speak of files below the root; for others they need not even be there any more.
+    if source is not None and not all(path.startswith("/") for path in paths):
+        if isinstance(source.labels, SideFile):
+            labels.update(read_labels(source.labels.path).values)
+        if source.metadata is not None:
+            more = read_metadata(source.metadata.path).values
     return Found(list(paths), labels, more, skipped)
 
 

@@ -418,7 +418,7 @@ def check_records(
     for name in names if ids is not None else ():
         if not isinstance(name, str):
             raise InvalidArgument(f"Ids are strings, not {name!r}.")
-        if not name.isascii() and not name.isprintable() and not _is_utf8(name):
+        if not name.isascii() and not name.isprintable() and not is_utf8(name):
             raise InvalidArgument(f"The id {name!r} cannot be written as UTF-8.")
     for label in labels if labels is not None else ():
         if not isinstance(label, str | None):
@@ -433,7 +433,8 @@ def check_records(
     )
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Whether a name can be written down; one that a system gave may have stray bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -21,6 +21,7 @@ from vecsearch.types import JSON, Hit, Item, Metric, Progress, Skipped, Vectors
 from vecsearch.where import Condition, Where, as_conditions
 
 OPEN_ATTEMPTS = 10
+FILTERS_KEPT = 64
 MetricName: TypeAlias = Metric | str | None
 
 
@@ -332,6 +333,8 @@ class Gallery:
         if key not in self._allowed:
             allowed = np.zeros(self._store.starts[-1], np.bool_)
             allowed[self._rows_where(conditions)] = True
+            if len(self._allowed) >= FILTERS_KEPT:
+                del self._allowed[next(iter(self._allowed))]
             self._allowed[key] = allowed
         return self._allowed[key]
 

@@ -16,6 +16,9 @@ from vecsearch.store import Record, Store, put_whole
 from vecsearch.types import JSON, Vectors
 
 BLOCK_ITEMS = 8192
+COLUMNS = ("id", "path", "label")
+# Stands before a key of the metadata that is called as another column is.
+OURS = "metadata."
 Block = tuple[Sequence[Record], Vectors]
 
 
@@ -23,12 +26,13 @@ def export_store(store: Store, out: Path) -> None:
     """Write all items with their vectors, a block of 8,192 at a time.
 
     - ``.csv``: the columns id, path, label, each key of the metadata, and v0, v1 … A value that is
-      a list or an object is written as JSON. Nine digits a number, so that float32 comes back
+      a list or an object is written as JSON, and a key that is called as another column gets
+      ``metadata.`` before it. Nine digits a number, so that float32 comes back
       exactly.
     - ``.npz``: the arrays ``vectors`` (n, dim) float32, ``ids``, ``paths``, ``labels`` and
       ``metadata`` (JSON), all text; ``labels`` and ``paths`` are empty where there is none.
     - ``.parquet``: the columns id, path, label, metadata (JSON) and vector (a list of float32 of
-      fixed length). Needs pypa.
+      fixed length). Needs pyarrow.
 
     The file appears whole or not at all, and takes the place of one of that name.
 
@@ -60,15 +64,19 @@ def read_items(table: Path) -> list[Record]:
         InvalidArgument: It cannot be read, or a row has neither id nor path.
     """
     records = []
-    for line, row in read_table(table):
-        name = row.get("id") if row.get("id") is not None else row.get("path")
+    rows = read_table(table)
+    # The vectors of an export, which come from a file of their own here.
+    keys = {key for _, row in rows for key in row}
+    numbers = {f"v{at}" for at in range(len(keys))} if {"id", "v0"} <= keys else set()
+    for line, row in rows:
+        name = next((row[key] for key in ("id", "path") if row.get(key) not in (None, "")), None)
         if not isinstance(name, str | int) or isinstance(name, bool):
             raise InvalidArgument(f"{table}, line {line}: it has no id.")
         label = row.get("label")
         more = {
-            key: value
+            key.removeprefix(OURS): value
             for key, value in row.items()
-            if key not in ("id", "path", "label") and not (key[:1] == "v" and key[1:].isdigit())
+            if key not in COLUMNS and key not in numbers
         }
         records.append(Record(str(name), None, None if label is None else str(label), more))
     return records
@@ -81,8 +89,8 @@ def read_vectors(path: Path) -> NDArray[Any]:
         InvalidArgument: It is none.
     """
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except (OSError, ValueError, EOFError) as error:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, OverflowError) as error:
         raise InvalidArgument(f"{path} is no .npy file of numbers: {error}.") from error
 
 
@@ -105,15 +113,17 @@ def _write_csv(store: Store, file: IO[bytes]) -> None:
     import io
 
     keys = sorted({key for record in store.records() for key in record.metadata})
-    names = ["id", "path", "label", *keys, *(f"v{at}" for at in range(store.manifest.dim))]
+    numbers = [f"v{at}" for at in range(store.manifest.dim)]
+    taken = {*COLUMNS, *numbers}
+    names = [*COLUMNS, *(f"{OURS}{key}" if key in taken else key for key in keys), *numbers]
     text = io.TextIOWrapper(file, "utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     for records, vectors in _blocks(store):
         for record, vector in zip(records, vectors.tolist(), strict=True):
             more = [_cell(record.metadata.get(key)) for key in keys]
-            numbers = [f"{number:.9g}" for number in vector]
-            writer.writerow([record.id, record.path, record.label, *more, *numbers])
+            values = [f"{number:.9g}" for number in vector]
+            writer.writerow([record.id, record.path, record.label, *more, *values])
     text.flush()
     text.detach()
 

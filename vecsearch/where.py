@@ -57,6 +57,9 @@ class Condition:
             isinstance(self.value, str) or not isinstance(self.value, Sequence)
         ):
             raise InvalidArgument(f"in takes a list of values, not {self.value!r}.")
+        ordered = isinstance(self.value, str | int | float) and not isinstance(self.value, bool)
+        if self.operator in _ORDERS and not ordered:
+            raise InvalidArgument(f"{self.operator} takes a number or text, not {self.value!r}.")
 
     def holds(self, item: Mapping[str, JSON]) -> bool:
         """Whether it holds of an item, given as a mapping."""
@@ -103,10 +106,10 @@ def parse_condition(text: str) -> Condition:
         ('red', 'blue')
     """
     stripped = text.strip()
-    if match := _EXISTS.fullmatch(stripped):
-        return Condition(match[1], "exists")
     if match := _IN.fullmatch(stripped):
         return Condition(match[1], "in", tuple(part.strip() for part in match[2].split(",")))
+    if match := _EXISTS.fullmatch(stripped):
+        return Condition(match[1], "exists")
     if match := _SYMBOL.fullmatch(stripped):
         operator: Any = match[2].replace("==", "=")
         return Condition(match[1].strip(), operator, match[3])

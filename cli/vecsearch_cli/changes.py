@@ -27,7 +27,9 @@ def show_changes(
         "encoder": collection.encoder_name,
         "seconds": round(time.monotonic() - started, 3),
     }
-    show(screen.format, [answer], [answer])
+    # A terminal has no room for what did not happen.
+    shown = {key: value for key, value in answer.items() if value or key == "indexed"}
+    show(screen.format, [answer], [answer], [("", [shown])])
     lines = [
         *(f"  + {name}" for name in changes.added),
         *(f"  * {name}" for name in changes.changed),

@@ -12,8 +12,8 @@ from vecsearch_cli.verb import FILE, INDEX, Screen, Verb
 
 EPILOG = """\b
 Examples:
-  vecsearch import vectors.npy -o indexes/books
-  vecsearch import vectors.npy -o indexes/books --items books.csv --metric cosine
+  vecsearch import v.npy -o indexes/books
+  vecsearch import v.npy -o indexes/books --items books.csv --metric cosine
   vecsearch import more.npy -o indexes/books --items more.csv --append
 """
 

@@ -19,7 +19,7 @@ Examples:
   vecsearch query indexes/photos dress.jpg -k 5
   vecsearch query indexes/photos *.jpg --sheet nearest.png
   find new -name '*.jpg' | vecsearch query indexes/photos - --format jsonl
-  vecsearch query indexes/photos dress.jpg --where label=skirt --where 'price<50'
+  vecsearch query indexes/photos dress.jpg --where label=hat --where 'price<9'
 """
 
 

@@ -95,7 +95,7 @@ def test_a_temporary_collection_goes_with_its_object() -> None:
         ({"vectors": GENRES, "labels": [1, 2, 3, 4]}, "Labels are strings, not 1"),
         ({"vectors": GENRES, "metadata": [{}] * 5}, "There are 4 vectors, but 5 metadata"),
         ({"vectors": GENRES, "metadata": [{"x": {1}}] * 4}, "'0' cannot be written as JSON"),
-        ({"vectors": GENRES, "ids": ["a", "b", "c", "\udcff"]}, "cannot be written as JSON"),
+        ({"vectors": GENRES, "ids": ["a", "b", "c", "\udcff"]}, "cannot be written as UTF-8"),
         ({"vectors": GENRES, "metric": "manhattan"}, "No metric is called 'manhattan'; there are"),
     ],
 )

@@ -111,7 +111,7 @@ class FirstFolders(Mapping[str, str]):
 def _joined(table: Sidecar[Any], root: Path, paths: Sequence[str]) -> dict[str, Any]:
     """What a table says of those images that are there."""
     found = {path: table.values[path] for path in paths if path in table.values}
-    if not found:
+    if paths and not found:
         raise InvalidArgument(
             f"No path in {table.path} is an image below {root}; they are relative to that folder. "
             f"The first one it speaks of is {next(iter(table.values), None)!r}."

@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +23,7 @@ NOT_METADATA = ("path", "id", "label")
 # A number as people write it. 007 is none: what has leading zeros is a name made of digits.
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")
 DECIMAL = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+DIGITS = 4000  # Python reads numbers of up to 4,300
 TRUTHS = {"true": True, "false": False}
 
 
@@ -114,9 +116,9 @@ def typed(cells: Sequence[str]) -> list[JSON]:
     kind: Callable[[str], JSON] = str
     if filled and all(cell.lower() in TRUTHS for cell in filled):
         kind = _truth
-    elif filled and all(WHOLE.fullmatch(cell) for cell in filled):
+    elif filled and all(WHOLE.fullmatch(cell) and len(cell) <= DIGITS for cell in filled):
         kind = int
-    elif filled and all(DECIMAL.fullmatch(cell) for cell in filled):
+    elif filled and all(DECIMAL.fullmatch(cell) and isfinite(float(cell)) for cell in filled):
         kind = float
     else:
         given = list(cells)
@@ -132,7 +134,10 @@ def _table(table: Path) -> tuple[bytes, list[tuple[int, dict[str, Any]]]]:
 
 def _typed(rows: Sequence[tuple[int, Mapping[str, str]]]) -> list[tuple[int, dict[str, Any]]]:
     columns = {key: [row[key] for _, row in rows] for key in (rows[0][1] if rows else ())}
-    as_typed = {key: cells if key in NAMES else typed(cells) for key, cells in columns.items()}
+    as_typed: dict[str, list[JSON]] = {
+        key: [cell or None for cell in cells] if key in NOT_METADATA else typed(cells)
+        for key, cells in columns.items()
+    }
     return [
         (line, {key: values[at] for key, values in as_typed.items() if values[at] is not None})
         for at, (line, _) in enumerate(rows)
@@ -171,7 +176,7 @@ def _json_lines(table: Path) -> tuple[bytes, list[tuple[int, dict[str, Any]]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, parse_constant=_refuse)
+            row = json.loads(line, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"{table}, line {number}: it is not JSON: {error}.") from error
         if not isinstance(row, dict):
@@ -195,6 +200,13 @@ def _normal(path: str) -> str:
 
 def _truth(cell: str) -> bool:
     return TRUTHS[cell.lower()]
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is more than a number can be")
+    return value
 
 
 def _refuse(constant: str) -> None:

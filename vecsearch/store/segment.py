@@ -190,7 +190,7 @@ def write_array(path: Path, array: NDArray[Any]) -> Stamp:
 
 def key_of(name: str) -> int:
     """What an id is found by in ``Columns.keys``."""
-    return zlib.crc32(name.encode())
+    return zlib.crc32(name.encode(errors="surrogatepass"))
 
 
 def _as_json(values: Sequence[str | None]) -> list[str]:
