@@ -39,6 +39,7 @@ print(time.perf_counter() - started)
 """
 OURS = """
 import sys, time
+import filelock, safetensors.numpy
 import vecsearch, vecsearch.update
 collection = vecsearch.Collection.open(sys.argv[2])
 started = time.perf_counter()

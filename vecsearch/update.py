@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +31,11 @@ from vecsearch.images import (
     scan,
     stat_files,
 )
-from vecsearch.store import Record, SideFile, Store, Writer, printable
+from vecsearch.store import Record, SegmentEntry, SideFile, Store, Writer, printable
 from vecsearch.types import Progress, Rows, Skipped
 
 BLOCK_ROWS = 8192
+ABSOLUTE = methodcaller("startswith", "/")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Files:
 
     def equals(self, other: "Files") -> bool:
         """Whether these are the same files, unchanged."""
-        ours, theirs = self.sorted(), other.sorted()
+        ours, theirs = self, other
+        if ours.paths != theirs.paths:
+            ours, theirs = self.sorted(), other.sorted()
         return ours.paths == theirs.paths and np.array_equal(ours.facts, theirs.facts)
 
     def sorted(self) -> "Files":
@@ -104,14 +109,15 @@ def update_collection(
             images at all.
         CollectionLocked: Another process is writing to the collection.
     """
-    if dry_run:
-        with closing(Store(path)) as store:
-            found = _scan(store, folder, labels, metadata)
-            plan = _plan(store, found)
-            return _changes(store, found, plan, [*found.skipped, *plan.skipped], None)
+    with closing(Store(path)) as store:
+        found = _scan(store, folder, labels, metadata)
+        plan = _plan(store, found)
+        changes = _changes(store, found, plan, [*found.skipped, *plan.skipped], None)
+        if dry_run or not _differs(store, found, plan, changes.skipped):
+            return changes
     with Writer(path, amend=True) as writer:
-        found = _scan(writer.base, folder, labels, metadata)
-        plan = _plan(writer.base, found)
+        if writer.base.manifest.generation != store.manifest.generation:
+            plan = _plan(writer.base, found)  # someone else wrote in between
         return _apply(writer, encoder, found, plan, jobs, progress)
 
 
@@ -211,12 +217,12 @@ def _scan(
 
 def _plan(store: Store, found: ImageFolder) -> Plan:
     plan = Plan()
-    known, known_rows = _known(store)
+    known = _known(store)
     now = Files(found.paths, stat_files(found.root, found.paths))
     if now.equals(known) and not _tables_differ(store, found):
         return plan
     before = {str(one.path): one for one in store.skipped() if one.mtime_ns is not None}
-    stood, rows = known.by_path(), dict(zip(known.paths, known_rows, strict=True))
+    stood, rows = known.by_path(), dict(zip(known.paths, _known_rows(store), strict=True))
     kept: list[tuple[int, str]] = []
     news: dict[str, int] = {}
     for path, facts in now.by_path().items():
@@ -247,24 +253,42 @@ def _plan(store: Store, found: ImageFolder) -> Plan:
     return plan
 
 
-def _known(store: Store) -> tuple[Files, list[int]]:
-    """The files below the collection's root as they were when they were encoded; their rows."""
-    paths: list[str] = []
+def _known(store: Store) -> Files:
+    """The files below the collection's root as they were when they were encoded."""
+    paths: list[Any] = []
     facts = [np.empty((0, 2), np.int64)]
-    rows: list[int] = []
-    alive = store.alive()
-    for entry, start in zip(store.manifest.segments, store.starts, strict=False):
+    for entry in store.manifest.segments:
         columns = store.columns(entry)
-        here = [
-            (path, row)
-            for row, path in enumerate(columns.paths or ())
-            if path and path[0] != "/" and (alive is None or alive[start + row])
-        ]
-        paths += [path for path, _ in here]
-        inside = [row for _, row in here]
-        facts.append(np.stack([columns.sizes, columns.mtimes], axis=1)[inside])
-        rows += [start + row for row in inside]
-    return Files(paths, np.concatenate(facts)), rows
+        both = np.stack([columns.sizes, columns.mtimes], axis=1)
+        here = _below_root(store, entry)
+        if here is None:
+            paths += columns.paths or ()
+            facts.append(both)
+        elif columns.paths is not None:
+            paths += [columns.paths[row] for row in here]
+            facts.append(both[here])
+    return Files(paths, np.concatenate(facts))
+
+
+def _known_rows(store: Store) -> list[int]:
+    """The rows of ``_known``."""
+    rows: list[int] = []
+    for entry, start in zip(store.manifest.segments, store.starts, strict=False):
+        here = _below_root(store, entry)
+        rows += [start + row for row in (range(entry.count) if here is None else here)]
+    return rows
+
+
+def _below_root(store: Store, entry: SegmentEntry) -> list[int] | None:
+    """Which rows of a segment are items whose files lie below the root; None if all are."""
+    paths = store.columns(entry).paths
+    if paths is None:
+        return []
+    if not entry.dead_count and None not in paths and not any(map(ABSOLUTE, paths)):
+        return None
+    alive = store.alive_in(entry).tolist()
+    pairs = enumerate(zip(paths, alive, strict=True))
+    return [row for row, (path, living) in pairs if living and path and path[0] != "/"]
 
 
 def _touch(store: Store, root: Path, path: str, row: int, plan: Plan) -> None:
@@ -386,12 +410,18 @@ def _apply(
         kept[row] = replace(_named(old, path, found), file=facts)
     _add_again(writer, kept)
     writer.remove(np.array([*kept, *plan.changed.values(), *plan.gone], np.int64))
-    source, left = source_of(found), left_out(skipped, found.root)
     changes = _changes(store, found, plan, skipped, encoded)
-    others = source != store.manifest.source or _facts(left) != _facts(store.skipped())
-    if kept or plan.changed or plan.gone or encoded or others:
-        writer.commit(source=source, skipped=left)
+    if kept or encoded or _differs(store, found, plan, changes.skipped):
+        writer.commit(source=source_of(found), skipped=changes.skipped)
     return changes
+
+
+def _differs(store: Store, found: ImageFolder, plan: Plan, skipped: Sequence[Skipped]) -> bool:
+    """Whether there is anything to write."""
+    others = (plan.new, plan.changed, plan.moved, plan.touched, plan.gone, plan.relabelled)
+    if any(others) or source_of(found) != store.manifest.source:
+        return True
+    return _facts(skipped) != _facts(store.skipped())
 
 
 def _facts(skipped: Sequence[Skipped]) -> list[tuple[str, str, int | None, int | None]]:

@@ -4,8 +4,6 @@ from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, p
 from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, scan
 from vecsearch.images.gathering import Gathered, gather
 from vecsearch.images.reading import (
-    GONE,
-    UNKNOWN,
     Batch,
     Content,
     File,
@@ -13,11 +11,10 @@ from vecsearch.images.reading import (
     hash_file,
     read,
     read_one,
-    stat_files,
     to_pixels,
 )
 from vecsearch.images.sidecar import Sidecar, read_labels, read_metadata, read_table, typed
-from vecsearch.images.walking import UNOPENED, walk
+from vecsearch.images.walking import GONE, UNKNOWN, UNOPENED, stat_files, walk
 
 __all__ = [
     "FORMATS",

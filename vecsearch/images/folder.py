@@ -38,7 +38,9 @@ class ImageFolder:
 
 
 def scan(
-    folder: str | Path, labels: str | Path = FROM_FOLDERS, metadata: str | Path | None = None
+    folder: str | Path,
+    labels: str | Path = FROM_FOLDERS,
+    metadata: str | Path | None = None,
 ) -> ImageFolder:
     """Find the images below a folder, what they are called and what else is known of them.
 
@@ -64,10 +66,7 @@ def scan(
     if labels == NO_LABELS:
         source, named = NO_LABELS, {}
     elif labels == FROM_FOLDERS:
-        source, named = (
-            FROM_FOLDERS,
-            {path: path[:end] for path in paths if (end := path.find("/")) > 0},
-        )
+        source, named = FROM_FOLDERS, FirstFolders(paths)
     else:
         source = read_labels(labels)
         tables.append(source)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from vecsearch.errors import ImageError, InvalidArgument
@@ -25,7 +24,6 @@ if TYPE_CHECKING:  # worker processes and all that they need are imported when t
     from concurrent.futures import Future
 
 MAX_FILE_BYTES = 256 << 20
-GONE, UNKNOWN = -1, -2
 CHANGED = "changed while it was being read"
 _BINARY = getattr(os, "O_BINARY", 0)
 # A worker is handed this many files at a time, if they fit: with 64 of 28 × 28, handing over takes
@@ -153,44 +151,6 @@ def hash_file(path: str | Path) -> Content:
     """
     data, status = _read_bytes(path)
     return Content(hashlib.sha256(data).hexdigest(), len(data), status.st_mtime_ns)
-
-
-def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
-    """Look at files without reading them.
-
-    Args:
-        folder: What the paths are relative to.
-        paths: POSIX paths below ``folder``, or absolute ones.
-
-    Returns:
-        Of each its size and when it was last changed, in nanoseconds since 1970, ``(n, 2)``;
-        ``GONE`` where there is none, ``UNKNOWN`` where the system does not say.
-    """
-    base = os.path.join(folder, "")
-    if any(path[0] == "/" for path in paths):
-        whole = [os.path.join(base, path) for path in paths]
-    else:
-        whole = [base + path for path in paths]
-    facts = np.empty((len(whole), 2), np.int64)
-    sizes, times = [], []
-    try:
-        for status in map(os.stat, whole):
-            sizes.append(status.st_size)
-            times.append(status.st_mtime_ns)
-        facts[:, 0], facts[:, 1] = sizes, times
-    except OSError:
-        facts[:] = [_facts(path) for path in whole]
-    return facts
-
-
-def _facts(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return GONE, GONE
-    except OSError:
-        return UNKNOWN, UNKNOWN
-    return status.st_size, status.st_mtime_ns
 
 
 def read_one(path: Path, preprocess: Preprocess) -> tuple[File, Pixels]:

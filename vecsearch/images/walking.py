@@ -3,7 +3,12 @@
 import os
 import re
 import stat
+from array import array
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import Skipped
@@ -14,6 +19,7 @@ SUFFIXES = frozenset(extension[1:] for extension in EXTENSIONS if extension)
 OTHER_IMAGES = frozenset(
     ".svg .svgz .heic .heif .avif .jxl .jp2 .psd .ai .eps .ico .tga .exr .cr2 .nef .dng".split()
 )
+GONE, UNKNOWN = -1, -2
 UNOPENED = "folder cannot be opened"
 MANIFEST = re.compile(r"manifest-\d{6,18}\.json")
 
@@ -39,52 +45,109 @@ def walk(folder: Path) -> tuple[list[str], list[Skipped]]:
         >>> found[:2]
         ['cat/alpha.png', 'cat/deep/er/plain.png']
     """
-    found: list[str] = []
-    skipped: list[Skipped] = []
-    entered: set[tuple[int, int]] = set()
-    pending = [("", folder)]
-    linked: list[tuple[str, Path]] = []
-    while pending or linked:
-        # Links last, so that a folder goes by its own name and not by that of a link to it.
-        prefix, current = pending.pop() if pending else linked.pop(0)
+    walker = _Walker(folder)
+    return sorted(walker.found), walker.sorted_skips()
+
+
+def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
+    """Look at files without reading them.
+
+    Args:
+        folder: What the paths are relative to.
+        paths: POSIX paths below ``folder``, or absolute ones.
+
+    Returns:
+        Of each its size and when it was last changed, in nanoseconds since 1970, ``(n, 2)``;
+        ``GONE`` where there is none, ``UNKNOWN`` where the system does not say.
+    """
+    base = os.path.join(folder, "")
+    whole = [path if path[0] == "/" else base + path for path in paths]
+    sizes, times = array("q"), array("q")
+    try:
+        # In this form it takes three quarters of the time of DirEntry.stat on the way.
+        for status in map(os.stat, whole):
+            sizes.append(status.st_size)
+            times.append(status.st_mtime_ns)
+    except OSError:
+        return np.array([_facts(path) for path in whole], np.int64)
+    return np.stack([np.frombuffer(sizes, np.int64), np.frombuffer(times, np.int64)], axis=1)
+
+
+def _facts(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return GONE, GONE
+    except OSError:
+        return UNKNOWN, UNKNOWN
+    return status.st_size, status.st_mtime_ns
+
+
+class _Walker:
+    """One walk through a folder: what was found, and what is left out.
+
+    Args:
+        folder: Where to start.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.found: list[str] = []
+        self._skipped: list[Skipped] = []
+        self._entered: set[tuple[int, int]] = set()
+        self._pending = [("", folder)]
+        self._linked: list[tuple[str, Path]] = []
+        while self._pending or self._linked:
+            # Links last, so that a folder goes by its own name and not by that of a link to it.
+            self._enter(*(self._pending.pop() if self._pending else self._linked.pop(0)))
+
+    def sorted_skips(self) -> list[Skipped]:
+        """What is left out, by its path."""
+        return sorted(self._skipped, key=lambda one: os.fsencode(one.path))
+
+    def _enter(self, prefix: str, folder: Path) -> None:
+        entries = self._list(prefix, folder)
+        here: list[os.DirEntry[str]] = []
+        others: list[os.DirEntry[str]] = []
+        for entry in entries:
+            name = entry.name
+            # The ordinary case at once: in a folder of many thousands this is the time it takes.
+            usual = name.rpartition(".")[2] in SUFFIXES and name.isascii() and name[0] != "."
+            (here if usual and entry.is_file(follow_symlinks=False) else others).append(entry)
+        if prefix and _is_collection([entry.name for entry in others]):
+            reason = "a vecsearch collection, not a folder of images"
+            self._skipped.append(Skipped(folder, reason))
+            return
+        folders: list[os.DirEntry[str]] = []
+        for entry in others:
+            reason_against = _reason_against(entry)
+            if reason_against is not None:
+                self._skipped.append(Skipped(Path(entry.path), reason_against))
+            else:
+                (folders if entry.is_dir() else here).append(entry)
+        self.found += [prefix + entry.name for entry in here]
+        for entry in sorted(folders, key=lambda folder: folder.name):
+            inner = self._linked if entry.is_symlink() else self._pending
+            inner.append((f"{prefix}{entry.name}/", Path(entry.path)))
+
+    def _list(self, prefix: str, folder: Path) -> list[os.DirEntry[str]]:
+        """What is in a folder; nothing, if it cannot be opened or was visited before."""
         try:
-            status = current.stat()
-            with os.scandir(current) as listing:
+            status = folder.stat()
+            with os.scandir(folder) as listing:
                 entries = list(listing)
         except OSError as error:
             if not prefix:
                 raise InvalidArgument(
                     f"Cannot read the folder {folder}: {error.strerror}."
                 ) from error
-            skipped.append(Skipped(current, f"{UNOPENED}: {error.strerror}"))
-            continue
-        if (status.st_dev, status.st_ino) in entered:
+            self._skipped.append(Skipped(folder, f"{UNOPENED}: {error.strerror}"))
+            return []
+        if (status.st_dev, status.st_ino) in self._entered:
             reason = "folder was visited already under another name (a link)"
-            skipped.append(Skipped(current, reason))
-            continue
-        entered.add((status.st_dev, status.st_ino))
-        if prefix and _is_collection([entry.name for entry in entries]):
-            skipped.append(Skipped(current, "a vecsearch collection, not a folder of images"))
-            continue
-        folders: list[os.DirEntry[str]] = []
-        for entry in entries:
-            name = entry.name
-            # The ordinary case at once: in a folder of many thousands this is the time it takes.
-            usual = name.rpartition(".")[2] in SUFFIXES and name.isascii() and name[0] != "."
-            if usual and entry.is_file(follow_symlinks=False):
-                found.append(prefix + name)
-                continue
-            reason_against = _reason_against(entry)
-            if reason_against is not None:
-                skipped.append(Skipped(Path(entry.path), reason_against))
-            elif entry.is_dir():
-                folders.append(entry)
-            else:
-                found.append(prefix + name)
-        for entry in sorted(folders, key=lambda folder: folder.name):
-            inner = linked if entry.is_symlink() else pending
-            inner.append((f"{prefix}{entry.name}/", Path(entry.path)))
-    return sorted(found), sorted(skipped, key=lambda one: os.fsencode(one.path))
+            self._skipped.append(Skipped(folder, reason))
+            return []
+        self._entered.add((status.st_dev, status.st_ino))
+        return entries
 
 
 def _is_collection(names: list[str]) -> bool:
