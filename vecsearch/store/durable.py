@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -64,6 +64,29 @@ def new_file(path: Path) -> Iterator[StampedFile]:
         yield StampedFile(file)
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_files(
+    contents: Mapping[Path, Iterable[bytes | memoryview]], folder: Path
+) -> dict[str, Stamp]:
+    """Write new files; on return their contents are on the disk.
+
+    Args:
+        contents: What each of them holds, in parts.
+        folder: What their names are relative to.
+
+    Returns:
+        The stamp of each by its name.
+    """
+    stamps = {}
+    with ExitStack() as stack:
+        # All are written before the first is synced: the disk has less to wait for then.
+        for path, parts in contents.items():
+            file = stack.enter_context(new_file(path))
+            for part in parts:
+                file.write(part)
+            stamps[path.relative_to(folder).as_posix()] = file.stamp
+    return stamps
 
 
 def put_if_absent(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """A block of items on disk: vectors, a line of JSON an item, and columns to find items by."""
 
+import io
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import DamagedCollection, InvalidArgument
-from vecsearch.store.durable import Stamp, as_bytes, new_file
+from vecsearch.store.durable import Stamp, as_bytes, write_files
 from vecsearch.store.manifest import SegmentEntry
 from vecsearch.store.records import Record, Records
 from vecsearch.types import JSON, Vectors
@@ -132,9 +133,15 @@ def encode(records: Records) -> Block:
 
 
 def write_segment(
-    folder: Path, vectors: Vectors, block: Block
+    folder: Path, vectors: Sequence[Vectors], block: Block
 ) -> tuple[SegmentEntry, dict[str, Stamp]]:
-    """Write a new segment below a collection's folder; its files are on the disk afterwards."""
+    """Write a new segment below a collection's folder; its files are on the disk afterwards.
+
+    Args:
+        folder: The collection's.
+        vectors: One or more arrays ``(n, dim)``, which follow each other.
+        block: The items.
+    """
     base = f"segments/{uuid4().hex}"
     entry = SegmentEntry(
         count=len(block.columns.keys),
@@ -143,15 +150,13 @@ def write_segment(
         offsets=f"{base}.offsets.npy",
         columns=f"{base}.columns.safetensors",
     )
-    stamps = {
-        entry.vectors: write_array(folder / entry.vectors, vectors),
-        entry.offsets: write_array(folder / entry.offsets, _pages(block.text)),
+    parts: dict[str, Sequence[bytes | memoryview]] = {
+        entry.vectors: array_bytes(vectors),
+        entry.offsets: array_bytes([_pages(block.text)]),
+        entry.items: [block.text],
+        entry.columns: [_saved(block.columns)],
     }
-    for name, data in ((entry.items, block.text), (entry.columns, _saved(block.columns))):
-        with new_file(folder / name) as file:
-            file.write(data)
-        stamps[name] = file.stamp
-    return entry, stamps
+    return entry, write_files({folder / name: data for name, data in parts.items()}, folder)
 
 
 def _pages(text: bytes) -> NDArray[np.int64]:
@@ -179,13 +184,14 @@ def _saved(columns: Columns) -> bytes:
     return save(arrays)
 
 
-def write_array(path: Path, array: NDArray[Any]) -> Stamp:
-    """Write a new ``.npy`` file; its content is on the disk afterwards."""
-    with new_file(path) as file:
-        header = np.lib.format.header_data_from_array_1_0(array)
-        np.lib.format.write_array_header_1_0(file, header)
-        file.write(as_bytes(array))
-    return file.stamp
+def array_bytes(arrays: Sequence[NDArray[Any]]) -> list[bytes | memoryview]:
+    """What a ``.npy`` file of some arrays, one after the other, holds."""
+    first = arrays[0]
+    shape = (sum(map(len, arrays)), *first.shape[1:])
+    facts = {"descr": first.dtype.str, "fortran_order": False, "shape": shape}
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, facts)
+    return [header.getvalue(), *map(as_bytes, arrays)]
 
 
 def key_of(name: str) -> int:

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 from vecsearch.errors import CollectionExists, DamagedCollection, InvalidArgument
 from vecsearch.store.compaction import groups
 from vecsearch.store.draft import Draft
-from vecsearch.store.durable import Stamp, new_file, put_if_absent, stamp_of, sync_folder
+from vecsearch.store.durable import (
+    Stamp,
+    put_if_absent,
+    stamp_of,
+    sync_folder,
+    write_files,
+)
 from vecsearch.store.garbage import collect_garbage, contents, is_ours
 from vecsearch.store.lock import Lock
 from vecsearch.store.manifest import (
@@ -34,7 +40,7 @@ from vecsearch.store.manifest import (
     newest,
 )
 from vecsearch.store.records import Record, Records
-from vecsearch.store.segment import encode, joined, write_array, write_segment
+from vecsearch.store.segment import array_bytes, encode, joined, write_segment
 from vecsearch.store.store import Store
 from vecsearch.types import JSON, Metric, Rows, Skipped, Vectors
 
@@ -224,9 +230,7 @@ class Writer:
         folder = self.folder / "ann"
         folder.mkdir(exist_ok=True)
         name = f"ann/{uuid4().hex}.faiss"
-        with new_file(self.folder / name) as file:
-            file.write(data)
-        self._files[name] = file.stamp
+        self._files |= write_files({self.folder / name: [data]}, self.folder)
         self._ann = ANNEntry(name, metric, tuple(covers))
 
     def commit(
@@ -320,8 +324,7 @@ class Writer:
     def _flush(self) -> None:
         if not self._records:
             return
-        vectors = self._vectors[0] if len(self._vectors) == 1 else np.concatenate(self._vectors)
-        records = Records.joined(self._records)
+        vectors, records = self._vectors, Records.joined(self._records)
         self._vectors, self._records, self._waiting = [], [], 0
         while len(self._writing) >= WRITERS:
             self._take_written()
@@ -357,7 +360,7 @@ class Writer:
             return replace(entry, dead=None, dead_count=dead)
         name = f"segments/{uuid4().hex}.dead.npy"
         bits = np.packbits(~alive, bitorder="little")
-        self._files[name] = write_array(self.folder / name, bits)
+        self._files |= write_files({self.folder / name: array_bytes([bits])}, self.folder)
         return replace(entry, dead=name, dead_count=dead)
 
     def _compacted(self, manifest: Manifest, everything: bool) -> Manifest:
@@ -368,7 +371,7 @@ class Writer:
             old = [manifest.segments[at] for at in run]
             vectors = [store.vectors_of(entry)[store.alive_in(entry)] for entry in old]
             block = joined([store.block(entry) for entry in old])
-            entry, stamps = write_segment(self.folder, np.concatenate(vectors), block)
+            entry, stamps = write_segment(self.folder, vectors, block)
             self._files |= stamps
             for at in run:
                 segments[at] = []
@@ -410,9 +413,8 @@ class Writer:
         if not lines:
             return None
         name = f"skipped-{uuid4().hex}.jsonl"
-        with new_file(self.folder / name) as file:
-            file.write("".join(f"{line}\n" for line in lines).encode())
-        self._files[name] = file.stamp
+        text = "".join(f"{line}\n" for line in lines).encode()
+        self._files |= write_files({self.folder / name: [text]}, self.folder)
         return name
 
     def _refuse_standing(self) -> None:
@@ -441,7 +443,7 @@ def _most(dim: int) -> int:
 
 
 def _written(
-    folder: Path, vectors: Vectors, records: Records
+    folder: Path, vectors: Sequence[Vectors], records: Records
 ) -> tuple[SegmentEntry, dict[str, Stamp]]:
     return write_segment(folder, vectors, encode(records))
 
