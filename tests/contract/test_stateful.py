@@ -61,6 +61,7 @@ class Machine(RuleBasedStateMachine):
     """A folder, a collection of it, one more reader, and what they must hold."""
 
     metric = Metric.EUCLIDEAN
+    kind = "exact"
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +75,9 @@ class Machine(RuleBasedStateMachine):
         for number in range(3):
             paint(self.outside / f"{number}.png", 100 + number)
         self.index = self.home / "index"
-        self.collection = Collection.build(self.root, self.index, metric=self.metric, **PIXELS)
+        self.collection = Collection.build(
+            self.root, self.index, metric=self.metric, index=self.kind, **PIXELS
+        )
         self.items: dict[str, Values] = self.after_update({})
         self.reader = Collection.open(self.index)
         self.remembered = dict(self.items)
@@ -310,8 +313,24 @@ class CosineMachine(Machine):
     metric = Metric.COSINE
 
 
+class HNSWMachine(Machine):
+    """With an approximate index, which finds all there is among so few."""
+
+    kind = "hnsw"
+
+
+class IVFMachine(CosineMachine):
+    """With another one, under the other metric."""
+
+    kind = "ivf"
+
+
+MACHINES = [Machine, CosineMachine, HNSWMachine, IVFMachine]
+
+
 def run(machine: type[Machine], examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vecsearch.store.writer.SEGMENT_ITEMS", SEGMENT_ITEMS)
+    monkeypatch.setattr("vecsearch.ann.FEW", 5)  # so that indexes are made anew now and then
     monkeypatch.setattr(os, "fsync", lambda _: None)  # nobody turns the power off here
     chosen = settings(
         max_examples=examples,
@@ -323,9 +342,9 @@ def run(machine: type[Machine], examples: int, monkeypatch: pytest.MonkeyPatch) 
     run_state_machine_as_test(machine, settings=chosen)  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.parametrize("machine", [Machine, CosineMachine])
+@pytest.mark.parametrize("machine", MACHINES)
 def test_a_collection_is_a_dict(machine: type[Machine], monkeypatch: pytest.MonkeyPatch) -> None:
-    run(machine, 8, monkeypatch)
+    run(machine, 5, monkeypatch)
 
 
 @pytest.mark.slow
@@ -333,8 +352,8 @@ def test_a_collection_is_a_dict_for_ten_thousand_steps(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps.clear()
-    for machine in (Machine, CosineMachine):
-        run(machine, 120, monkeypatch)
+    for machine in MACHINES:
+        run(machine, 80, monkeypatch)
     with capsys.disabled():
         print(f"\nstateful: {steps['taken']} steps, 0 divergences")
     assert steps["taken"] >= 10_000

@@ -79,6 +79,8 @@ def train_index(blocks: Sequence[Vectors], metric: Metric, kind: str) -> "Approx
     factory = factory_of(kind, count)
     try:
         made: Any = faiss.index_factory(dim, factory, measure)
+        if (lists := bare.try_extract_index_ivf(made)) is not None:
+            lists.cp.min_points_per_centroid = 1  # or else it tells stderr that they are few
         if not made.is_trained:
             made.train(_sample(blocks, cosine))
         for block in blocks:
