@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from vecsearch.images import Preprocess
     from vecsearch.rescue import repair
-    from vecsearch.store import Repair
+    from vecsearch.store import Damage, Repair, Verification
     from vecsearch.types import Hit, Item, Metric, Skipped
     from vecsearch.where import Condition, parse_condition
 
@@ -70,7 +70,7 @@ _HOMES = {
     "evaluate_vectors measure_names write_report",
     "images": "Preprocess",
     "rescue": "repair",
-    "store": "Repair",
+    "store": "Damage Repair Verification",
     "types": "Hit Item Metric Skipped",
     "where": "Condition parse_condition",
 }
@@ -88,6 +88,7 @@ __all__ = [
     "CollectionReplaced",
     "Comparison",
     "Condition",
+    "Damage",
     "DamagedCollection",
     "Encoder",
     "Evaluation",
@@ -105,6 +106,7 @@ __all__ = [
     "Skipped",
     "Trainable",
     "VecsearchError",
+    "Verification",
     "compare",
     "describe_encoders",
     "diagnose",

@@ -1,7 +1,7 @@
 """Change a collection by hand: add items, remove items, compact."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,18 @@ from vecsearch.build import (
     encode_batches,
     facts_of,
     is_utf8,
-    left_out,
     read_folder,
 )
 from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import FROM_FOLDERS, ImageFolder, read_labels, read_metadata, scan
+from vecsearch.images import (
+    FROM_FOLDERS,
+    ImageFolder,
+    is_absolute,
+    read_labels,
+    read_metadata,
+    scan,
+)
 from vecsearch.index import as_array
 from vecsearch.store import Record, Records, SideFile, Store, Writer
 from vecsearch.types import JSON, Progress, Rows, Skipped
@@ -46,7 +52,7 @@ class Changes:
     renamed: Sequence[tuple[str, str]] = ()
     relabelled: Sequence[str] = ()
     removed: Sequence[str] = ()
-    skipped: Sequence[Skipped] = field(default=())
+    skipped: Sequence[Skipped] = ()
 
     def counts(self) -> dict[str, int]:
         """How many of each."""
@@ -82,8 +88,12 @@ def find_images(store: Store, places: Iterable[str | Path]) -> Found:
     labels: dict[str, str] = {}
     skipped: list[Skipped] = []
     for place in places:
-        # Where it lies, not where it leads if it is a link: so a build would call it.
-        whole = Path(place).parent.resolve() / Path(place).name
+        whole = Path(place).resolve()
+        if not whole.exists():
+            raise InvalidArgument(f"There is no file {str(place)!r}. Nothing was added.")
+        if not whole.is_dir():
+            # Where it lies, not where it leads if it is a link: so a build would call it.
+            whole = Path(place).parent.resolve() / Path(place).name
         if not whole.is_dir():
             name = _below(whole, root)
             if not is_utf8(name):
@@ -98,11 +108,11 @@ def find_images(store: Store, places: Iterable[str | Path]) -> Found:
             if by_folder and path in found.labels:
                 labels[name] = found.labels[path]
     for path in paths:
-        if by_folder and "/" in path and not path.startswith("/"):
+        if by_folder and "/" in path and not is_absolute(path):
             labels[path] = path.split("/", 1)[0]
     more: Mapping[str, Mapping[str, JSON]] = {}
     # The tables speak of files below the root; for others they need not even be there any more.
-    if source is not None and not all(path.startswith("/") for path in paths):
+    if source is not None and not all(map(is_absolute, paths)):
         if isinstance(source.labels, SideFile):
             labels.update(read_labels(source.labels.path).values)
         if source.metadata is not None:
@@ -162,7 +172,7 @@ def add_images(
         writer.remove(np.array([row_of[name] for name in replaced], np.int64))
         manifest = writer.commit()
     added = [name for name in done if row_of[name] < 0]
-    return Changes(manifest.count, added, replaced, skipped=left_out(skipped, root))
+    return Changes(manifest.count, added, replaced, skipped=skipped)
 
 
 def add_vectors(
@@ -199,6 +209,20 @@ def add_vectors(
     return Changes(manifest.count, added, standing)
 
 
+def check_ids(ids: Sequence[str]) -> list[str]:
+    """Ids as a list.
+
+    Raises:
+        InvalidArgument: They are something else than strings in an order.
+    """
+    if isinstance(ids, str) or not isinstance(ids, Sequence | np.ndarray):
+        raise InvalidArgument(f"Ids come as a list of strings, not {ids!r}.")
+    for name in ids:
+        if not isinstance(name, str):
+            raise InvalidArgument(f"Ids are strings, not {name!r}.")
+    return list(ids)
+
+
 def check_encoder(store: Store, encoder: Encoder | None) -> None:
     """Refuse vectors of another encoder than a collection's own; None says nothing of them.
 
@@ -221,7 +245,7 @@ def remove_items(path: Path, ids: Sequence[str]) -> Changes:
         InvalidArgument: There is no item of one of these ids.
         CollectionLocked: Another process is writing to the collection.
     """
-    names = list(dict.fromkeys(ids))
+    names = list(dict.fromkeys(check_ids(ids)))
     with Writer(path, amend=True) as writer:
         rows = writer.base.find(names)
         if missing := [name for name, row in zip(names, rows, strict=True) if row < 0]:

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.errors import CollectionReplaced, DamagedCollection
+from vecsearch.errors import (
+    CollectionLocked,
+    CollectionReplaced,
+    DamagedCollection,
+    InvalidArgument,
+)
 from vecsearch.index import ApproximateIndex, ExactIndex, PartialIndex, factory_of, train_index
 from vecsearch.store import Store, Writer
 from vecsearch.types import Rows
@@ -43,11 +48,24 @@ def reindex(path: Path, kind: str | None = None, anew: bool = False) -> None:
         metric = base.manifest.metric
         index = train_index(base.vectors(), metric, wanted)
         covers = [(entry.vectors, entry.count) for entry in segments]
-        writer.set_ann(index.to_bytes(), metric, covers)
+        writer.set_ann(index.to_bytes(), covers)
         count = sum(entry.count for entry in segments)
         writer.commit(
             index={"kind": wanted, "factory": factory_of(wanted, count)}, compaction="none"
         )
+
+
+def keep_indexed(path: Path, anew: bool = False) -> None:
+    """Bring the approximate index up to date after a change, which stands whatever happens here.
+
+    Args:
+        path: Where the collection lies.
+        anew: Make it again in any case.
+    """
+    try:
+        reindex(path, anew=anew)
+    except (InvalidArgument, CollectionLocked) as error:
+        log.warning("The index is not brought up to date: %s", error)
 
 
 def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
@@ -60,7 +78,7 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
         return None
     try:
         path = store.checked(entry.file)
-        approximate = ApproximateIndex.read(path, entry.metric)
+        approximate = ApproximateIndex.read(path, store.manifest.metric)
         rows = _rows(store)
         if len(rows) != len(approximate):
             raise DamagedCollection(f"{path} holds another number of vectors than it should.")
@@ -71,7 +89,7 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
             store.folder,
         )
         return None
-    return PartialIndex(exact, approximate, rows, entry.metric)
+    return PartialIndex(exact, approximate, rows, store.manifest.metric)
 
 
 def _rows(store: Store) -> Rows:
@@ -91,7 +109,7 @@ def _rows(store: Store) -> Rows:
 def _due(store: Store) -> bool:
     """Whether so much is not covered that searching it takes longer than it should."""
     entry = store.manifest.ann
-    if entry is None:
+    if entry is None or not (store.folder / entry.file).exists():
         return True
     covered = {name for name, _ in entry.covers}
     left = sum(part.count for part in store.manifest.segments if part.vectors not in covered)

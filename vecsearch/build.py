@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from vecsearch.store import Draft, Record, Records, SideFile, Source, Store, Wri
 from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
 
 BLOCK_BYTES = 16 << 20
+BLOCK_ITEMS = 1 << 15
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +52,7 @@ def build_collection(
     path: Path,
     encoder: Encoder,
     metric: Metric,
+    index: str,
     jobs: int | None,
     overwrite: bool,
     progress: Progress | None,
@@ -67,7 +70,7 @@ def build_collection(
     if not folder.paths:
         raise InvalidArgument(f"There are no images in {folder.root}{_first_of(folder.skipped)}")
     with Writer(path, overwrite) as writer:
-        fill(writer, folder, encoder, metric, jobs, progress)
+        fill(writer, folder, encoder, metric, index, jobs, progress)
 
 
 def fill(
@@ -75,6 +78,7 @@ def fill(
     folder: ImageFolder,
     encoder: Encoder,
     metric: Metric,
+    index: str | None,
     jobs: int | None,
     progress: Progress | None,
 ) -> int:
@@ -111,6 +115,7 @@ def fill(
         dim=encoder.dim,
         source=source_of(folder),
         skipped=left_out(skipped, folder.root),
+        index=_kind(index),
     )
     return manifest.count
 
@@ -181,11 +186,12 @@ def _drop_stale(draft: Draft, folder: ImageFolder, row_bytes: int) -> None:
         skipped: Any = note.get("skipped")
         if (
             not _are(files, (str, str, int, int, int, int))
-            or not _are(skipped, (str, str, int, int))
+            or not _are(skipped, (str, str, int, int), (str, str, NoneType, NoneType))
             or len(files) * row_bytes != size
         ):
             return draft.keep(number)
-        read = [*files, *skipped]
+        # One without facts was changing when it was read; the next update looks again.
+        read = [*files, *(entry for entry in skipped if entry[2] is not None)]
         paths = [entry[0] for entry in read]
         facts = [[entry[2], entry[3]] for entry in read]
         if len(set(paths)) < len(paths) or not left.issuperset(paths):
@@ -196,10 +202,10 @@ def _drop_stale(draft: Draft, folder: ImageFolder, row_bytes: int) -> None:
     return None
 
 
-def _are(entries: Any, kinds: tuple[type, ...]) -> bool:
-    """Whether something is a list of lists with members of these kinds."""
+def _are(entries: Any, *kinds: tuple[type, ...]) -> bool:
+    """Whether something is a list of lists with members of one of these kinds."""
     return isinstance(entries, list) and all(
-        isinstance(entry, list) and tuple(map(type, entry)) == kinds for entry in entries
+        isinstance(entry, list) and tuple(map(type, entry)) in kinds for entry in entries
     )
 
 
@@ -228,6 +234,7 @@ def store_vectors(
     metadata: Sequence[Mapping[str, JSON]] | None,
     path: Path,
     metric: Metric,
+    index: str,
     overwrite: bool,
 ) -> None:
     """Commit vectors that their user brings, all or none, a block at a time.
@@ -244,7 +251,12 @@ def store_vectors(
         raise InvalidArgument("A collection needs at least one vector.")
     with Writer(path, overwrite) as writer:
         dim = add_blocks(writer, array, records, None, metric)
-        writer.commit(metric=metric, dim=dim)
+        writer.commit(metric=metric, dim=dim, index=_kind(index))
+
+
+def _kind(index: str | None) -> dict[str, JSON] | None:
+    """How neighbours shall be found; the index itself is made once the vectors are there."""
+    return None if index is None else {"kind": "exact" if index == "auto" else index}
 
 
 def add_blocks(
@@ -253,7 +265,7 @@ def add_blocks(
     """Check vectors and hand them to a writer, a block at a time; returns how long they are."""
     if array.ndim != 2 or array.dtype.kind not in "fiub":
         check_vectors(array)  # says what is wrong with it
-    step = max(1, BLOCK_BYTES // (4 * max(1, array.shape[1])))
+    step = max(1, min(BLOCK_ITEMS, BLOCK_BYTES // (4 * max(1, array.shape[1]))))
     for start in range(0, len(array), step):
         part = check_vectors(array[start : start + step], dim, metric, first=start)
         dim = part.shape[1]

@@ -10,7 +10,7 @@ from typing import Self
 from numpy.typing import ArrayLike
 
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
-from vecsearch.ann import reindex
+from vecsearch.ann import keep_indexed, reindex
 from vecsearch.build import build_collection, store_vectors
 from vecsearch.encoders import Encoder, make_encoder
 from vecsearch.errors import DamagedCollection, InvalidArgument
@@ -99,7 +99,9 @@ class Collection(Gallery):
             preprocess = Preprocess(size, fit, color)
             encoder = make_encoder(encoder, dim=dim, preprocess=preprocess, seed=seed)
         found = scan(folder, labels, metadata)
-        build_collection(found, Path(path), encoder, as_metric(metric), jobs, overwrite, progress)
+        build_collection(
+            found, Path(path), encoder, as_metric(metric), index, jobs, overwrite, progress
+        )
         _index(Path(path), index)
         return cls.open(path)
 
@@ -144,9 +146,15 @@ class Collection(Gallery):
         if index not in EXACT:
             check_kind(index)
         place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
-        store_vectors(vectors, ids, labels, metadata, place, as_metric(metric), overwrite)
-        _index(place, index)
-        collection = cls.open(place)
+        try:
+            wanted = as_metric(metric)
+            store_vectors(vectors, ids, labels, metadata, place, wanted, index, overwrite)
+            _index(place, index)
+            collection = cls.open(place)
+        except BaseException:
+            if path is None:
+                shutil.rmtree(place, ignore_errors=True)
+            raise
         if path is None:
             weakref.finalize(collection, shutil.rmtree, place, ignore_errors=True)
         return collection
@@ -198,8 +206,10 @@ class Collection(Gallery):
             changes = refit_collection(self.path, folder, labels, metadata, jobs, progress)
         else:
             changes = update_collection(
-                self.path, self._encoder_of, folder, labels, metadata, dry_run, jobs, progress
+                self.path, self._view.encoder_for, folder, labels, metadata, dry_run, jobs, progress
             )
+        if dry_run:
+            return changes
         return self._changed(changes)
 
     def add(
@@ -231,7 +241,7 @@ class Collection(Gallery):
         if isinstance(images, str | Path):
             raise InvalidArgument(f"Images come as a list: [{str(images)!r}].")
         changes = add_images(
-            self.path, images, self._encoder_of, label, metadata, replace, jobs, progress
+            self.path, images, self._view.encoder_for, label, metadata, replace, jobs, progress
         )
         return self._changed(changes)
 
@@ -293,11 +303,14 @@ class Collection(Gallery):
             CollectionLocked: Another process is writing to the collection.
         """
         changes = compact(self.path)
-        reindex(self.path, anew=True)
-        return self._changed(changes)
+        self.refresh()
+        keep_indexed(self.path, anew=True)
+        self.refresh()
+        return changes
 
     def _changed(self, changes: Changes) -> Changes:
-        reindex(self.path)
+        self.refresh()
+        keep_indexed(self.path)
         self.refresh()
         return changes
 
@@ -308,7 +321,11 @@ def _index(path: Path, kind: str) -> None:
     try:
         reindex(path, kind)
     except InvalidArgument as error:
-        raise InvalidArgument(f"{error} {path} is there, and compares every item.") from error
+        reindex(path, "exact")
+        raise InvalidArgument(
+            f"{error}. {path} is there, and compares every item; to build it again with another "
+            "kind, overwrite it."
+        ) from error
 
 
 def import_vectors(

@@ -7,21 +7,20 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from vecsearch.amend import check_encoder, some
-from vecsearch.ann import open_index
-from vecsearch.build import Encoded, encode_batches, encoder_of, read_folder
+from vecsearch.amend import check_encoder
+from vecsearch.build import Encoded, encode_batches, read_folder
 from vecsearch.encoders import Encoder
 from vecsearch.errors import CollectionReplaced, InvalidArgument
-from vecsearch.images import File, ImageFolder, ImageLike, to_pixels
-from vecsearch.index import ExactIndex, PartialIndex, as_metric, check_vectors, scores
-from vecsearch.store import Record, Store
+from vecsearch.images import File, ImageFolder, ImageLike
+from vecsearch.index import as_metric
+from vecsearch.store import Store
 from vecsearch.types import JSON, Hit, Item, Metric, Progress, Skipped, Vectors
-from vecsearch.where import Condition, Where, as_conditions
+from vecsearch.view import View
+from vecsearch.where import Where, as_conditions
 
 OPEN_ATTEMPTS = 10
-FILTERS_KEPT = 64
 MetricName: TypeAlias = Metric | str | None
 
 
@@ -34,33 +33,30 @@ class Gallery:
 
     def __init__(self, store: Store) -> None:
         self.path = store.folder
-        self._store = store
-        self._encoder: Encoder | None = None
-        self._indexes: dict[tuple[Metric, bool], ExactIndex | PartialIndex] = {}
-        self._allowed: dict[str, NDArray[np.bool_]] = {}
+        # Replaced as a whole by refresh, so that a question in another thread is not torn.
+        self._view = View(store)
+
+    @property
+    def _store(self) -> Store:
+        return self._view.store
 
     def refresh(self) -> bool:
         """See what was committed since; returns whether there was anything.
 
+        Questions that other threads are asking are answered from what they began with.
+
         Raises:
             DamagedCollection: The newest manifest is not as it was written.
         """
-        newer = self._store.newer()
+        newer = self._view.newer()
         if newer is None:
             return False
-        if newer.manifest.encoder != self._store.manifest.encoder:
-            self._encoder = None
-        self._store.close()
-        self._store = newer
-        self._indexes.clear()
-        self._allowed.clear()
+        self._view = newer
         return True
 
     def close(self) -> None:
         """Let go of its files. A collection that is asked again opens them again."""
-        self._store.close()
-        self._indexes.clear()
-        self._allowed.clear()
+        self._view = View(self._store.reopened())
 
     def __enter__(self) -> Self:
         return self
@@ -86,8 +82,7 @@ class Gallery:
     @property
     def root(self) -> Path | None:
         """The folder that its images were found in."""
-        source = self._store.manifest.source
-        return Path(source.root) if source is not None else None
+        return self._view.root
 
     @property
     def encoder(self) -> Encoder:
@@ -97,22 +92,13 @@ class Gallery:
             InvalidArgument: The vectors were brought by their user.
             DamagedCollection: The encoder is not the one that made the vectors.
         """
-        if self._encoder is None:
-            self._encoder = encoder_of(self._store)
-        return self._encoder
+        return self._view.encoder
 
     @property
     def encoder_name(self) -> str | None:
         """What made the vectors is registered as; None if they were brought by their user."""
         entry = self._store.manifest.encoder
         return entry.name if entry is not None else None
-
-    def _encoder_of(self, store: Store) -> Encoder:
-        """What made the vectors of a generation, this one or a newer one."""
-        own = store.manifest.encoder
-        if self._encoder is not None and own and own.fingerprint == self._encoder.fingerprint:
-            return self._encoder
-        return encoder_of(store)
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -125,7 +111,8 @@ class Gallery:
 
     def __iter__(self) -> Iterator[Item]:
         """All items, in the order of ``vectors``."""
-        return map(self._item, self._store.records())
+        view = self._view
+        return map(view.item, view.store.records())
 
     def __contains__(self, name: object) -> bool:
         """Whether there is an item of that id."""
@@ -137,7 +124,8 @@ class Gallery:
         Raises:
             InvalidArgument: There is none.
         """
-        return self._item(self._store.record(int(self._rows([name])[0])))
+        view = self._view
+        return view.item(view.store.record(int(view.rows([name])[0])))
 
     def vectors(self, ids: Sequence[str] | None = None) -> Vectors:
         """Vectors as the encoder made them, ``(n, dim)`` float32, perhaps memory-mapped.
@@ -148,10 +136,11 @@ class Gallery:
         Raises:
             InvalidArgument: There is no item of one of the ids.
         """
+        view = self._view
         if ids is not None:
-            return self._store.take(self._rows(ids))
-        alive = self._store.alive()
-        blocks = self._store.vectors()
+            return view.store.take(view.rows(ids))
+        alive = view.store.alive()
+        blocks = view.store.vectors()
         if alive is None and len(blocks) == 1:
             return blocks[0]
         whole = np.concatenate([np.empty((0, self.dim), np.float32), *blocks])
@@ -185,7 +174,10 @@ class Gallery:
             InvalidArgument: A value makes no sense, or the collection has no encoder.
             DamagedCollection: A file is not as it was written.
         """
-        return self.query_vectors(self.encode(images), k, where=where, metric=metric, exact=exact)
+        view = self._view
+        wanted = view.store.manifest.metric if metric is None else as_metric(metric)
+        vectors = view.encode(_as_list(images))
+        return view.search(vectors, k, as_conditions(where), wanted, exact)
 
     def query_one(
         self,
@@ -219,22 +211,10 @@ class Gallery:
             exact: Compare with every item.
             encoder: What made the vectors; another one than the collection's own is refused.
         """
-        check_encoder(self._store, encoder)
-        if not isinstance(k, int):
-            raise InvalidArgument(f"k is a whole number, not {k!r}.")
-        wanted = self.metric if metric is None else as_metric(metric)
-        conditions = as_conditions(where)
-        index = self._index(wanted, exact or bool(conditions))
-        queries = check_vectors(vectors, self.dim, wanted)
-        distances, rows = index.search(queries, k, self._allowed_by(conditions))
-        values = scores(distances, wanted)
-        return [
-            [
-                Hit(self._item(self._store.record(int(row))), float(distance), float(score))
-                for row, distance, score in zip(*answer, strict=True)
-            ]
-            for answer in zip(rows, distances, values, strict=True)
-        ]
+        view = self._view
+        check_encoder(view.store, encoder)
+        wanted = view.store.manifest.metric if metric is None else as_metric(metric)
+        return view.search(vectors, k, as_conditions(where), wanted, exact)
 
     def encode(self, images: Sequence[ImageLike]) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32.
@@ -243,11 +223,7 @@ class Gallery:
             ImageError: An image cannot be read.
             InvalidArgument: Something is not an image, or the collection has no encoder.
         """
-        if isinstance(images, str | Path):
-            raise InvalidArgument(f"Images come as a list: [{str(images)!r}].")
-        wanted = self.encoder.preprocess
-        pixels = [to_pixels(image, wanted) for image in images]
-        return self.encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
+        return self._view.encode(_as_list(images))
 
     def encode_folder(
         self, folder: ImageFolder, jobs: int | None = None, progress: Progress | None = None
@@ -303,55 +279,11 @@ class Gallery:
             "version": manifest.software,
         }
 
-    def _index(self, metric: Metric, exact: bool) -> ExactIndex | PartialIndex:
-        if (metric, True) not in self._indexes:
-            self._indexes[metric, True] = ExactIndex(self._store.vectors(), metric)
-        whole = self._indexes[metric, True]
-        if exact or metric is not self.metric or not isinstance(whole, ExactIndex):
-            return whole
-        if (metric, False) not in self._indexes:
-            self._indexes[metric, False] = open_index(self._store, whole) or whole
-        return self._indexes[metric, False]
 
-    def _item(self, record: Record) -> Item:
-        path = None
-        if record.path is not None and self.root is not None:
-            path = self.root / record.path
-        return Item(record.id, path, record.label, record.metadata)
-
-    def _rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
-        rows = self._store.find(ids)
-        if missing := [name for name, row in zip(ids, rows, strict=True) if row < 0]:
-            raise InvalidArgument(f"There is no item {some(missing)} in {self.path}.")
-        return rows
-
-    def _allowed_by(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
-        """Which rows may be found; None if all may."""
-        if not conditions:
-            return self._store.alive()
-        key = repr(conditions)
-        if key not in self._allowed:
-            allowed = np.zeros(self._store.starts[-1], np.bool_)
-            allowed[self._rows_where(conditions)] = True
-            if len(self._allowed) >= FILTERS_KEPT:
-                del self._allowed[next(iter(self._allowed))]
-            self._allowed[key] = allowed
-        return self._allowed[key]
-
-    def _rows_where(self, conditions: tuple[Condition, ...]) -> list[int]:
-        known: set[str] = {"id", "label", "path"}
-        found = []
-        for row, record in zip(self._store.rows().tolist(), self._store.records(), strict=True):
-            own = {"id": record.id, "label": record.label, "path": record.path}
-            values = {**record.metadata, **own}
-            known |= values.keys()
-            if all(condition.holds(values) for condition in conditions):
-                found.append(row)
-        if strange := sorted({condition.key for condition in conditions} - known):
-            raise InvalidArgument(
-                f"No item has {strange[0]!r}; where knows: {', '.join(sorted(known))}."
-            )
-        return found
+def _as_list(images: Sequence[ImageLike]) -> Sequence[ImageLike]:
+    if isinstance(images, str | Path):
+        raise InvalidArgument(f"Images come as a list: [{str(images)!r}].")
+    return images
 
 
 def newest_store(path: Path) -> Store:

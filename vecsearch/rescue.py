@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.ann import reindex
+from vecsearch.ann import keep_indexed
 from vecsearch.build import encode, encoder_of, facts_of, read_folder
 from vecsearch.images import ImageFolder
 from vecsearch.store import Encode, Record, Repair, Store, repair_store
@@ -25,7 +25,7 @@ def repair(path: str | Path) -> Repair:
         CollectionLocked: Another process is writing to it.
     """
     result = repair_store(Path(path), _encoding)
-    reindex(Path(path), anew=bool(result.notes))
+    keep_indexed(Path(path), anew=bool(result.notes))
     return result
 
 

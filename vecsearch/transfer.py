@@ -1,7 +1,9 @@
 """Items and vectors to other programs' files, and back."""
 
 import csv
+import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,8 +31,8 @@ def export_store(store: Store, out: Path) -> None:
       a list or an object is written as JSON, and a key that is called as another column gets
       ``metadata.`` before it. Nine digits a number, so that float32 comes back
       exactly.
-    - ``.npz``: the arrays ``vectors`` (n, dim) float32, ``ids``, ``paths``, ``labels`` and
-      ``metadata`` (JSON), all text; ``labels`` and ``paths`` are empty where there is none.
+    - ``.npz``: the arrays ``vectors`` (n, dim) float32; ``ids``, ``paths`` and ``labels``, text,
+      empty where there is none; ``metadata``, uint8, which is n lines of JSON in ASCII.
     - ``.parquet``: the columns id, path, label, metadata (JSON) and vector (a list of float32 of
       fixed length). Needs pyarrow.
 
@@ -65,9 +67,7 @@ def read_items(table: Path) -> list[Record]:
     """
     records = []
     rows = read_table(table)
-    # The vectors of an export, which come from a file of their own here.
-    keys = {key for _, row in rows for key in row}
-    numbers = {f"v{at}" for at in range(len(keys))} if {"id", "v0"} <= keys else set()
+    numbers = _numbers(list(rows[0][1])) if rows else set()
     for line, row in rows:
         name = next((row[key] for key in ("id", "path") if row.get(key) not in (None, "")), None)
         if not isinstance(name, str | int) or isinstance(name, bool):
@@ -80,6 +80,13 @@ def read_items(table: Path) -> list[Record]:
         }
         records.append(Record(str(name), None, None if label is None else str(label), more))
     return records
+
+
+def _numbers(columns: Sequence[str]) -> set[str]:
+    """The columns at the end that are called v0, v1 and so on: the vectors of an export."""
+    last = columns[-1] if columns else ""
+    names = [f"v{at}" for at in range(int(last[1:]) + 1)] if re.fullmatch(r"v\d{1,6}", last) else []
+    return set(names) if list(columns[-len(names) :]) == names else set()
 
 
 def read_vectors(path: Path) -> NDArray[Any]:
@@ -110,14 +117,16 @@ def _blocks(store: Store) -> Iterator[Block]:
 
 
 def _write_csv(store: Store, file: IO[bytes]) -> None:
-    import io
-
     keys = sorted({key for record in store.records() for key in record.metadata})
     numbers = [f"v{at}" for at in range(store.manifest.dim)]
     taken = {*COLUMNS, *numbers}
-    names = [*COLUMNS, *(f"{OURS}{key}" if key in taken else key for key in keys), *numbers]
+    names = [
+        *COLUMNS,
+        *(f"{OURS}{key}" if key in taken or key.startswith(OURS) else key for key in keys),
+        *numbers,
+    ]
     text = io.TextIOWrapper(file, "utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text)  # with RFC 4180's line ends: others would leave \r unquoted
     writer.writerow(names)
     for records, vectors in _blocks(store):
         for record, vector in zip(records, vectors.tolist(), strict=True):
@@ -139,7 +148,6 @@ def _write_npz(store: Store, file: IO[bytes]) -> None:
         "ids": lambda record: record.id,
         "paths": lambda record: record.path or "",
         "labels": lambda record: record.label or "",
-        "metadata": lambda record: json.dumps(dict(record.metadata), ensure_ascii=False),
     }
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         shape = (len(store), store.manifest.dim)
@@ -155,6 +163,13 @@ def _write_npz(store: Store, file: IO[bytes]) -> None:
                 for records, _ in _blocks(store):
                     values: NDArray[Any] = np.array([of(record) for record in records], kind)
                     member.write(values.tobytes())
+        # Not an array of text, in which every item would take as much as the longest.
+        lines = (json.dumps(dict(record.metadata)) + "\n" for record in store.records())
+        size = sum(map(len, lines))
+        with archive.open("metadata.npy", "w", force_zip64=True) as member:
+            _header(member, np.dtype(np.uint8), (size,))
+            for record in store.records():
+                member.write((json.dumps(dict(record.metadata)) + "\n").encode())
 
 
 def _header(file: IO[bytes], kind: np.dtype[Any], shape: tuple[int, ...]) -> None:

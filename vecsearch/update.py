@@ -1,11 +1,9 @@
 """Follow a folder of images at the cost of what changed in it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +23,11 @@ from vecsearch.images import (
     GONE,
     UNKNOWN,
     UNOPENED,
+    UNREADABLE,
     Content,
     ImageFolder,
     hash_file,
+    is_absolute,
     scan,
     stat_files,
 )
@@ -35,7 +35,7 @@ from vecsearch.store import Record, SegmentEntry, SideFile, Store, Writer, print
 from vecsearch.types import Progress, Rows, Skipped
 
 BLOCK_ROWS = 8192
-ABSOLUTE = methodcaller("startswith", "/")
+NO_METADATA = "none"
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,17 @@ def update_collection(
             images at all.
         CollectionLocked: Another process is writing to the collection.
     """
-    with closing(Store(path)) as store:
-        found = _scan(store, folder, labels, metadata)
-        plan = _plan(store, found)
-        changes = _changes(store, found, plan, [*found.skipped, *plan.skipped], None)
-        if dry_run or not _differs(store, found, plan, changes.skipped):
-            return changes
+    store = Store(path)
+    found = _scan(store, folder, labels, metadata)
+    plan = _plan(store, found)
+    changes = _changes(store, plan, [*found.skipped, *plan.skipped], None)
+    if dry_run or not _differs(store, found, plan, changes.skipped):
+        return changes
     with Writer(path, amend=True) as writer:
         if writer.base.manifest.generation != store.manifest.generation:
-            plan = _plan(writer.base, found)  # someone else wrote in between
+            # Someone else wrote in between, perhaps of files that were not there yet.
+            found = _scan(writer.base, folder, labels, metadata)
+            plan = _plan(writer.base, found)
         return _apply(writer, encoder, found, plan, jobs, progress)
 
 
@@ -155,9 +157,7 @@ def refit_collection(
                 f"{len(strangers)} items have no image file, as {strangers[0]!r}: they cannot be "
                 "encoded anew. Remove them first."
             )
-        by_hand = {
-            one.path: one for one in before.values() if one.path and one.path.startswith("/")
-        }
+        by_hand = {one.path: one for one in before.values() if one.path and is_absolute(one.path)}
         there = [name for name in by_hand if Path(name).is_file()]
         whole = replace(
             found,
@@ -178,7 +178,7 @@ def refit_collection(
         encoder = remake_encoder(entry.name, entry.params)
         writer.remove(store.rows())
         metric = store.manifest.metric
-        indexed = fill(writer, whole, encoder, metric, jobs, progress)
+        indexed = fill(writer, whole, encoder, metric, None, jobs, progress)
         after = {record.id for record in Store(path).records()}
         return Changes(
             indexed=indexed,
@@ -206,6 +206,8 @@ def _scan(
         labels = source.labels.path if isinstance(source.labels, SideFile) else source.labels
     if metadata is None and source.metadata is not None:
         metadata = source.metadata.path
+    elif metadata is not None and str(metadata) == NO_METADATA:
+        metadata = None
     found = scan(root, labels, metadata)
     if not found.paths:
         raise InvalidArgument(
@@ -246,6 +248,7 @@ def _plan(store: Store, found: ImageFolder) -> Plan:
         for path in stood.keys() - now.by_path().keys()
         if not (unopened and path.startswith(unopened))
     }
+    _take_in(store, found.root, news, plan)
     _follow_moved(store, found.root, news, gone, plan)
     _yield_to_others(store, found.root, plan)
     if _tables_differ(store, found):
@@ -284,25 +287,50 @@ def _below_root(store: Store, entry: SegmentEntry) -> list[int] | None:
     paths = store.columns(entry).paths
     if paths is None:
         return []
-    if not entry.dead_count and None not in paths and not any(map(ABSOLUTE, paths)):
+    if (
+        not entry.dead_count
+        and None not in paths
+        and not any(map(is_absolute, cast("Sequence[str]", paths)))
+    ):
         return None
     alive = store.alive_in(entry).tolist()
     pairs = enumerate(zip(paths, alive, strict=True))
-    return [row for row, (path, living) in pairs if living and path and path[0] != "/"]
+    return [row for row, (path, living) in pairs if living and path and not is_absolute(path)]
 
 
 def _touch(store: Store, root: Path, path: str, row: int, plan: Plan) -> None:
     """A file with another size or date: is its content another?"""
     try:
         content = hash_file(root / path)
-    except ImageError:
-        plan.changed[path] = row  # its reason is told when it is read again
+    except ImageError as error:
+        if str(error).startswith(UNREADABLE):
+            # Not now; the item stays as it was, and the next update looks again.
+            plan.skipped.append(Skipped(root / path, str(error)))
+        else:
+            plan.changed[path] = row
         return
     before = store.record(row).file
     if before is not None and before["sha256"] == content.sha256:
         plan.touched[row] = path, content
     else:
         plan.changed[path] = row
+
+
+def _take_in(store: Store, root: Path, news: dict[str, int], plan: Plan) -> None:
+    """Items that were added by hand, and whose files lie below the root now that it is another."""
+    source = store.manifest.source
+    if source is None or root.resolve() == Path(source.root):
+        return
+    here = f"{root.resolve().as_posix()}/"
+    names = [f"{here}{path}" for path in news]
+    for name, row in zip(names, store.find(names).tolist(), strict=True):
+        path = name.removeprefix(here)
+        if row >= 0:
+            try:
+                plan.moved[row] = path, hash_file(name)
+            except ImageError:
+                continue
+            del news[path]
 
 
 def _follow_moved(
@@ -371,6 +399,14 @@ def _relabel(store: Store, found: ImageFolder, kept: Iterable[tuple[int, str]], 
             plan.relabelled[row] = now
 
 
+def _renewed(store: Store, old: Record, path: str, found: ImageFolder) -> Record:
+    """An item whose file was moved or touched: what was said of it stays, if no table says more."""
+    if path == old.id and not _tables_differ(store, found):
+        return old
+    now = _named(old, path, found)
+    return now if path == old.id or path in found.metadata else replace(now, metadata=old.metadata)
+
+
 def _named(old: Record, path: str, found: ImageFolder) -> Record:
     """An item under a path, with the label and the metadata that it has there."""
     more = old.metadata if found.metadata_from is None else found.metadata.get(path, {})
@@ -407,12 +443,13 @@ def _apply(
     for row, (path, content) in {**plan.moved, **plan.touched}.items():
         old = store.record(row)
         facts = {**(old.file or {}), **vars(content)}
-        kept[row] = replace(_named(old, path, found), file=facts)
+        kept[row] = replace(_renewed(store, old, path, found), file=facts)
     _add_again(writer, kept)
     writer.remove(np.array([*kept, *plan.changed.values(), *plan.gone], np.int64))
-    changes = _changes(store, found, plan, skipped, encoded)
+    changes = _changes(store, plan, skipped, encoded)
     if kept or encoded or _differs(store, found, plan, changes.skipped):
-        writer.commit(source=source_of(found), skipped=changes.skipped)
+        left = left_out(changes.skipped, found.root)
+        writer.commit(source=source_of(found), skipped=left)
     return changes
 
 
@@ -421,7 +458,7 @@ def _differs(store: Store, found: ImageFolder, plan: Plan, skipped: Sequence[Ski
     others = (plan.new, plan.changed, plan.moved, plan.touched, plan.gone, plan.relabelled)
     if any(others) or source_of(found) != store.manifest.source:
         return True
-    return _facts(skipped) != _facts(store.skipped())
+    return _facts(left_out(skipped, found.root)) != _facts(store.skipped())
 
 
 def _facts(skipped: Sequence[Skipped]) -> list[tuple[str, str, int | None, int | None]]:
@@ -438,7 +475,6 @@ def _add_again(writer: Writer, records: Mapping[int, Record]) -> None:
 
 def _changes(
     store: Store,
-    found: ImageFolder,
     plan: Plan,
     skipped: Sequence[Skipped],
     encoded: Sequence[str] | None,
@@ -457,5 +493,5 @@ def _changes(
         renamed=renamed,
         relabelled=[record.id for record in plan.relabelled.values()],
         removed=sorted([*removed, *lost]),
-        skipped=left_out(skipped, found.root),
+        skipped=sorted(skipped, key=lambda one: str(one.path)),
     )

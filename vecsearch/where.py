@@ -70,7 +70,8 @@ class Condition:
             return False
         if self.operator == "exists":
             return True
-        values = found if isinstance(found, list) else [found]
+        # A list as a whole, too, for who asks for the very list.
+        values = [*found, found] if isinstance(found, list) else [found]
         if self.operator in ("=", "!="):
             equal = any(_equal(value, self.value) for value in values)
             return equal == (self.operator == "=")
@@ -110,7 +111,8 @@ def parse_condition(text: str) -> Condition:
         return Condition(match[1], "in", tuple(part.strip() for part in match[2].split(",")))
     if match := _EXISTS.fullmatch(stripped):
         return Condition(match[1], "exists")
-    if match := _SYMBOL.fullmatch(stripped):
+    match = _SYMBOL.fullmatch(stripped)
+    if match and not (match[2] == "=" and match[3].startswith(("<", ">"))):  # as in price=<5
         operator: Any = match[2].replace("==", "=")
         return Condition(match[1].strip(), operator, match[3])
     raise InvalidArgument(

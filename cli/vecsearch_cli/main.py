@@ -88,7 +88,9 @@ def main() -> None:
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     # So that a build that is asked to stop takes back what it wrote.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in ("SIGTERM", "SIGHUP"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, lambda sent, _: sys.exit(128 + sent))
     try:
         code = vecsearch.main(prog_name="vecsearch", standalone_mode=False)
     except Failure as failure:

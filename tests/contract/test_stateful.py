@@ -148,8 +148,8 @@ class Machine(RuleBasedStateMachine):
             return
         expected = self.after_update(self.items)
         changes = self.collection.update(jobs=1)
-        broken = {path for path, seed in self.on_disk.items() if seed is None}
-        assert {one.path.as_posix() for one in changes.skipped} >= broken
+        broken = {self.root / path for path, seed in self.on_disk.items() if seed is None}
+        assert {one.path for one in changes.skipped} >= broken
         assert changes.indexed == len(expected)
         assert set(changes.removed) == self.items.keys() - expected.keys() - {
             old for old, _ in changes.renamed

@@ -449,7 +449,7 @@ def test_a_reader_keeps_what_it_has_opened(tmp_path: Path) -> None:
     for _ in range(3):
         write(tmp_path / "index", overwrite=True)
     assert warm.query_vectors([[1, 2]], k=1) == before
-    with pytest.raises(CollectionReplaced, match="written anew since it was opened: open it again"):
+    with pytest.raises(CollectionReplaced, match="refresh it, or open it again"):
         cold.query_vectors([[1, 2]])
 
 

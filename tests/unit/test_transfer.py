@@ -82,7 +82,7 @@ def test_npz(things: Collection, tmp_path: Path) -> None:
         assert found["ids"].tolist() == IDS
         assert found["labels"].tolist() == [label or "" for label in LABELS]
         assert found["paths"].tolist() == [""] * 8
-        assert [json.loads(text) for text in found["metadata"].tolist()] == MORE
+        assert [json.loads(line) for line in found["metadata"].tobytes().splitlines()] == MORE
 
 
 def test_parquet(things: Collection, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, p
 from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, scan
 from vecsearch.images.gathering import Gathered, gather
 from vecsearch.images.reading import (
+    UNREADABLE,
     Batch,
     Content,
     File,
@@ -14,7 +15,7 @@ from vecsearch.images.reading import (
     to_pixels,
 )
 from vecsearch.images.sidecar import Sidecar, read_labels, read_metadata, read_table, typed
-from vecsearch.images.walking import GONE, UNKNOWN, UNOPENED, stat_files, walk
+from vecsearch.images.walking import GONE, UNKNOWN, UNOPENED, is_absolute, stat_files, walk
 
 __all__ = [
     "FORMATS",
@@ -23,6 +24,7 @@ __all__ = [
     "MAX_PIXELS",
     "UNKNOWN",
     "UNOPENED",
+    "UNREADABLE",
     "Batch",
     "Content",
     "File",
@@ -34,6 +36,7 @@ __all__ = [
     "decode",
     "gather",
     "hash_file",
+    "is_absolute",
     "prepare",
     "read",
     "read_labels",

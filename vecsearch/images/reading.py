@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import stat
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:  # worker processes and all that they need are imported when t
 
 MAX_FILE_BYTES = 256 << 20
 CHANGED = "changed while it was being read"
+UNREADABLE = "cannot be read"
+CRASHED = "the decoder crashed on it"
 _BINARY = getattr(os, "O_BINARY", 0)
 # A worker is handed this many files at a time, if they fit: with 64 of 28 × 28, handing over takes
 # longer. With fewer files, fewer, so that all workers end at about the same time.
@@ -35,6 +38,7 @@ CHUNK_BYTES = 16 << 20
 SECONDS_ALONE = 0.5
 FEW_FILES = 1000
 ALONE_AT_ONCE = 8
+WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,7 @@ def _file_by_file(work: Work, folder: Path, chunk: Sequence[str]) -> Iterator[Ba
                 pool.shutdown(kill_workers=True)
                 pool = _pool(1)
                 empty = work([])
-                reason = "the decoder crashed on it, or ran out of memory"
+                reason = f"{CRASHED}, or ran out of memory"
                 yield Batch(empty.files, empty.pixels, [_skipped(folder / path, reason)])
     finally:
         pool.shutdown(kill_workers=True)
@@ -263,7 +267,18 @@ def _pool(jobs: int) -> Any:
 
     # Started here, since whoever starts it first lets interrupts through again.
     resource_tracker.ensure_running()
-    return loky.ProcessPoolExecutor(jobs)
+    return loky.ProcessPoolExecutor(jobs, initializer=_die_with, initargs=(os.getpid(),))
+
+
+def _die_with(parent: int) -> None:
+    """Let a worker end when its parent is gone, which had no time to say so if it was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _submit(pool: Any, work: Work, chunk: Sequence[str]) -> "Future[Batch]":
@@ -307,11 +322,12 @@ def _read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> B
 
 
 def _skipped(path: Path, reason: str) -> Skipped:
+    """A file that is left out; with its facts, unless it may be read another time as it is."""
+    if reason == CHANGED or reason.startswith((UNREADABLE, CRASHED)):
+        return Skipped(path, reason)
     try:
         status = path.stat()
     except (OSError, ValueError):
-        return Skipped(path, reason)
-    if reason == CHANGED:
         return Skipped(path, reason)
     return Skipped(path, reason, status.st_size, status.st_mtime_ns)
 
@@ -340,9 +356,9 @@ def _read_bytes(path: str | Path) -> tuple[bytes, os.stat_result]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror}") from error
+        raise ImageError(f"{UNREADABLE}: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
-        raise ImageError(f"cannot be read: {error}") from error
+        raise ImageError(f"{UNREADABLE}: {error}") from error
     if len(data) != after.st_size or after.st_mtime_ns != before.st_mtime_ns:
         raise ImageError(CHANGED)
     return data, after

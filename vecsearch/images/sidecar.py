@@ -157,6 +157,8 @@ def _csv(
                 f"{table} needs the column{'s' * (len(wanted) > 1)} {' and '.join(wanted)}, with "
                 f"commas between; its first line has: {', '.join(columns) or 'nothing'}."
             )
+        if len(set(columns)) < len(columns):
+            raise InvalidArgument(f"{table} has two columns of one name: {', '.join(columns)}.")
         rows = []
         for row in reader:
             if None in row:

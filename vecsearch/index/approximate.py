@@ -122,11 +122,11 @@ class ApproximateIndex:
         except RuntimeError as error:
             raise DamagedCollection(f"{path} is no index of FAISS.") from error
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self) -> memoryview:
         """What its file holds."""
         # FAISS itself says that it wrote a file when the disk was full, so others write for it.
         serialized: NDArray[np.uint8] = faiss.serialize_index(self._index)
-        return serialized.tobytes()
+        return serialized.data
 
     def candidates(self, queries: Vectors, k: int, allowed: Allowed) -> Rows:
         """Rows that are probably near, ``(n, at least k)``; −1 where there are fewer.

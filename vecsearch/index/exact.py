@@ -45,7 +45,6 @@ class ExactIndex:
         self._blocks = blocks
         self._metric = metric
         self._cosine = metric is Metric.COSINE
-        self._searched = [normalized(block) for block in blocks] if self._cosine else blocks
         self._starts = np.cumsum([0, *(len(block) for block in blocks)])
 
     def __len__(self) -> int:
@@ -127,6 +126,11 @@ class ExactIndex:
         unit = float(np.finfo(np.float32).eps) / 2
         slack: NDArray[np.float64] = (8 * queries.shape[1] ** 0.5 + 4) * unit * reach**2
         return slack
+
+    @cached_property
+    def _searched(self) -> Sequence[Vectors]:
+        """What FAISS compares: under cosine, copies of length 1, made when first needed."""
+        return [normalized(block) for block in self._blocks] if self._cosine else self._blocks
 
     @cached_property
     def _longest(self) -> float:

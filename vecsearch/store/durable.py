@@ -11,6 +11,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
 READ_BYTES = 1 << 20
 
 
@@ -63,7 +68,7 @@ def new_file(path: Path) -> Iterator[StampedFile]:
     with open(path, "xb") as file:
         yield StampedFile(file)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
 
 
 def write_files(
@@ -126,11 +131,21 @@ def put_whole(path: Path) -> Iterator[BinaryIO]:
         with open(draft, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         draft.replace(path)
         sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def sync(descriptor: int) -> None:
+    """Bring a file to the disk, and not only to the memory of the drive."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)  # on macOS, where fsync stops at the drive
+    if full is not None:
+        with suppress(OSError):  # a file system that knows no such thing
+            fcntl.fcntl(descriptor, full)
+            return
+    os.fsync(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -97,12 +97,10 @@ class ANNEntry:
 
     Attributes:
         file: Its name.
-        metric: What it compares by.
         covers: The vectors files that it was made of, and how many vectors each had.
     """
 
     file: str
-    metric: Metric
     covers: tuple[tuple[str, int], ...]
 
 
@@ -179,7 +177,10 @@ class Manifest:
             data = path.read_bytes()
             body = json.loads(data)["manifest"]
             if _sealed(body) != data:
-                raise DamagedCollection(f"{path} is damaged: its hash does not match its content.")
+                raise DamagedCollection(
+                    f"{path} is damaged: its hash does not match its content. Mend it: vecsearch "
+                    f"repair {path.parent}"
+                )
             if body["format"] != FORMAT:
                 raise NewerFormat(
                     f"{path} is of format {body['format']}, this version reads {FORMAT}: "
@@ -240,7 +241,7 @@ def _ann(body: Any) -> ANNEntry | None:
     if body is None:
         return None
     covers = tuple((str(name), int(count)) for name, count in body["covers"])
-    return ANNEntry(body["file"], Metric(body["metric"]), covers)
+    return ANNEntry(body["file"], covers)
 
 
 def manifest_name(generation: int) -> str:

@@ -68,9 +68,9 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
         DamagedCollection: No manifest of it can be read.
         CollectionLocked: Another process is writing to it.
     """
-    manifest, notes = _newest_whole(folder)
-    with Writer(folder, amend=True, manifest=manifest) as writer:
-        store = writer.base
+    notes: list[str] = []
+    with Writer(folder, amend=True, newest=lambda: _newest_whole(folder, notes)) as writer:
+        store, manifest = writer.base, writer.base.manifest
         saved = _Saved(notes=notes)
         for at, entry in enumerate(manifest.segments):
             if damage := _damage(store, entry.files):
@@ -84,6 +84,9 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
         folder_of = f"{manifest.encoder.folder}/" if manifest.encoder else None
         own = [name for name in manifest.files if folder_of and name.startswith(folder_of)]
         encoder_damage = _damage(store, own)
+        ann = manifest.ann
+        if ann and (damage := _damage(store, [ann.file])):
+            saved.notes.append(f"{damage} It is made again.")
         if not saved.notes and not encoder_damage:
             return Repair(len(store))
         encoded: Sequence[Record] = ()
@@ -107,18 +110,18 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
     return Repair(items, len(encoded), lost, saved.notes)
 
 
-def _newest_whole(folder: Path) -> tuple[Manifest, list[str]]:
-    notes: list[str] = []
+def _newest_whole(folder: Path, notes: list[str]) -> Manifest:
+    notes.clear()
     found = generations(folder)
     if not found:
         raise CollectionNotFound(f"There is no collection at {folder}.")
     for generation in reversed(found):
         try:
-            return Manifest.read(folder / manifest_name(generation)), notes
+            return Manifest.read(folder / manifest_name(generation))
         except NewerFormat:
             raise
         except DamagedCollection as error:
-            notes.append(f"{error} Went back to the one before it.")
+            notes.append(f"{str(error).split(' Mend it:')[0]} Went back to the one before it.")
     raise DamagedCollection(f"{notes[0]} There is no other manifest: build the collection anew.")
 
 
@@ -188,13 +191,12 @@ def _records(store: Store, entry: SegmentEntry) -> list[Record | None]:
         return nothing
     pages = -(-entry.count // PAGE_LINES)
     offsets: NDArray[np.int64] = read_array(store.checked(entry.offsets), "<i8", (pages, 2))
-    size = store.manifest.files[entry.items].size
-    with path.open("rb") as file:
-        for page in range(pages):
-            try:
-                lines = read_page(file, offsets, page, size)
-            except DamagedCollection:
-                continue
-            for at, line in enumerate(lines, page * PAGE_LINES):
-                nothing[at] = parse_line(line, path)
+    text = np.frombuffer(path.read_bytes(), np.uint8)
+    for page in range(pages):
+        try:
+            lines = read_page(text, offsets, page, path)
+        except DamagedCollection:
+            continue
+        for at, line in enumerate(lines, page * PAGE_LINES):
+            nothing[at] = parse_line(line, path)
     return nothing

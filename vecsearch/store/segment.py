@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -273,21 +273,25 @@ def read_columns(path: Path, count: int) -> Columns:
     return columns
 
 
-def read_page(file: BinaryIO, offsets: NDArray[np.int64], page: int, size: int) -> list[bytes]:
+def read_page(
+    text: NDArray[np.uint8], offsets: NDArray[np.int64], page: int, path: Path
+) -> list[bytes]:
     """Read a page of lines, checked by its own checksum, without touching the others.
 
     Args:
-        file: The items file.
+        text: The items file, mapped.
         offsets: Where each page begins, and its CRC-32, ``(pages, 2)``.
         page: Which one.
-        size: The length of the file.
+        path: What the file is called.
     """
     start, checksum = map(int, offsets[page])
-    end = size if page + 1 == len(offsets) else int(offsets[page + 1, 0])
-    file.seek(start)
-    data = file.read(max(0, end - start))
+    end = len(text) if page + 1 == len(offsets) else int(offsets[page + 1, 0])
+    data = text[max(0, start) : max(0, end)].tobytes()
     if zlib.crc32(data) != checksum:
-        raise DamagedCollection(f"{file.name} is damaged between byte {start} and {end}.")
+        raise DamagedCollection(
+            f"{path} is damaged between byte {start} and {end}. Mend it: vecsearch repair "
+            f"{path.parent.parent}"
+        )
     return data.splitlines()
 
 

@@ -1,14 +1,12 @@
 """Read a collection from its folder, believing nothing that its hash does not prove."""
 
 import json
-import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +71,7 @@ class Store:
         self._offsets: dict[str, NDArray[np.int64]] = {}
         self._columns: dict[str, Columns] = {}
         self._alive: NDArray[np.bool_] | None = None
-        self._open: dict[str, BinaryIO] = {}
+        self._texts: dict[str, NDArray[np.uint8]] = {}
         self._page: tuple[tuple[int, int], list[bytes]] = ((-1, -1), [])  # the last that was read
 
     def __len__(self) -> int:
@@ -92,13 +90,11 @@ class Store:
         }
         return store
 
-    def close(self) -> None:
-        """Close the files that are open. Asked again, it opens them again."""
-        for file in self._open.values():
-            file.close()
-        self._open.clear()
-        self._offsets.clear()
-        self._columns.clear()
+    def reopened(self) -> "Store":
+        """The same generation with no file open; what was proven of its files stays so."""
+        store = Store(self.folder, self.manifest)
+        store._proven = set(self._proven)
+        return store
 
     def check_present(self) -> None:
         """See that all items are there, without reading them.
@@ -199,18 +195,18 @@ class Store:
         if entry.offsets not in self._offsets:
             pages = -(-entry.count // PAGE_LINES)
             with self._reading():
-                path = self.checked(entry.offsets)
-                self._offsets[entry.offsets] = read_array(path, "<i8", (pages, 2))
-        with self._reading():
-            file = self._lines(entry.items)
-            if self._page[0] != (segment, page):
-                size = self.manifest.files[entry.items].size
-                lines = read_page(file, self._offsets[entry.offsets], page, size)
-                self._page = (segment, page), lines
-        lines = self._page[1]
+                table = self.checked(entry.offsets)
+                self._offsets[entry.offsets] = read_array(table, "<i8", (pages, 2))
+        path = self.folder / entry.items
+        last, lines = self._page
+        if last != (segment, page):
+            with self._reading():
+                text = self._text(entry.items)
+                lines = read_page(text, self._offsets[entry.offsets], page, path)
+            self._page = (segment, page), lines
         if line >= len(lines):
-            raise DamagedCollection(f"{file.name} has no line for row {row}.")
-        return parse_line(lines[line], file.name)
+            raise DamagedCollection(f"{path} has no line for row {row}.")
+        return parse_line(lines[line], path)
 
     def block(self, entry: SegmentEntry) -> Block:
         """The items of one segment as they are on disk, without the dead ones."""
@@ -352,7 +348,8 @@ class Store:
                 raise
             if generations(self.folder)[-1:] != [self.manifest.generation]:
                 raise CollectionReplaced(
-                    f"{self.folder} was written anew since it was opened: open it again."
+                    f"{self.folder} was written anew, more than once, since it was opened: "
+                    "refresh it, or open it again."
                 ) from error
             if isinstance(error, DamagedCollection):
                 raise
@@ -370,12 +367,13 @@ class Store:
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(self.checked, large))
 
-    def _lines(self, name: str) -> BinaryIO:
-        """An items file, open from its first use on: a later writer may delete it."""
-        if name not in self._open:
-            self._open[name] = self._present(name).open("rb")
-            weakref.finalize(self, self._open[name].close)
-        return self._open[name]
+    def _text(self, name: str) -> NDArray[np.uint8]:
+        """An items file, mapped from its first use on: a later writer may delete it."""
+        if name not in self._texts:
+            path = self._present(name)
+            empty = self.manifest.files[name].size == 0  # which a crafted one may be
+            self._texts[name] = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, "r")
+        return self._texts[name]
 
     @property
     def _advice(self) -> str:

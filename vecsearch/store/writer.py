@@ -1,13 +1,13 @@
 """Write a new generation of a collection: all of it, or nothing."""
 
 import json
-import os
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -23,6 +23,7 @@ from vecsearch.store.durable import (
     Stamp,
     put_if_absent,
     stamp_of,
+    sync,
     sync_folder,
     write_files,
 )
@@ -37,8 +38,8 @@ from vecsearch.store.manifest import (
     SegmentEntry,
     Source,
     generations,
-    newest,
 )
+from vecsearch.store.manifest import newest as newest_manifest
 from vecsearch.store.records import Record, Records
 from vecsearch.store.segment import array_bytes, encode, joined, write_segment
 from vecsearch.store.store import Store
@@ -59,7 +60,7 @@ class Writer:
         folder: Where the collection lies or shall lie.
         overwrite: Whether a collection that stands there may be replaced.
         amend: Whether to begin with what it holds, rather than with nothing.
-        manifest: Another generation than the newest to begin with.
+        newest: What gives the generation to begin with, if not the newest; asked under the lock.
 
     Raises:
         CollectionExists: One stands there, or the folder holds something else.
@@ -82,13 +83,13 @@ class Writer:
         folder: Path,
         overwrite: bool = False,
         amend: bool = False,
-        manifest: Manifest | None = None,
+        newest: Callable[[], Manifest] | None = None,
     ) -> None:
         self.folder = folder
         self._base: Store | None = None
         self._overwrite = overwrite
         self._amend = amend
-        self._manifest = manifest
+        self._newest = newest or partial(newest_manifest, folder)
         self._lock = Lock(folder)
         self._vectors: list[Vectors] = []
         self._records: list[Records] = []
@@ -107,14 +108,13 @@ class Writer:
 
     def __enter__(self) -> Self:
         if self._amend:
-            # Looked for first, so that no lock is left where there is no collection.
-            _ = self._manifest or newest(self.folder)
+            self._newest()  # looked for first, so that no lock is left where there is none
         else:
             self._refuse_foreign_folder()
         self._lock.acquire()
         try:
             if self._amend:
-                self._base = Store(self.folder, self._manifest)
+                self._base = Store(self.folder, self._newest())
             else:
                 self._refuse_foreign_folder()
                 self._refuse_standing()
@@ -135,16 +135,14 @@ class Writer:
     ) -> None:
         try:
             self._pool.shutdown(cancel_futures=True)
-            if self._base is not None:
-                self._base.close()
             if self._draft is not None:
                 self._draft.close()
             if not self._committed:
                 # What a build has read so far is kept, unless it was told that it cannot go on.
-                begun = self._draft is not None and self._draft.notes
-                keep = bool(begun) and not isinstance(error, InvalidArgument)
-                collect_garbage(self.folder, keep_draft=keep)
-                if not generations(self.folder) and not keep:
+                begun = self._draft is None or bool(self._draft.notes)
+                keep = begun and not isinstance(error, InvalidArgument)
+                collect_garbage(self.folder, keep_draft=keep or self._draft is None)
+                if not generations(self.folder) and not (self.folder / DRAFT).exists():
                     self._lock.remove_folder()
         finally:
             self._lock.release()
@@ -166,15 +164,17 @@ class Writer:
         Memory is that of three segments: one that is gathered, and two on their way to the disk.
         """
         columns = records if isinstance(records, Records) else Records.of(records)
-        if not len(columns):
-            return
-        self._vectors.append(vectors)
-        self._records.append(columns)
-        self._waiting += len(columns)
         if self._amend:
             self._added += columns.ids
-        if self._waiting >= _most(vectors.shape[1]):
-            self._flush()
+        most, start = _most(vectors.shape[1]), 0
+        while start < len(columns):
+            part = slice(start, start + most - self._waiting)
+            self._vectors.append(vectors[part])
+            self._records.append(columns.part(part))
+            self._waiting += len(self._records[-1])
+            start += len(self._records[-1])
+            if self._waiting == most:
+                self._flush()
 
     def remove(self, rows: Rows) -> None:
         """Take out items of ``base``, by their rows."""
@@ -225,13 +225,13 @@ class Writer:
         sync_folder(folder)
         self._encoder = EncoderEntry(name, params, fingerprint, facts, relative)
 
-    def set_ann(self, data: bytes, metric: Metric, covers: Sequence[tuple[str, int]]) -> None:
+    def set_ann(self, data: memoryview, covers: Sequence[tuple[str, int]]) -> None:
         """Take over an approximate index of some vectors files, each with its count."""
         folder = self.folder / "ann"
         folder.mkdir(exist_ok=True)
         name = f"ann/{uuid4().hex}.faiss"
         self._files |= write_files({self.folder / name: [data]}, self.folder)
-        self._ann = ANNEntry(name, metric, tuple(covers))
+        self._ann = ANNEntry(name, tuple(covers))
 
     def commit(
         self,
@@ -271,7 +271,7 @@ class Writer:
             source=source or (before.source if before else None),
             encoder=self._encoder or (before.encoder if before else None),
             index=index or (before.index if before else {"kind": "exact"}),
-            ann=self._ann or (before.ann if before else None),
+            ann=self._ann or (before.ann if before and not index else None),
             segments=tuple(segments),
             skipped=before.skipped if before else None,
             files={**files, **self._files},
@@ -455,4 +455,4 @@ def printable(path: Path) -> str:
 
 def _sync_file(path: Path) -> None:
     with open(path, "rb+") as file:
-        os.fsync(file.fileno())
+        sync(file.fileno())

@@ -1,0 +1,160 @@
+"""One generation of a collection, with what was made ready to ask it. It never changes."""
+
+import operator
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vecsearch.amend import check_ids, some
+from vecsearch.ann import open_index
+from vecsearch.build import encoder_of
+from vecsearch.encoders import Encoder
+from vecsearch.errors import InvalidArgument
+from vecsearch.images import ImageLike, to_pixels
+from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores
+from vecsearch.store import Record, Store
+from vecsearch.types import Hit, Item, Metric, Rows, Vectors
+from vecsearch.where import Condition
+
+FILTERS_KEPT = 64
+
+
+class View:
+    """What queries work with. Threads may share one; who refreshes a collection makes another.
+
+    Args:
+        store: The generation.
+        encoder: What made its vectors, if it was loaded already.
+    """
+
+    def __init__(self, store: Store, encoder: Encoder | None = None) -> None:
+        self.store = store
+        self._encoder = encoder
+        self._indexes: dict[tuple[Metric, bool], ExactIndex | PartialIndex] = {}
+        self._allowed: dict[str, NDArray[np.bool_]] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that its images were found in."""
+        source = self.store.manifest.source
+        return Path(source.root) if source is not None else None
+
+    @property
+    def encoder(self) -> Encoder:
+        """What made the vectors."""
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = encoder_of(self.store)
+            return self._encoder
+
+    def encoder_for(self, store: Store) -> Encoder:
+        """What made the vectors of another generation, which may be the same."""
+        own, theirs = self.store.manifest.encoder, store.manifest.encoder
+        if own is not None and theirs is not None and own.fingerprint == theirs.fingerprint:
+            return self.encoder
+        return encoder_of(store)
+
+    def newer(self) -> "View | None":
+        """The newest generation, if it is another one."""
+        store = self.store.newer()
+        if store is None:
+            return None
+        same = store.manifest.encoder == self.store.manifest.encoder
+        return View(store, self._encoder if same else None)
+
+    def encode(self, images: Sequence[ImageLike]) -> Vectors:
+        """The vectors of some images, ``(n, dim)`` float32."""
+        wanted = self.encoder.preprocess
+        pixels = [to_pixels(image, wanted) for image in images]
+        return self.encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
+
+    def search(
+        self,
+        vectors: ArrayLike,
+        k: int,
+        conditions: tuple[Condition, ...],
+        metric: Metric,
+        exact: bool,
+    ) -> list[list[Hit]]:
+        """The items nearest to each of some vectors, ``(n, dim)``."""
+        try:
+            count = operator.index(k)
+        except TypeError as error:
+            raise InvalidArgument(f"k is a whole number, not {k!r}.") from error
+        if isinstance(k, bool):
+            raise InvalidArgument(f"k is a whole number, not {k!r}.")
+        index = self._index(metric, exact or bool(conditions))
+        queries = check_vectors(vectors, self.store.manifest.dim, metric)
+        distances, rows = index.search(queries, count, self._allowed_by(conditions))
+        values = scores(distances, metric)
+        return [
+            [
+                Hit(self.item(self.store.record(int(row))), float(distance), float(score))
+                for row, distance, score in zip(*answer, strict=True)
+            ]
+            for answer in zip(rows, distances, values, strict=True)
+        ]
+
+    def rows(self, ids: Sequence[str]) -> Rows:
+        """The rows of some items.
+
+        Raises:
+            InvalidArgument: There is no item of one of the ids.
+        """
+        names = check_ids(ids)
+        rows = self.store.find(names)
+        if missing := [name for name, row in zip(names, rows, strict=True) if row < 0]:
+            raise InvalidArgument(f"There is no item {some(missing)} in {self.store.folder}.")
+        return rows
+
+    def item(self, record: Record) -> Item:
+        """What is stored of an item, as its users see it."""
+        path = None
+        if record.path is not None and self.root is not None:
+            path = self.root / record.path
+        return Item(record.id, path, record.label, record.metadata)
+
+    def _index(self, metric: Metric, exact: bool) -> ExactIndex | PartialIndex:
+        with self._lock:
+            if (metric, True) not in self._indexes:
+                self._indexes[metric, True] = ExactIndex(self.store.vectors(), metric)
+            whole = self._indexes[metric, True]
+            own = self.store.manifest.metric
+            if exact or metric is not own or not isinstance(whole, ExactIndex):
+                return whole
+            if (metric, False) not in self._indexes:
+                self._indexes[metric, False] = open_index(self.store, whole) or whole
+            return self._indexes[metric, False]
+
+    def _allowed_by(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
+        """Which rows may be found; None if all may."""
+        if not conditions:
+            return self.store.alive()
+        key = repr(conditions)
+        with self._lock:
+            if key not in self._allowed:
+                allowed = np.zeros(self.store.starts[-1], np.bool_)
+                allowed[self._rows_where(conditions)] = True
+                if len(self._allowed) >= FILTERS_KEPT:
+                    del self._allowed[next(iter(self._allowed))]
+                self._allowed[key] = allowed
+            return self._allowed[key]
+
+    def _rows_where(self, conditions: tuple[Condition, ...]) -> list[int]:
+        known: set[str] = {"id", "label", "path"}
+        found = []
+        for row, record in zip(self.store.rows().tolist(), self.store.records(), strict=True):
+            own = {"id": record.id, "label": record.label, "path": record.path}
+            values = {**record.metadata, **own}
+            known |= values.keys()
+            if all(condition.holds(values) for condition in conditions):
+                found.append(row)
+        if strange := sorted({condition.key for condition in conditions} - known):
+            raise InvalidArgument(
+                f"No item has {strange[0]!r}; where knows: {', '.join(sorted(known))}."
+            )
+        return found
