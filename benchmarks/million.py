@@ -10,6 +10,7 @@ process, less what it is before it begins.
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -45,7 +46,7 @@ print(json.dumps([time.perf_counter() - started, 0]))
 WRITE_OURS = (
     MADE
     + """
-import vecsearch, vecsearch.collection
+import filelock, safetensors.numpy, vecsearch, vecsearch.collection
 vectors = np.load(sys.argv[1])
 os.sync()
 before = peak()
@@ -105,19 +106,24 @@ def main() -> None:
         " dtype=np.float32))"
     )
     with tempfile.TemporaryDirectory() as scratch:
-        array, bare, last = Path(scratch) / "array.npy", Path(scratch) / "bare", ""
-        bare.mkdir()
+        array, index, bare = (Path(scratch) / name for name in ("array.npy", "index", "bare"))
         shape = (str(arguments.count), str(arguments.dim))
         subprocess.run([sys.executable, "-c", make, str(array), *shape], check=True)
-        sizes: list[int] = []
+        run(WRITE_OURS, array, "", index)  # fills the page cache, and tells the sizes
+        sizes = [path.stat().st_size for path in index.rglob("*") if path.is_file()]
         writes, queries = [], []
         for turn in range(arguments.rounds):
-            last = f"{scratch}/index{turn}"
-            ours = run(WRITE_OURS, array, "", last)
-            sizes = [path.stat().st_size for path in Path(last).rglob("*") if path.is_file()]
-            theirs = run(WRITE_BARE, array, json.dumps(sizes), bare)
-            writes.append((theirs[0], *ours))
-            queries.append((run(QUERY_BARE, array), run(QUERY_OURS, array, "", last)))
+            taken: dict[str, list[float]] = {}
+            for name in ("ours", "bare") if turn % 2 else ("bare", "ours"):
+                for folder in (index, bare):
+                    shutil.rmtree(folder, ignore_errors=True)
+                if name == "ours":
+                    taken[name] = run(WRITE_OURS, array, "", index)
+                    queries.append((run(QUERY_BARE, array), run(QUERY_OURS, array, "", index)))
+                else:
+                    bare.mkdir()
+                    taken[name] = run(WRITE_BARE, array, json.dumps(sizes), bare)
+            writes.append((taken["bare"][0], *taken["ours"]))
         print(f"{arguments.count:,} × {arguments.dim}: {sum(sizes):,} bytes in {len(sizes)} files")
         for theirs, ours, memory in writes:
             print(

@@ -123,13 +123,24 @@ def encode(records: Records) -> Block:
             np.array([value[key] if value else -1 for value in records.files], np.int64)
             for key in ("size", "mtime_ns")
         )
-    lines = [
-        f'{{"id": {name}, "path": {path}, "label": {label}, "metadata": {more}, "file": {file}}}\n'
-        for name, path, label, more, file in zip(ids, paths, labels, metadata, files, strict=True)
-    ]
+    if (records.paths, records.labels, records.metadata, records.files) == (None,) * 4:
+        # Lines that differ by their ids alone, as those of a million bare vectors.
+        rest = ', "path": null, "label": null, "metadata": {}, "file": null}\n'
+        first = '{"id": '
+        text = first + f"{rest}{first}".join(ids) + rest if count else ""
+    else:
+        text = "".join(
+            [
+                f'{{"id": {name}, "path": {path}, "label": {label}, "metadata": {more}, '
+                f'"file": {file}}}\n'
+                for name, path, label, more, file in zip(
+                    ids, paths, labels, metadata, files, strict=True
+                )
+            ]
+        )
     names, codes = _coded(records.labels, count)
     keys = np.fromiter(map(key_of, records.ids), np.uint32, count)
-    return Block("".join(lines).encode(), Columns(keys, codes, names, sizes, mtimes, records.paths))
+    return Block(text.encode(), Columns(keys, codes, names, sizes, mtimes, records.paths))
 
 
 def write_segment(

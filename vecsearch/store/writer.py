@@ -47,7 +47,8 @@ from vecsearch.types import JSON, Metric, Rows, Skipped, Vectors
 
 SEGMENT_BYTES = 64 << 20
 SEGMENT_ITEMS = 1 << 17
-WRITERS = 2
+# One waits for the disk while the processors are busy with the others.
+WRITERS = 3
 
 
 class Writer:
@@ -161,7 +162,7 @@ class Writer:
     def add(self, vectors: Vectors, records: Records | Sequence[Record]) -> None:
         """Take in items, ``(n, dim)`` float32; a segment is written when 64 MiB have come together.
 
-        Memory is that of three segments: one that is gathered, and two on their way to the disk.
+        Memory is that of four segments: one that is gathered, and three on their way to the disk.
         """
         columns = records if isinstance(records, Records) else Records.of(records)
         if self._amend:
