@@ -13,7 +13,7 @@ help:
 	@echo "make test       install, then run the tests"
 	@echo "make test-slow  the long proofs"
 	@echo "make check      all that CI asks for: format, lint, types, imports, tests, coverage"
-	@echo "make bench      the measurements that README and docs quote (6 minutes)"
+	@echo "make bench      the measurements that README and docs quote (10 minutes)"
 	@echo "make docs       the documentation as a web site, in site/"
 
 # constraints.txt holds the versions that the tests passed with last; pyproject.toml has bounds.

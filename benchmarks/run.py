@@ -35,6 +35,9 @@ def main(fashion: Path) -> None:
         build = [vecsearch, "build", fashion / "train", "-o", index, *shape, "--quiet"]
         subprocess.run([str(part) for part in build], check=True)
         run("query_start.py", index, fashion / "test" / "bag" / "00018.png")
+    run("follow.py", fashion / "train", fashion / "test" / "bag" / "00018.png")
+    run("opening.py")
+    run("million.py")
     run("animals.py")
     run("clothing.py")
 
