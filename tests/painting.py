@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import vecsearch.build
+import vecsearch.encoding
 from vecsearch import Collection
 from vecsearch.images import Batch, Preprocess
 from vecsearch.types import Pixels, Vectors
@@ -93,7 +93,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, stop_after: int | None = None) -> lis
         stop_after: After how many batches to be interrupted, as by Ctrl-C.
     """
     seen: list[str] = []
-    read: Callable[..., Iterator[Batch]] = vecsearch.build.read
+    read: Callable[..., Iterator[Batch]] = vecsearch.encoding.read
 
     def watched(
         folder: Path, paths: Sequence[str], preprocess: Preprocess, jobs: int | None = None
@@ -105,7 +105,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, stop_after: int | None = None) -> lis
             seen.extend(one.path.relative_to(folder).as_posix() for one in batch.skipped)
             yield batch
 
-    monkeypatch.setattr(vecsearch.build, "read", watched)
+    monkeypatch.setattr(vecsearch.encoding, "read", watched)
     return seen
 
 

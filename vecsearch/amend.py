@@ -7,15 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vecsearch.build import (
-    add_blocks,
-    check_records,
-    encode_batches,
-    facts_of,
-    is_utf8,
-    read_folder,
-)
 from vecsearch.encoders import Encoder
+from vecsearch.encoding import encode_batches, facts_of, read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import (
     FROM_FOLDERS,
@@ -26,6 +19,7 @@ from vecsearch.images import (
     scan,
 )
 from vecsearch.index import as_array
+from vecsearch.own_vectors import add_blocks, check_records, is_utf8
 from vecsearch.store import Record, Records, SideFile, Store, Writer
 from vecsearch.types import JSON, Progress, Rows, Skipped
 

@@ -1,35 +1,26 @@
 """From a folder of images to a committed collection."""
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from vecsearch.encoders import Encoder, is_fitted, is_trainable, load_encoder
-from vecsearch.errors import DamagedCollection, InvalidArgument, VecsearchError
-from vecsearch.images import Batch, File, ImageFolder, Preprocess, Sidecar, read, stat_files
-from vecsearch.index import as_array, check_vectors, zero_rows
-from vecsearch.store import Draft, Record, Records, SideFile, Source, Store, Writer
-from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
+from vecsearch.encoders import Encoder, is_fitted, is_trainable
+from vecsearch.encoding import Encoded, encode, facts_of, read_folder
+from vecsearch.errors import InvalidArgument
+from vecsearch.images import Batch, File, ImageFolder, Sidecar, stat_files
+from vecsearch.index import check_vectors
+from vecsearch.own_vectors import index_kind
+from vecsearch.store import Draft, Record, SideFile, Source, Writer
+from vecsearch.types import JSON, Metric, Progress, Skipped
 
 BLOCK_BYTES = 16 << 20
-BLOCK_ITEMS = 1 << 15
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Files with their vectors, ``(len(files), dim)``, and those that were left out."""
-
-    files: Sequence[File]
-    vectors: Vectors
-    skipped: Sequence[Skipped]
 
 
 @dataclass(frozen=True)
@@ -115,7 +106,7 @@ def fill(
         dim=encoder.dim,
         source=source_of(folder),
         skipped=left_out(skipped, folder.root),
-        index=_kind(index),
+        index=index_kind(index),
     )
     return manifest.count
 
@@ -227,133 +218,6 @@ def draft_key(
     }
 
 
-def store_vectors(
-    vectors: ArrayLike,
-    ids: Sequence[str] | None,
-    labels: Sequence[str | None] | None,
-    metadata: Sequence[Mapping[str, JSON]] | None,
-    path: Path,
-    metric: Metric,
-    index: str,
-    overwrite: bool,
-) -> None:
-    """Commit vectors that their user brings, all or none, a block at a time.
-
-    Raises:
-        InvalidArgument: A vector, id, label or metadata cannot be taken.
-        CollectionExists: There is something at ``path`` already.
-        CollectionLocked: Another process is writing there.
-    """
-    array = as_array(vectors)
-    count = len(array) if array.ndim else 0
-    records = check_records(count, ids, labels, metadata)
-    if not count:
-        raise InvalidArgument("A collection needs at least one vector.")
-    with Writer(path, overwrite) as writer:
-        dim = add_blocks(writer, array, records, None, metric)
-        writer.commit(metric=metric, dim=dim, index=_kind(index))
-
-
-def _kind(index: str | None) -> dict[str, JSON] | None:
-    """How neighbours shall be found; the index itself is made once the vectors are there."""
-    return None if index is None else {"kind": "exact" if index == "auto" else index}
-
-
-def add_blocks(
-    writer: Writer, array: NDArray[Any], records: Records, dim: int | None, metric: Metric
-) -> int:
-    """Check vectors and hand them to a writer, a block at a time; returns how long they are."""
-    if array.ndim != 2 or array.dtype.kind not in "fiub":
-        check_vectors(array)  # says what is wrong with it
-    step = max(1, min(BLOCK_ITEMS, BLOCK_BYTES // (4 * max(1, array.shape[1]))))
-    for start in range(0, len(array), step):
-        part = check_vectors(array[start : start + step], dim, metric, first=start)
-        dim = part.shape[1]
-        writer.add(part, records.part(slice(start, start + len(part))))
-    return int(dim or 0)
-
-
-def read_folder(
-    folder: ImageFolder,
-    paths: Sequence[str],
-    preprocess: Preprocess,
-    jobs: int | None,
-    progress: Progress | None,
-    done: int = 0,
-) -> Iterator[Batch]:
-    """Decode images of a folder.
-
-    Args:
-        folder: Where they lie.
-        paths: Which of them.
-        preprocess: What they are brought to.
-        jobs: How many processes decode.
-        progress: Called as the work goes on.
-        done: How many were decoded before.
-    """
-    total = done + len(paths)
-    for batch in read(folder.root, paths, preprocess, jobs):
-        done += len(batch.files) + len(batch.skipped)
-        if progress is not None:
-            progress("reading", done, total)
-        yield batch
-
-
-def encode_batches(
-    batches: Iterable[Batch], root: Path, encoder: Encoder, metric: Metric
-) -> Iterator[Encoded]:
-    """Encode decoded images; as ``encode`` otherwise."""
-    for batch in batches:
-        yield encode(batch, root, encoder, metric)
-
-
-def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encoded:
-    """Encode decoded images; one whose vector the metric cannot take is skipped.
-
-    Raises:
-        InvalidArgument: The encoder gave something else than finite vectors of its dim.
-    """
-    vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
-    skipped = list(batch.skipped)
-    files = list(batch.files)
-    if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
-        reason = "its vector is zero: cosine cannot compare what has no direction"
-        skipped += [
-            Skipped(root / file.path, reason, file.size, file.mtime_ns)
-            for file in (files[row] for row in zeros)
-        ]
-        kept = np.setdiff1d(np.arange(len(files)), zeros)
-        files, vectors = [files[row] for row in kept], vectors[kept]
-    return Encoded(files, vectors, skipped)
-
-
-def encoder_of(store: Store) -> Encoder:
-    """What made the vectors of a collection, ready to encode others.
-
-    Raises:
-        InvalidArgument: The vectors were brought by their user.
-        DamagedCollection: A file of it is not as it was written, or it is not the encoder that
-            made the vectors.
-    """
-    folder, entry = store.encoder_folder(), store.manifest.encoder
-    if folder is None or entry is None:
-        raise InvalidArgument(
-            f"The collection {store.folder} was made from vectors and has no encoder for images: "
-            "query it by vectors."
-        )
-    try:
-        encoder = load_encoder(entry.name, folder)
-    except (OSError, VecsearchError):
-        store.encoder_folder()  # says so, if its files were taken away meanwhile
-        raise
-    if encoder.fingerprint != entry.fingerprint:
-        raise DamagedCollection(
-            f"{folder} holds another encoder {entry.name!r} than the one that made the vectors of "
-            f"{store.folder}."
-        )
-    return encoder
-
-
 def records_of(files: Sequence[File], folder: ImageFolder) -> list[Record]:
     """What is stored of image files."""
     return [
@@ -366,11 +230,6 @@ def records_of(files: Sequence[File], folder: ImageFolder) -> list[Record]:
         )
         for file in files
     ]
-
-
-def facts_of(file: File) -> dict[str, JSON]:
-    """What is stored of a file itself."""
-    return {key: value for key, value in vars(file).items() if key != "path"}
 
 
 def source_of(folder: ImageFolder) -> Source:
@@ -398,60 +257,6 @@ def _below(path: Path, root: Path) -> str:
         if path.is_relative_to(above):
             return str(path.relative_to(above))
     return str(path)
-
-
-def check_records(
-    count: int,
-    ids: Sequence[str] | None,
-    labels: Sequence[str | None] | None,
-    metadata: Sequence[Mapping[str, JSON]] | None,
-) -> Records:
-    """What a user says of vectors, one for each.
-
-    Raises:
-        InvalidArgument: It is of another number or kind, or an id is given twice.
-    """
-    given: dict[str, Sequence[Any] | None] = {
-        "ids": ids,
-        "labels": labels,
-        "metadata": metadata,
-    }
-    for name, values in given.items():
-        if values is None:
-            continue
-        if isinstance(values, str) or not hasattr(values, "__len__"):
-            raise InvalidArgument(f"The {name} come as a list, one for each vector.")
-        if len(values) != count:
-            raise InvalidArgument(f"There are {count} vectors, but {len(values)} {name}.")
-    for more in metadata if metadata is not None else ():
-        if not isinstance(more, Mapping):
-            raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
-    names = list(map(str, range(count))) if ids is None else list(ids)
-    for name in names if ids is not None else ():
-        if not isinstance(name, str):
-            raise InvalidArgument(f"Ids are strings, not {name!r}.")
-        if not name.isascii() and not name.isprintable() and not is_utf8(name):
-            raise InvalidArgument(f"The id {name!r} cannot be written as UTF-8.")
-    for label in labels if labels is not None else ():
-        if not isinstance(label, str | None):
-            raise InvalidArgument(f"Labels are strings, not {label!r}.")
-    if ids is not None and len(set(names)) < count:
-        twice = Counter(names).most_common(1)[0][0]
-        raise InvalidArgument(f"The id {twice!r} is given twice.")
-    return Records(
-        names,
-        labels=None if labels is None else list(labels),
-        metadata=None if metadata is None else [dict(more) for more in metadata],
-    )
-
-
-def is_utf8(name: str) -> bool:
-    """Whether a name can be written down; one that a system gave may have stray bytes."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _step(rows: NDArray[Any]) -> int:

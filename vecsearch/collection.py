@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike
 
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
 from vecsearch.ann import keep_indexed, reindex
-from vecsearch.build import build_collection, store_vectors
+from vecsearch.build import build_collection
 from vecsearch.encoders import Encoder, make_encoder
 from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.gallery import Gallery, newest_store
 from vecsearch.images import Preprocess, scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
+from vecsearch.own_vectors import store_vectors
 from vecsearch.store import Damage, Store, Verification, generations, manifest_name
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress

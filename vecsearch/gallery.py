@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vecsearch.amend import check_encoder
-from vecsearch.build import Encoded, encode_batches, read_folder
 from vecsearch.encoders import Encoder
+from vecsearch.encoding import Encoded, encode_batches, read_folder
 from vecsearch.errors import CollectionReplaced, InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike
 from vecsearch.index import as_metric

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.ann import keep_indexed
-from vecsearch.build import encode, encoder_of, facts_of, read_folder
+from vecsearch.encoding import encode, encoder_of, facts_of, read_folder
 from vecsearch.images import ImageFolder
 from vecsearch.store import Encode, Record, Repair, Store, repair_store
 from vecsearch.types import Vectors

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from vecsearch.amend import check_ids, some
 from vecsearch.ann import open_index
-from vecsearch.build import encoder_of
 from vecsearch.encoders import Encoder
+from vecsearch.encoding import encoder_of
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import ImageLike, to_pixels
 from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores

@@ -250,7 +250,7 @@ class Machine(RuleBasedStateMachine):
                 "vecsearch.store.writer.write_segment",
                 "vecsearch.store.writer.Writer._trimmed",
                 "vecsearch.store.draft.Draft.append",
-                "vecsearch.build.encode",
+                "vecsearch.encoding.encode",
             ]
         ),
         what=st.sampled_from(["update", "add_vectors", "compact", "remove"]),

@@ -108,7 +108,7 @@ def test_all_or_nothing(values: dict[str, object], message: str, tmp_path: Path)
 def test_a_bad_vector_far_on_is_counted_from_the_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("vecsearch.build.BLOCK_BYTES", 4 * 2 * 3)
+    monkeypatch.setattr("vecsearch.own_vectors.BLOCK_BYTES", 4 * 2 * 3)
     vectors = np.ones((10, 2))
     vectors[8, 1] = np.nan
     with pytest.raises(InvalidArgument, match="Vector 8 holds NaN"):

@@ -119,7 +119,7 @@ def test_many_segments_and_dead_rows(
     monkeypatch.setattr("vecsearch.store.writer.SEGMENT_ITEMS", 40)
     monkeypatch.setattr("vecsearch.transfer.BLOCK_ITEMS", 10)
     vectors = np.random.default_rng(0).standard_normal((100, 3)).astype(np.float32)
-    monkeypatch.setattr("vecsearch.build.BLOCK_BYTES", 40 * 12)
+    monkeypatch.setattr("vecsearch.own_vectors.BLOCK_BYTES", 40 * 12)
     things = Collection.from_vectors(vectors, path=tmp_path / "index")
     gone = [0, 3, 38, 39, 40, 79, 99]
     things.remove([str(row) for row in gone])

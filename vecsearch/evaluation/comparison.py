@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.build import read_folder
 from vecsearch.encoders import Encoder, is_trainable, make_encoder
+from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.protocol import (
     DEFAULT_KS,

@@ -1,0 +1,109 @@
+"""From decoded images to vectors, and which of them a metric can take."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vecsearch.encoders import Encoder, load_encoder
+from vecsearch.errors import DamagedCollection, InvalidArgument, VecsearchError
+from vecsearch.images import Batch, File, ImageFolder, Preprocess, read
+from vecsearch.index import check_vectors, zero_rows
+from vecsearch.store import Store
+from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Files with their vectors, ``(len(files), dim)``, and those that were left out."""
+
+    files: Sequence[File]
+    vectors: Vectors
+    skipped: Sequence[Skipped]
+
+
+def read_folder(
+    folder: ImageFolder,
+    paths: Sequence[str],
+    preprocess: Preprocess,
+    jobs: int | None,
+    progress: Progress | None,
+    done: int = 0,
+) -> Iterator[Batch]:
+    """Decode images of a folder.
+
+    Args:
+        folder: Where they lie.
+        paths: Which of them.
+        preprocess: What they are brought to.
+        jobs: How many processes decode.
+        progress: Called as the work goes on.
+        done: How many were decoded before.
+    """
+    total = done + len(paths)
+    for batch in read(folder.root, paths, preprocess, jobs):
+        done += len(batch.files) + len(batch.skipped)
+        if progress is not None:
+            progress("reading", done, total)
+        yield batch
+
+
+def encode_batches(
+    batches: Iterable[Batch], root: Path, encoder: Encoder, metric: Metric
+) -> Iterator[Encoded]:
+    """Encode decoded images; as ``encode`` otherwise."""
+    for batch in batches:
+        yield encode(batch, root, encoder, metric)
+
+
+def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encoded:
+    """Encode decoded images; one whose vector the metric cannot take is skipped.
+
+    Raises:
+        InvalidArgument: The encoder gave something else than finite vectors of its dim.
+    """
+    vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
+    skipped = list(batch.skipped)
+    files = list(batch.files)
+    if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
+        reason = "its vector is zero: cosine cannot compare what has no direction"
+        skipped += [
+            Skipped(root / file.path, reason, file.size, file.mtime_ns)
+            for file in (files[row] for row in zeros)
+        ]
+        kept = np.setdiff1d(np.arange(len(files)), zeros)
+        files, vectors = [files[row] for row in kept], vectors[kept]
+    return Encoded(files, vectors, skipped)
+
+
+def encoder_of(store: Store) -> Encoder:
+    """What made the vectors of a collection, ready to encode others.
+
+    Raises:
+        InvalidArgument: The vectors were brought by their user.
+        DamagedCollection: A file of it is not as it was written, or it is not the encoder that
+            made the vectors.
+    """
+    folder, entry = store.encoder_folder(), store.manifest.encoder
+    if folder is None or entry is None:
+        raise InvalidArgument(
+            f"The collection {store.folder} was made from vectors and has no encoder for images: "
+            "query it by vectors."
+        )
+    try:
+        encoder = load_encoder(entry.name, folder)
+    except (OSError, VecsearchError):
+        store.encoder_folder()  # says so, if its files were taken away meanwhile
+        raise
+    if encoder.fingerprint != entry.fingerprint:
+        raise DamagedCollection(
+            f"{folder} holds another encoder {entry.name!r} than the one that made the vectors of "
+            f"{store.folder}."
+        )
+    return encoder
+
+
+def facts_of(file: File) -> dict[str, JSON]:
+    """What is stored of a file itself."""
+    return {key: value for key, value in vars(file).items() if key != "path"}
