@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -88,7 +88,7 @@ def check_records(
     for more in metadata if metadata is not None else ():
         if not isinstance(more, Mapping):
             raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
-    names = list(map(str, range(count))) if ids is None else list(ids)
+    names = _Numbers(range(count)) if ids is None else list(ids)
     for name in names if ids is not None else ():
         if not isinstance(name, str):
             raise InvalidArgument(f"Ids are strings, not {name!r}.")
@@ -105,6 +105,24 @@ def check_records(
         labels=None if labels is None else list(labels),
         metadata=None if metadata is None else [dict(more) for more in metadata],
     )
+
+
+class _Numbers(Sequence[str]):
+    """The numbers of vectors, as their ids; a million strings take longer than their vectors."""
+
+    def __init__(self, numbers: range) -> None:
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        chosen = self._numbers[at]
+        return str(chosen) if isinstance(chosen, int) else list(map(str, chosen))
 
 
 def is_utf8(name: str) -> bool:

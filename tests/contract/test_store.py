@@ -25,7 +25,7 @@ from vecsearch.errors import (
     VecsearchError,
 )
 from vecsearch.images import Preprocess
-from vecsearch.store import Manifest, Record, Source, Store, Writer
+from vecsearch.store import Manifest, Record, Records, Source, Store, Writer
 from vecsearch.store.durable import put_if_absent
 from vecsearch.types import JSON, Metric, Skipped
 
@@ -562,3 +562,28 @@ def test_a_full_disk_is_loud_and_loses_nothing(tmp_path: Path) -> None:
         assert len(Collection.open(tmp_path / "index")) == (100 if outcomes[-1] == "done" else 5)
         assert verify(tmp_path / "index").damages == []
     assert outcomes == ["File too large"] * 5 + ["done"]
+
+
+@pytest.mark.parametrize("label", [None, "x"])
+def test_any_text_is_an_id(tmp_path: Path, label: str | None) -> None:
+    names = [
+        "plain",
+        'a "quote"',
+        "back\\slash",
+        "line\nend",
+        "null",
+        "",
+        "käfer",
+        "\u2028",
+        "🦋",
+        "\x00",
+    ]
+    for ids in (names, *([name] for name in names)):
+        with Writer(tmp_path / "index", overwrite=True) as writer:
+            labels = None if label is None else [label] * len(ids)
+            writer.add(np.eye(len(ids), 4, dtype=np.float32), Records(ids, labels=labels))
+            writer.add(np.eye(1, 4, dtype=np.float32), Records(["behind"]))
+            writer.commit(metric=Metric.EUCLIDEAN, dim=4)
+        store = Store(tmp_path / "index")
+        assert [store.record(row).id for row in range(len(store))] == [*ids, "behind"]
+        assert store.find([*ids, "behind"]).tolist() == list(range(len(ids) + 1))

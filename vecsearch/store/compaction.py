@@ -1,10 +1,39 @@
 """Which segments are written anew, so that dead rows and small files do not gather."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from vecsearch.store.manifest import SegmentEntry
+from vecsearch.store.manifest import Manifest, SegmentEntry
+from vecsearch.store.segment import joined, write_segment
+from vecsearch.store.store import Store
 
 MOST_DEAD = 0.2
+
+
+def compacted(store: Store, most: int, everything: bool) -> Manifest:
+    """A manifest of the same items in fewer segments. What is written anew is checked first.
+
+    Args:
+        store: The items.
+        most: How many of them a segment may have.
+        everything: Leave no dead row, and no segment that fits into its neighbour.
+    """
+    entries = store.manifest.segments
+    segments: list[list[SegmentEntry]] = [[entry] for entry in entries]
+    files = dict(store.manifest.files)
+    for run in groups(entries, most, everything):
+        old = [entries[at] for at in run]
+        vectors = [store.vectors_of(entry)[store.alive_in(entry)] for entry in old]
+        block = joined([store.block(entry) for entry in old])
+        entry, stamps = write_segment(store.folder, vectors, block)
+        files |= stamps
+        for at in run:
+            segments[at] = []
+        segments[run.start] = [entry]
+    kept = tuple(entry for written in segments for entry in written)
+    return replace(
+        store.manifest, segments=kept, count=sum(entry.alive for entry in kept), files=files
+    )
 
 
 def groups(segments: Sequence[SegmentEntry], most: int, everything: bool) -> list[range]:

@@ -105,13 +105,27 @@ def encode(records: Records) -> Block:
     Raises:
         InvalidArgument: An id, label or metadata cannot be written as JSON.
     """
+    names, codes = _coded(records.labels, len(records))
+    text, sizes, mtimes = _lines(records)
+    keys = np.fromiter(map(zlib.crc32, map(str.encode, records.ids)), np.uint32, len(records))
+    return Block(text.encode(), Columns(keys, codes, names, sizes, mtimes, records.paths))
+
+
+def _lines(records: Records) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]:
+    """The lines of records, and the sizes and dates of their files."""
     count = len(records)
+    sizes = mtimes = np.full(count, -1, np.int64)
+    if not count:
+        return "", sizes, mtimes
+    if (records.paths, records.labels, records.metadata, records.files) == (None,) * 4:
+        # Lines that differ by their ids alone, as those of a million bare vectors.
+        first, rest = '{"id": "', '", "path": null, "label": null, "metadata": {}, "file": null}\n'
+        return first + f"{rest}{first}".join(_escaped(records.ids)) + rest, sizes, mtimes
     nothing = ["null"] * count
     ids = _as_json(records.ids)
     paths = nothing if records.paths is None else _as_json(records.paths)
     labels = nothing if records.labels is None else _as_json(records.labels)
     metadata, files = ["{}"] * count, nothing
-    sizes = mtimes = np.full(count, -1, np.int64)
     if records.metadata is not None:
         metadata = [
             _object(name, value) if value else "{}"
@@ -123,24 +137,11 @@ def encode(records: Records) -> Block:
             np.array([value[key] if value else -1 for value in records.files], np.int64)
             for key in ("size", "mtime_ns")
         )
-    if (records.paths, records.labels, records.metadata, records.files) == (None,) * 4:
-        # Lines that differ by their ids alone, as those of a million bare vectors.
-        rest = ', "path": null, "label": null, "metadata": {}, "file": null}\n'
-        first = '{"id": '
-        text = first + f"{rest}{first}".join(ids) + rest if count else ""
-    else:
-        text = "".join(
-            [
-                f'{{"id": {name}, "path": {path}, "label": {label}, "metadata": {more}, '
-                f'"file": {file}}}\n'
-                for name, path, label, more, file in zip(
-                    ids, paths, labels, metadata, files, strict=True
-                )
-            ]
-        )
-    names, codes = _coded(records.labels, count)
-    keys = np.fromiter(map(key_of, records.ids), np.uint32, count)
-    return Block(text.encode(), Columns(keys, codes, names, sizes, mtimes, records.paths))
+    lines = [
+        f'{{"id": {name}, "path": {path}, "label": {label}, "metadata": {more}, "file": {file}}}\n'
+        for name, path, label, more, file in zip(ids, paths, labels, metadata, files, strict=True)
+    ]
+    return "".join(lines), sizes, mtimes
 
 
 def write_segment(
@@ -208,6 +209,14 @@ def array_bytes(arrays: Sequence[NDArray[Any]]) -> list[bytes | memoryview]:
 def key_of(name: str) -> int:
     """What an id is found by in ``Columns.keys``."""
     return zlib.crc32(name.encode(errors="surrogatepass"))
+
+
+def _escaped(ids: Sequence[str]) -> Sequence[str]:
+    """Ids as they stand between the quotes of a line."""
+    whole = "".join(ids)
+    if whole.isascii() and whole.isprintable() and '"' not in whole and "\\" not in whole:
+        return ids
+    return [value[1:-1] for value in _as_json(ids)]
 
 
 def _as_json(values: Sequence[str | None]) -> list[str]:

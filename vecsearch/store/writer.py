@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import CollectionExists, DamagedCollection, InvalidArgument
-from vecsearch.store.compaction import groups
+from vecsearch.store.compaction import compacted
 from vecsearch.store.draft import Draft
 from vecsearch.store.durable import (
     Stamp,
@@ -41,7 +41,7 @@ from vecsearch.store.manifest import (
 )
 from vecsearch.store.manifest import newest as newest_manifest
 from vecsearch.store.records import Record, Records
-from vecsearch.store.segment import array_bytes, encode, joined, write_segment
+from vecsearch.store.segment import array_bytes, encode, write_segment
 from vecsearch.store.store import Store
 from vecsearch.types import JSON, Metric, Rows, Skipped, Vectors
 
@@ -262,27 +262,25 @@ class Writer:
             self._take_written()
         before = self._base.manifest if self._base is not None else None
         segments = [*self._without_removed(), *self._segments]
-        files = {**(before.files if before else {}), **self._files}
         self._refuse_twice()
         manifest = Manifest(
             generation=max(generations(self.folder), default=0) + 1,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),
             dim=dim or (before.dim if before else 0),
-            count=0,
+            count=sum(entry.alive for entry in segments),
             source=source or (before.source if before else None),
             encoder=self._encoder or (before.encoder if before else None),
             index=index or (before.index if before else {"kind": "exact"}),
             ann=self._ann or (before.ann if before and not index else None),
             segments=tuple(segments),
             skipped=before.skipped if before else None,
-            files={**files, **self._files},
+            files={**(before.files if before else {}), **self._files},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             software=version("vecsearch"),
         )
         if compaction != "none":
-            manifest = self._compacted(manifest, compaction == "all")
-        else:
-            manifest = replace(manifest, count=sum(entry.alive for entry in segments))
+            most = _most(manifest.dim)
+            manifest = compacted(Store(self.folder, manifest), most, compaction == "all")
         if skipped is not None:
             manifest = replace(manifest, skipped=self._write_skipped(skipped))
         manifest = self._trimmed(manifest)
@@ -363,27 +361,6 @@ class Writer:
         bits = np.packbits(~alive, bitorder="little")
         self._files |= write_files({self.folder / name: array_bytes([bits])}, self.folder)
         return replace(entry, dead=name, dead_count=dead)
-
-    def _compacted(self, manifest: Manifest, everything: bool) -> Manifest:
-        """The same items in fewer segments. What is written anew is checked first."""
-        segments: list[list[SegmentEntry]] = [[entry] for entry in manifest.segments]
-        store = Store(self.folder, manifest)
-        for run in groups(manifest.segments, _most(manifest.dim), everything):
-            old = [manifest.segments[at] for at in run]
-            vectors = [store.vectors_of(entry)[store.alive_in(entry)] for entry in old]
-            block = joined([store.block(entry) for entry in old])
-            entry, stamps = write_segment(self.folder, vectors, block)
-            self._files |= stamps
-            for at in run:
-                segments[at] = []
-            segments[run.start] = [entry]
-        kept = tuple(entry for entries in segments for entry in entries)
-        return replace(
-            manifest,
-            segments=kept,
-            count=sum(entry.alive for entry in kept),
-            files={**manifest.files, **self._files},
-        )
 
     def _trimmed(self, manifest: Manifest) -> Manifest:
         """The same with the stamps of the files that it names, and no others."""
