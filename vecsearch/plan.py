@@ -17,6 +17,7 @@ from vecsearch.images import (
     UNREADABLE,
     Content,
     ImageFolder,
+    any_absolute,
     hash_file,
     is_absolute,
     stat_files,
@@ -150,7 +151,7 @@ def _below_root(store: Store, entry: SegmentEntry) -> list[int] | None:
     if (
         not entry.dead_count
         and None not in paths
-        and not any(map(is_absolute, cast("Sequence[str]", paths)))
+        and not any_absolute(cast("Sequence[str]", paths))
     ):
         return None
     alive = store.alive_in(entry).tolist()

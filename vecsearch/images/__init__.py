@@ -15,7 +15,15 @@ from vecsearch.images.reading import (
     to_pixels,
 )
 from vecsearch.images.sidecar import Sidecar, read_labels, read_metadata, read_table, typed
-from vecsearch.images.walking import GONE, UNKNOWN, UNOPENED, is_absolute, stat_files, walk
+from vecsearch.images.walking import (
+    GONE,
+    UNKNOWN,
+    UNOPENED,
+    any_absolute,
+    is_absolute,
+    stat_files,
+    walk,
+)
 
 __all__ = [
     "FORMATS",
@@ -33,6 +41,7 @@ __all__ = [
     "ImageLike",
     "Preprocess",
     "Sidecar",
+    "any_absolute",
     "decode",
     "gather",
     "hash_file",

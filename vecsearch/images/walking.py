@@ -54,6 +54,13 @@ def is_absolute(path: str) -> bool:
     return path.startswith("/") or (os.name == "nt" and os.path.isabs(path))
 
 
+def any_absolute(paths: Sequence[str]) -> bool:
+    """Whether some of these stored paths are whole ones."""
+    if os.name == "nt":
+        return any(map(is_absolute, paths))
+    return "\0/" in "\0".join(["", *paths])  # no path has a zero in it
+
+
 def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
     """Look at files without reading them.
 
@@ -66,7 +73,8 @@ def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
         ``GONE`` where there is none, ``UNKNOWN`` where the system does not say.
     """
     base = os.path.join(folder, "")
-    whole = [path if is_absolute(path) else base + path for path in paths]
+    mixed = any_absolute(paths)
+    whole = [path if mixed and is_absolute(path) else base + path for path in paths]
     sizes, times = array("q"), array("q")
     try:
         # In this form it takes three quarters of the time of DirEntry.stat on the way.
@@ -111,13 +119,20 @@ class _Walker:
 
     def _enter(self, prefix: str, folder: Path) -> None:
         entries = self._list(prefix, folder)
-        here: list[os.DirEntry[str]] = []
+        here: list[str] = []
         others: list[os.DirEntry[str]] = []
         for entry in entries:
             name = entry.name
             # The ordinary case at once: in a folder of many thousands this is the time it takes.
-            usual = name.rpartition(".")[2] in SUFFIXES and name.isascii() and name[0] != "."
-            (here if usual and entry.is_file(follow_symlinks=False) else others).append(entry)
+            if (
+                name.rpartition(".")[2] in SUFFIXES
+                and name.isascii()
+                and name[0] != "."
+                and entry.is_file(follow_symlinks=False)
+            ):
+                here.append(prefix + name)
+            else:
+                others.append(entry)
         if prefix and _is_collection([entry.name for entry in others]):
             reason = "a vecsearch collection, not a folder of images"
             self._skipped.append(Skipped(folder, reason))
@@ -127,9 +142,11 @@ class _Walker:
             reason_against = _reason_against(entry)
             if reason_against is not None:
                 self._skipped.append(Skipped(Path(entry.path), reason_against))
+            elif entry.is_dir():
+                folders.append(entry)
             else:
-                (folders if entry.is_dir() else here).append(entry)
-        self.found += [prefix + entry.name for entry in here]
+                here.append(prefix + entry.name)
+        self.found += here
         for entry in sorted(folders, key=lambda folder: folder.name):
             inner = self._linked if entry.is_symlink() else self._pending
             inner.append((f"{prefix}{entry.name}/", Path(entry.path)))
