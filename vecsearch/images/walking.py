@@ -5,6 +5,7 @@ import re
 import stat
 from array import array
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ OTHER_IMAGES = frozenset(
     ".svg .svgz .heic .heif .avif .jxl .jp2 .psd .ai .eps .ico .tga .exr .cr2 .nef .dng".split()
 )
 GONE, UNKNOWN = -1, -2
+STAT_BLOCK = 200
 UNOPENED = "folder cannot be opened"
 MANIFEST = re.compile(r"manifest-\d{6,18}\.json")
 
@@ -77,10 +79,11 @@ def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
     whole = [path if mixed and is_absolute(path) else base + path for path in paths]
     sizes, times = array("q"), array("q")
     try:
-        # In this form it takes three quarters of the time of DirEntry.stat on the way.
-        for status in map(os.stat, whole):
-            sizes.append(status.st_size)
-            times.append(status.st_mtime_ns)
+        # By blocks it takes three quarters of the time of DirEntry.stat on the way.
+        for start in range(0, len(whole), STAT_BLOCK):
+            found = list(map(os.stat, whole[start : start + STAT_BLOCK]))
+            sizes.extend(map(attrgetter("st_size"), found))
+            times.extend(map(attrgetter("st_mtime_ns"), found))
     except OSError:
         return np.array([_facts(path) for path in whole], np.int64)
     return np.stack([np.frombuffer(sizes, np.int64), np.frombuffer(times, np.int64)], axis=1)
