@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         make_encoder,
         open_encoder,
     )
+    from vecsearch.encoders.siamese import SiameseEncoder
     from vecsearch.errors import (
         CollectionExists,
         CollectionLocked,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from vecsearch.images import Preprocess
     from vecsearch.rescue import repair
     from vecsearch.store import Damage, Repair, Verification
+    from vecsearch.training.settings import TrainSettings
+    from vecsearch.training.trainer import train
     from vecsearch.types import Hit, Item, Metric, Skipped
     from vecsearch.where import Condition, parse_condition
 
@@ -63,6 +66,7 @@ _HOMES = {
     "demo": "run_demo",
     "doctor": "diagnose",
     "encoders": "Encoder Trainable describe_encoders make_encoder open_encoder",
+    "encoders.siamese": "SiameseEncoder",
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
     "DamagedCollection ImageError InvalidArgument MissingPackage NewerFormat NotFitted "
     "VecsearchError",
@@ -71,6 +75,8 @@ _HOMES = {
     "images": "Preprocess",
     "rescue": "repair",
     "store": "Damage Repair Verification",
+    "training.settings": "TrainSettings",
+    "training.trainer": "train",
     "types": "Hit Item Metric Skipped",
     "where": "Condition parse_condition",
 }
@@ -103,7 +109,9 @@ __all__ = [
     "NotFitted",
     "Preprocess",
     "Repair",
+    "SiameseEncoder",
     "Skipped",
+    "TrainSettings",
     "Trainable",
     "VecsearchError",
     "Verification",
@@ -120,6 +128,7 @@ __all__ = [
     "parse_condition",
     "repair",
     "run_demo",
+    "train",
     "verify",
     "write_report",
 ]

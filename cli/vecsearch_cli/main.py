@@ -16,6 +16,7 @@ VERBS = {
     "query": "Find the nearest items of images.",
     "evaluate": "Measure how good a collection's answers are.",
     "compare": "Put encoders side by side in one table.",
+    "train": "Train a network on labelled images, to build collections with.",
     "add": "Add images by hand.",
     "remove": "Remove items by hand.",
     "info": "Show what a collection is.",

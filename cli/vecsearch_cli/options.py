@@ -31,6 +31,24 @@ class Size(click.ParamType[tuple[int, int]]):
         return int(match[1]), int(match[2])
 
 
+class Duration(click.ParamType[float]):
+    """A time as people write it, as 90s, 10m or 1h30m; in seconds."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """To seconds."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", value)
+        if match is None or not value:
+            self.fail(f"{value!r} is no time: write 90s, 10m or 1h30m.", param, ctx)
+        hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        return float(3600 * hours + 60 * minutes + seconds)
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """KEY=VALUE."""
 

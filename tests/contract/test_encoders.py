@@ -41,8 +41,16 @@ def clothes(sample: Path) -> tuple[Pixels, list[str]]:
     return pixels, [path.split("/")[0] for path in paths]
 
 
+# What is enough to see that an encoder keeps its promises.
+QUICK: dict[str, dict[str, Any]] = {"siamese": {"settings": {"epochs": 1, "width": 2}}}
+
+
+def made(name: str, preprocess: Preprocess = GREY, **params: Any) -> Encoder:
+    return make_encoder(name, preprocess=preprocess, **QUICK.get(name, {}), **params)
+
+
 def fitted(name: str, clothes: tuple[Pixels, list[str]], **params: Any) -> Encoder:
-    encoder = make_encoder(name, preprocess=GREY, **params)
+    encoder = made(name, **params)
     return encoder.fit(*clothes) if is_trainable(encoder) else encoder
 
 
@@ -81,7 +89,7 @@ class TestEveryEncoder:
             assert is_fitted(loaded)
             np.testing.assert_array_equal(loaded.encode(clothes[0]), encoder.encode(clothes[0]))
         files = {path.suffix for path in (tmp_path / "saved").iterdir()}
-        assert files <= {".json", ".safetensors"}
+        assert files <= {".json", ".safetensors", ".onnx"}
 
     def test_another_setting_is_another_encoder(
         self, name: str, clothes: tuple[Pixels, list[str]]
@@ -96,7 +104,7 @@ class TestEveryEncoder:
         ]
         prints = []
         for preprocess in variants:
-            encoder = make_encoder(name, preprocess=preprocess)
+            encoder = made(name, preprocess)
             if is_trainable(encoder):
                 encoder.fit(pixels.reshape(-1, *preprocess.shape), labels)
             prints.append(encoder.fingerprint)
@@ -104,7 +112,7 @@ class TestEveryEncoder:
             prints += [fitted(name, clothes, dim=dim).fingerprint for dim in (1, 2)]
             prints.append(fitted(name, clothes, seed=1).fingerprint)
         if is_trainable(encoder):  # other images make other weights
-            other = make_encoder(name, preprocess=GREY)
+            other = made(name)
             assert is_trainable(other)
             prints.append(other.fit(pixels[::2], labels[::2]).fingerprint)
         assert len(set(prints)) == len(prints)
@@ -300,8 +308,9 @@ def test_lda_with_one_image_in_most_classes(clothes: tuple[Pixels, list[str]]) -
 
 
 def test_names() -> None:
-    assert NAMES == ["lda", "pca", "pixels"]
-    with pytest.raises(InvalidArgument, match=r"Did you mean 'pca'\? There are: lda, pca, pixels"):
+    assert NAMES == ["lda", "pca", "pixels", "siamese"]
+    known = "lda, pca, pixels, siamese"
+    with pytest.raises(InvalidArgument, match=rf"Did you mean 'pca'\? There are: {known}"):
         encoder_class("pcaa")
     with pytest.raises(InvalidArgument, match="'pixels' takes no dim; it takes: size, fit, color"):
         make_encoder("pixels", dim=3)

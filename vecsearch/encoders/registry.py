@@ -16,6 +16,7 @@ BUILT_IN = {
     "pixels": "vecsearch.encoders.pixels:PixelEncoder",
     "pca": "vecsearch.encoders.pca:PCAEncoder",
     "lda": "vecsearch.encoders.lda:LDAEncoder",
+    "siamese": "vecsearch.encoders.siamese:SiameseEncoder",
 }
 
 

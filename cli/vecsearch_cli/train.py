@@ -1,0 +1,139 @@
+"""``vecsearch train``."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch.training.settings import DEVICES, LOSSES, OBJECTIVES, PRECISIONS, PRESETS
+from vecsearch_cli import options
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import FILE, FOLDER, INDEX, Screen, Verb
+
+EPILOG = """\b
+Examples:
+  vecsearch train photos -o models/photos
+  vecsearch build photos -o indexes/photos --model models/photos
+  vecsearch train photos -o models/quick --preset fast --time-budget 5m
+  vecsearch train photos -o models/plain --objective simclr --labels none
+"""
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("folder", type=FOLDER)
+@click.option("--out", "-o", "model", required=True, type=INDEX, help="Where the encoder goes.")
+@click.option(
+    "--preset",
+    type=click.Choice(tuple(PRESETS)),
+    default="default",
+    show_default=True,
+    help="How large a network, and how long.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(OBJECTIVES),
+    default="siamese",
+    show_default=True,
+    help="What it learns; simclr and autoencoder need no labels.",
+)
+@click.option("--loss", type=click.Choice(LOSSES), help="What siamese is measured by.")
+@click.option(
+    "--dim", type=click.IntRange(1), default=32, show_default=True, help="Length of the vectors."
+)
+@click.option("--epochs", type=click.IntRange(1), help="How often all images are seen.")
+@click.option(
+    "--time-budget",
+    "budget",
+    type=options.Duration(),
+    help="How long it may take, as 90s, 10m or 1h30m: it takes as many epochs as fit.",
+)
+@click.option(
+    "--backbone",
+    default="small",
+    show_default=True,
+    help="small, for 28 to 64 pixels; conv3; or one of torchvision, as resnet18.",
+)
+@click.option("--width", type=click.IntRange(1), help="Channels of the first layer of small.")
+@click.option(
+    "--weights",
+    type=FILE,
+    help="What a torchvision backbone begins with: .safetensors or .pth.",
+)
+@click.option("--batch", type=click.IntRange(2), help="How many images make a step.")
+@click.option("--rate", type=float, help="The highest learning rate.")
+@click.option(
+    "--augment",
+    default="auto",
+    show_default=True,
+    metavar="auto|NAMES",
+    help="What images are varied by: some of flip,shift,crop,colour,erase.",
+)
+@click.option("--no-augment", is_flag=True, help="Leave images as they are.")
+@click.option("--holdout", type=float, help="The share held out to find the best epoch.")
+@click.option(
+    "--patience", type=click.IntRange(0), help="Stop when no epoch was better for so many."
+)
+@click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default="auto",
+    show_default=True,
+    help="What computes.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="bfloat16 is quicker where the processor has it.",
+)
+@click.option("--size", type=options.Size(), help="Width and height.  [default: by the images]")
+@click.option(
+    "--fit",
+    type=click.Choice(["stretch", "crop", "pad"]),
+    default="stretch",
+    show_default=True,
+    help="How images of other proportions come to that size.",
+)
+@click.option("--color", type=click.Choice(["rgb", "grey"]), help="[default: by the images]")
+@options.labels
+@options.jobs
+@click.option("--overwrite", is_flag=True, help="Replace the encoder that is there.")
+@click.pass_obj
+def command(
+    screen: Screen,
+    /,
+    folder: Path,
+    model: Path,
+    weights: Path | None,
+    augment: str,
+    no_augment: bool,
+    seed: int,
+    **given: Any,
+) -> None:
+    """Train a network on the images of FOLDER, so that those of one label lie close together.
+
+    After each epoch it is measured on images that were held out, and the best epoch is kept. A
+    training that was interrupted goes on where it was when the same command is run again.
+    """
+    started = time.monotonic()
+    with screen.progress() as progress:
+        encoder = vecsearch.train(
+            folder,
+            model,
+            weights=None if weights is None else str(weights),
+            augment="none" if no_augment else augment,
+            seed=seed,
+            progress=progress,
+            **given,
+        )
+    answer: dict[str, Any] = {
+        "model": str(model),
+        **encoder.facts(),
+        "dim": encoder.dim,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    show(screen.format, [answer], [answer])
+    screen.note(f"Next: vecsearch build {folder} -o INDEX --model {model}")

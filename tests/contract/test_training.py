@@ -1,0 +1,353 @@
+"""What training owes: the same again, going on after an interruption, all kinds of images."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vecsearch
+from vecsearch import InvalidArgument, SiameseEncoder
+from vecsearch.encoders.siamese import run_onnx, run_torch
+from vecsearch.errors import CollectionLocked, DamagedCollection
+
+QUICK: dict[str, Any] = {"epochs": 3, "width": 4, "jobs": 1, "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def clothes(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 images of each of 10 classes."""
+    folder = tmp_path_factory.mktemp("clothes")
+    for path in sorted((sample / "train").glob("*/*.png")):
+        place = folder / path.parent.name / path.name
+        place.parent.mkdir(exist_ok=True)
+        if len(list(place.parent.iterdir())) < 40:
+            place.write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(clothes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "clothes"
+    vecsearch.train(clothes, out, **QUICK)
+    return out
+
+
+def test_what_a_training_leaves(model: Path, clothes: Path) -> None:
+    assert {path.name for path in model.iterdir()} == {
+        "settings.json", "weights.safetensors", "network.onnx",
+        "card.md", "history.csv", "curves.png", "embedding.png",
+    }  # fmt: skip
+    history = (model / "history.csv").read_text().splitlines()
+    assert history[0] == "epoch,loss,pair_accuracy,recall_at_1,knn_accuracy,seconds"
+    assert len(history) == 4
+    card = (model / "card.md").read_text()
+    for said in ("400 images of 10 classes", "28 × 28 grey", "40 images held out", "torch"):
+        assert said in card
+    for name in ("curves.png", "embedding.png"):
+        with Image.open(model / name) as image:
+            assert min(image.size) > 300
+    facts = vecsearch.open_encoder(model).facts()
+    assert facts["images"] == 360
+    assert facts["classes"] == 10
+    assert facts["epochs"] == 3
+
+
+def test_it_is_an_encoder_like_any_other(model: Path, sample: Path, tmp_path: Path) -> None:
+    encoder = vecsearch.open_encoder(model)
+    assert isinstance(encoder, SiameseEncoder)
+    collection = vecsearch.Collection.build(sample / "train", tmp_path / "index", encoder=encoder)
+    assert collection.dim == 32
+    assert collection.encoder.fingerprint == encoder.fingerprint
+    image = next((sample / "train").glob("*/*.png"))
+    assert collection.query_one(image, k=1)[0].distance == pytest.approx(0, abs=1e-6)
+    vectors = collection.vectors([item.id for item in collection])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights(model: Path, clothes: Path, tmp_path: Path) -> None:
+    first = vecsearch.open_encoder(model)
+    assert vecsearch.train(clothes, tmp_path / "a", **QUICK).fingerprint == first.fingerprint
+    other = vecsearch.train(clothes, tmp_path / "b", seed=1, **QUICK)
+    assert other.fingerprint != first.fingerprint
+
+
+class Stop(BaseException):
+    """What a kill is to the code that it hits."""
+
+
+def stopped_at(share: int) -> Callable[[str, int, int], None]:
+    def progress(what: str, done: int, of: int) -> None:
+        if what == "training" and done >= share:
+            raise Stop
+
+    return progress
+
+
+@pytest.mark.parametrize("share", [1, 400, 700, 990])
+def test_an_interrupted_training_goes_on(
+    model: Path, clothes: Path, tmp_path: Path, share: int
+) -> None:
+    with pytest.raises(Stop):
+        vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(share), **QUICK)
+    assert (tmp_path / "a").exists() == (share > 300)  # after an epoch there is something to keep
+    trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    assert trained.fingerprint == vecsearch.open_encoder(model).fingerprint
+    assert not (tmp_path / "a" / "checkpoint.safetensors").exists()
+
+
+def test_a_checkpoint_of_another_training_is_not_taken(clothes: Path, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(700), **QUICK)
+    others: list[dict[str, Any]] = [
+        {"seed": 1},
+        {"loss": "triplet"},
+        {"dim": 8},
+        {"size": (20, 20)},
+    ]
+    for other in others:
+        with pytest.raises(InvalidArgument, match="an unfinished training with other images or"):
+            vecsearch.train(clothes, tmp_path / "a", **QUICK, **other)
+    checkpoint = tmp_path / "a" / "checkpoint.safetensors"
+    whole = checkpoint.read_bytes()
+    for damaged in (whole[:100], whole[: len(whole) // 2], b"", b"x" * len(whole)):
+        checkpoint.write_bytes(damaged)
+        with pytest.raises(DamagedCollection, match=r"checkpoint.safetensors cannot be read"):
+            vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    assert vecsearch.train(clothes, tmp_path / "a", overwrite=True, **QUICK).dim == 32
+
+
+def test_what_stands_there_is_not_lost(model: Path, clothes: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    with pytest.raises(InvalidArgument, match=r"holds an encoder already.*--overwrite"):
+        vecsearch.train(clothes, model, **QUICK)
+    with pytest.raises(Stop):
+        vecsearch.train(clothes, model, overwrite=True, progress=stopped_at(700), **QUICK)
+    now = {path.name: path.read_bytes() for path in model.iterdir()}
+    assert now.pop("checkpoint.safetensors")
+    assert now == before
+    (model / "checkpoint.safetensors").unlink()
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InvalidArgument, match=r"holds other things \(notes.txt …\) already"):
+        vecsearch.train(clothes, tmp_path, **QUICK)
+    with pytest.raises(InvalidArgument, match="is a file, not a folder"):
+        vecsearch.train(clothes, tmp_path / "notes.txt", **QUICK)
+    from filelock import FileLock
+
+    (tmp_path / "held").mkdir()
+    with FileLock(tmp_path / "held" / ".lock"), pytest.raises(CollectionLocked):
+        vecsearch.train(clothes, tmp_path / "held", **QUICK)
+
+
+def test_nothing_to_learn_from(clothes: Path, tmp_path: Path) -> None:
+    bag = clothes / "bag"
+    for folder, labels, said in (
+        (bag, "folder", "There are no images with a label"),
+        (clothes, "none", "There are no images with a label"),
+        (tmp_path, "folder", "There are no images in"),
+    ):
+        with pytest.raises(InvalidArgument, match=said):
+            vecsearch.train(folder, tmp_path / "out", labels=labels, **QUICK)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "bag").symlink_to(bag)
+    with pytest.raises(InvalidArgument, match="only the label 'bag', and nothing to tell it from"):
+        vecsearch.train(tmp_path / "one", tmp_path / "out", **QUICK)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_diverges_says_so(clothes: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="The training diverged: its loss"):
+        vecsearch.train(clothes, tmp_path / "a", objective="classifier", rate=100.0, **QUICK)
+
+
+def test_pixels_in_a_file_make_no_difference(
+    model: Path, clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vecsearch.training.data.MEMORY_BYTES", 0)
+    trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    assert trained.fingerprint == vecsearch.open_encoder(model).fingerprint
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "pairs"},
+        {"loss": "contrastive"},
+        {"loss": "triplet"},
+        {"loss": "multi-similarity"},
+        {"loss": "supcon"},
+        {"loss": "proxy"},
+        {"objective": "classifier"},
+        {"objective": "simclr", "labels": "none"},
+        {"objective": "autoencoder", "labels": "none"},
+        {"backbone": "conv3", "mirrored": True},
+        {"preset": "best", "average": 0.0, "augment": "none"},
+        {"size": (31, 17), "color": "rgb", "augment": "crop,colour"},
+        {"precision": "bfloat16"},
+        {"budget": 2.0},
+        {"patience": 1, "epochs": 30, "rate": 1e-9},
+    ],
+    ids=str,
+)
+def test_every_way_to_train(clothes: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    encoder = vecsearch.train(clothes, tmp_path / "a", dim=8, **{**QUICK, **settings})
+    height, width, channels = encoder.preprocess.shape
+    images = np.random.default_rng(0).integers(0, 256, (40, height, width, channels), np.uint8)
+    loaded = vecsearch.open_encoder(tmp_path / "a")
+    assert isinstance(loaded, SiameseEncoder)
+    assert loaded.trained.onnx is not None
+    under_onnx, under_torch = (
+        run_onnx(loaded.trained.onnx)(images),
+        run_torch(loaded.trained)(images),
+    )
+    np.testing.assert_allclose(under_onnx, under_torch, atol=1e-4)
+    np.testing.assert_allclose(loaded.encode(images[:1]), under_onnx[:1], atol=1e-5)
+    lines = (tmp_path / "a" / "history.csv").read_text().splitlines()
+    losses = [float(line.split(",")[1]) for line in lines[1:]]
+    if "rate" in settings:
+        assert len(losses) < 30  # it stopped early
+    elif "budget" not in settings:
+        assert len(losses) == 3
+        assert np.isfinite(losses).all()
+    assert (tmp_path / "a" / "reconstructions.png").exists() == (
+        settings.get("objective") == "autoencoder"
+    )
+
+
+def test_a_backbone_that_knows_something(clothes: Path, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from vecsearch.encoders.vision import torchvision
+
+    torch.manual_seed(0)
+    resnet = torchvision().models.resnet18()
+    save_file(resnet.state_dict(), tmp_path / "resnet18.safetensors")
+    torch.save(resnet.state_dict(), tmp_path / "resnet18.pth")
+    quick = {**QUICK, "epochs": 1, "size": (32, 32), "batch": 64}
+    prints = []
+    for name in ("resnet18.pth", "resnet18.safetensors"):
+        out = tmp_path / f"from-{name}"
+        trained = vecsearch.train(
+            clothes, out, backbone="resnet18", weights=str(tmp_path / name), **quick
+        )
+        prints.append(trained.trained.weights["backbone.conv1.weight"].tobytes())
+    assert prints[0] == prints[1]
+    for name, said in (
+        ("none.pth", "cannot be read"),
+        ("text.pth", "cannot be read"),
+        ("other.safetensors", "holds no weights of resnet18: 120 of 120|holds no weights"),
+    ):
+        path = tmp_path / name
+        if name == "text.pth":
+            path.write_text("no weights")
+        elif name.startswith("other"):
+            save_file({"x": torch.zeros(3)}, path)
+        with pytest.raises(InvalidArgument, match=said):
+            vecsearch.train(
+                clothes, tmp_path / "b", backbone="resnet18", weights=str(path), **quick
+            )
+
+
+WITHOUT = """
+import json, sys
+for name in {hidden!r}:
+    sys.modules[name] = None
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in {hidden!r} else found(name, *rest)
+import vecsearch
+{code}
+"""
+
+
+def without(hidden: tuple[str, ...], code: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(hidden=hidden, code=code)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.strip()
+
+
+def test_without_torch(model: Path, sample: Path, tmp_path: Path) -> None:
+    encode = f"""
+import numpy as np
+encoder = vecsearch.open_encoder({str(model)!r})
+images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1), np.uint8)
+print(json.dumps(encoder.encode(images).tolist()))
+"""
+    under_onnx = np.array(json.loads(without(("torch",), encode)))
+    under_torch = np.array(json.loads(without(("onnxruntime",), encode)))
+    np.testing.assert_allclose(under_onnx, under_torch, atol=1e-4)
+    said = f"""
+try:
+    exec({encode!r})
+except vecsearch.MissingPackage as error:
+    print(error)
+"""
+    assert "pip install 'vecsearch[onnx]'" in without(("torch", "onnxruntime"), said)
+    train = f"""
+try:
+    vecsearch.train({str(sample)!r}, {str(tmp_path / "x")!r})
+except vecsearch.MissingPackage as error:
+    print(error)
+"""
+    assert "Training needs the package 'torch'" in without(("torch",), train)
+
+
+def test_trained_on_the_spot(sample: Path, clothes: Path, tmp_path: Path) -> None:
+    preprocess = vecsearch.Preprocess((28, 28), color="grey")
+    encoder = SiameseEncoder(8, preprocess, settings={"epochs": 2, "width": 4})
+    collection = vecsearch.Collection.build(clothes, tmp_path / "index", encoder=encoder)
+    assert collection.dim == 8
+    assert collection.encoder.fingerprint == encoder.fingerprint
+    refitted = collection.update(refit=True)
+    assert refitted.indexed == 400
+    assert vecsearch.Collection.open(tmp_path / "index").encoder.fingerprint == encoder.fingerprint
+
+
+def test_it_learns(sample: Path, tmp_path: Path) -> None:
+    """From 2,000 images, judged by 1,000 others, better than PCA."""
+    encoder = vecsearch.train(sample / "train", tmp_path / "model", preset="fast", epochs=12)
+    found = {}
+    for name, made in (("siamese", encoder), ("pca", "pca")):
+        index = vecsearch.Collection.build(
+            sample / "train", tmp_path / name, encoder=made, size=(28, 28), color="grey"
+        )
+        found[name] = vecsearch.evaluate(index, sample / "test").measures["accuracy"]
+    assert found["siamese"] > found["pca"] + 0.02
+
+
+def test_a_frozen_backbone_stays_as_it_is(clothes: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from vecsearch.encoders.network import Architecture, Network
+    from vecsearch.training.augment import augmentation
+    from vecsearch.training.loop import Loop
+    from vecsearch.training.objectives import Siamese
+    from vecsearch.training.schedule import Plan
+    from vecsearch.training.settings import TrainSettings
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 32, 32, 3), np.uint8)
+    settings = TrainSettings.of(backbone="resnet18", weights="known.pth", batch=20, average=0.0)
+    network = Network(Architecture("resnet18", dim=4))
+    objective = Siamese(augmentation(("flip",)), "proxy", 3, 4)
+    loop = Loop(network, objective, images, np.arange(60) % 3, settings, Plan(2), 0)
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def changed() -> set[str]:
+        now = network.state_dict()
+        return {name.split(".")[0] for name in kept if not torch.equal(kept[name], now[name])}
+
+    loop.epoch(np.arange(60), lambda *_: None)
+    loop.plan.advance(1)
+    assert changed() == {"head"}
+    loop.epoch(np.arange(60), lambda *_: None)
+    assert changed() == {"head", "backbone"}

@@ -1,0 +1,178 @@
+"""The parts of a training that need no network: sampler, split, schedule, figures, settings."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vecsearch.errors import InvalidArgument
+from vecsearch.training.data import coded
+from vecsearch.training.sampler import batches, group_size
+from vecsearch.training.schedule import Plan, rate_at
+from vecsearch.training.settings import TrainSettings
+from vecsearch.training.split import hold_out
+from vecsearch.training.validation import pair_accuracy, validate
+
+CODES = st.lists(st.integers(0, 30), min_size=2, max_size=300).map(np.array)
+
+
+@given(CODES, st.integers(2, 64), st.sampled_from([1, 2, 4]), st.integers(0, 5))
+def test_sampler_shows_each_image_once(
+    codes: np.ndarray, batch: int, group: int, seed: int
+) -> None:
+    parts = list(batches(codes, batch, group, np.random.default_rng(seed)))
+    rows = np.concatenate(parts)
+    times = np.bincount(rows, minlength=len(codes))
+    alone = np.bincount(codes)[codes] == 1
+    np.testing.assert_array_equal(times, np.where(alone & (group > 1), 2, 1))
+    sizes = {len(part) for part in parts}
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= min(batch, len(rows))
+    again = list(batches(codes, batch, group, np.random.default_rng(seed)))
+    assert [part.tolist() for part in again] == [part.tolist() for part in parts]
+
+
+@given(CODES, st.sampled_from([2, 4]))
+def test_sampler_leaves_nobody_alone(codes: np.ndarray, group: int) -> None:
+    """In one sequence, every image stands beside another of its class."""
+    rows = np.concatenate(list(batches(codes, 1 << 20, group, np.random.default_rng(0))))
+    found = np.concatenate([[-1], codes[rows], [-1]])
+    beside = (found[1:-1] == found[:-2]) | (found[1:-1] == found[2:])
+    assert beside.all()
+
+
+@pytest.mark.parametrize(("classes", "each"), [(10_000, 2), (2, 10_000), (300, 7)])
+def test_sampler_at_its_ends(classes: int, each: int) -> None:
+    codes = np.repeat(np.arange(classes), each)
+    group = group_size(codes, 256)
+    parts = list(batches(codes, 256, group, np.random.default_rng(0)))
+    with_partner = [(np.bincount(codes[part])[codes[part]] > 1).mean() for part in parts]
+    assert np.mean(with_partner) > 0.98
+    assert sum(map(len, parts)) == classes * each
+
+
+@given(CODES, st.floats(0.01, 0.9), st.integers(0, 3))
+def test_split(codes: np.ndarray, share: float, seed: int) -> None:
+    split = hold_out(codes, share, seed)
+    assert sorted([*split.train, *split.held]) == list(range(len(codes)))
+    learned, held = set(codes[split.train].tolist()), set(codes[split.held].tolist())
+    if split.whole_classes:
+        assert not learned & held
+        assert len(held) >= 2
+    else:
+        assert held <= learned
+        for code in held:
+            assert (codes[split.train] == code).sum() >= 4
+
+
+def test_split_of_many_small_classes() -> None:
+    split = hold_out(np.repeat(np.arange(100), 2), 0.1, 0)
+    assert split.whole_classes
+    assert len(split.held) == 20
+    assert len(hold_out(np.repeat(np.arange(5), 2), 0.1, 0).held) == 0
+    assert len(hold_out(np.arange(2000) % 10, 0.0, 0).held) == 0
+    assert len(hold_out(np.arange(200_000) % 10, 0.5, 0).held) == 3000
+
+
+def test_rate_goes_up_and_down() -> None:
+    rates = [rate_at(step / 100) for step in range(101)]
+    assert (rates[0], max(rates), rates[100]) == (0, 1, 0)
+    assert rates.index(1) == 20
+
+
+def test_plan_without_a_budget() -> None:
+    plan = Plan(4)
+    seen = []
+    while not plan.finished:
+        seen += [plan.within(0), plan.within(0.5)]
+        plan.advance(100)
+    assert seen == [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
+    assert (plan.done, plan.progress, plan.spent, plan.seen) == (4, 1, 400, 4)
+
+
+def test_plan_fills_its_budget() -> None:
+    plan = Plan(1, 100 / 0.97)
+    plan.fit(30)
+    assert plan.left == pytest.approx(100 / 30)
+    assert plan.epochs == 4
+    while not plan.finished:
+        share = plan.share
+        plan.advance(share * 30)
+    assert share == pytest.approx(1 / 3)
+    assert (plan.done, plan.progress) == (4, 1)
+    assert plan.spent == pytest.approx(100)
+
+
+@given(st.floats(50, 5000), st.lists(st.floats(10, 30), min_size=1, max_size=500))
+def test_plan_keeps_to_its_budget(budget: float, times: list[float]) -> None:
+    """Whatever epochs take, the rate comes down to 0 at about the time that was set."""
+    plan = Plan(1, budget)
+    plan.fit(times[0])
+    while not plan.finished:
+        before = plan.progress
+        plan.advance(plan.share * times[plan.done % len(times)])
+        assert before < plan.progress <= 1
+    if plan.done:
+        assert plan.progress > 0.5
+        assert plan.spent <= budget + 3 * 30
+
+
+def test_figures_by_hand() -> None:
+    gallery = np.array([[0, 0], [0, 1], [10, 0], [10, 1]], np.float32)
+    held = np.array([[0, 0.1], [10, 0.1], [5.1, 0]], np.float32)
+    figures = validate(gallery, np.array([0, 0, 1, 1]), held, np.array([0, 1, 0]), False, 0)
+    assert figures.recall_at_1 == pytest.approx(2 / 3)
+    assert figures.knn_accuracy == pytest.approx(1 / 3 * 2)
+    alone = validate(gallery[:0], np.array([], int), gallery, np.array([0, 0, 1, 1]), True, 0)
+    assert (alone.recall_at_1, alone.pair_accuracy) == (1, 1)
+
+
+def test_pair_accuracy() -> None:
+    codes = np.arange(1000) % 2
+    rng = np.random.default_rng(0)
+    apart = np.column_stack([codes, np.zeros(1000)]).astype(np.float32)
+    assert pair_accuracy(apart, codes, 0) == 1
+    noise = rng.standard_normal((1000, 4)).astype(np.float32)
+    assert pair_accuracy(noise, codes, 0) == pytest.approx(0.5, abs=0.02)
+    assert pair_accuracy(noise[:3], np.arange(3), 0) is None
+
+
+def test_labels() -> None:
+    names, codes = coded(["b", None, "a", "b"], needed=False)
+    assert (names, codes.tolist()) == (["a", "b"], [1, 0, 0, 1])
+    with pytest.raises(InvalidArgument, match="only the label 'a'"):
+        coded(["a", "a"], needed=True)
+    with pytest.raises(InvalidArgument, match="no labels; --objective simclr"):
+        coded([None], needed=True)
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"preset": "quick"}, "'quick' is no preset; there are: fast, default, best"),
+        ({"loss": "l2"}, "'l2' is no loss"),
+        ({"objective": "x"}, "no objective"),
+        ({"epochs": 0}, "The epochs is from 1"),
+        ({"batch": 1}, "The batch is from 2"),
+        ({"rate": -1.0}, "The rate is from 0"),
+        ({"holdout": 1.0}, "The holdout is from 0 to 0.9"),
+        ({"augment": "flip,spin"}, "'spin' is no augmentation"),
+        ({"weights": "x.pth"}, "a backbone of torchvision, as resnet18, not 'small'"),
+        ({"size": 3}, "Training takes no size; it takes: augment"),
+    ],
+)
+def test_settings_that_cannot_be(given_: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        TrainSettings.of(**given_)  # type: ignore[arg-type]
+
+
+def test_settings_as_plain_values() -> None:
+    for given_ in (
+        {},
+        {"preset": "fast"},
+        {"preset": "best", "loss": "triplet", "epochs": 3},
+        {"backbone": "resnet18", "batch": 256},
+    ):
+        settings = TrainSettings.of(**given_)  # type: ignore[arg-type]
+        assert TrainSettings.of(**settings.to_json()) == settings  # type: ignore[arg-type]
+        assert settings.to_json() == {"preset": "default", **given_}

@@ -1,0 +1,297 @@
+"""A trained network as an encoder: it runs under onnxruntime, or under torch."""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from vecsearch.encoders.base import (
+    WEIGHTS,
+    check_pixels,
+    fingerprint,
+    load_settings,
+    save_settings,
+)
+from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, NotFitted
+from vecsearch.images import Preprocess
+from vecsearch.types import JSON, Pixels, Vectors
+
+if TYPE_CHECKING:
+    from vecsearch.encoders.network import Network
+
+NETWORK = "network.onnx"
+# What the layers of a block may take: images of 28 × 28 go through some 160 at a time.
+BLOCK_BYTES = 32 << 20
+BYTES_A_PIXEL = 256
+
+Run = Callable[[Pixels], Vectors]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that is trained.
+
+    Attributes:
+        architecture: What it is made of, for ``Architecture.from_json``.
+        weights: Its tensors by name.
+        facts: How it was trained, and what came out.
+        onnx: The same network in the format of ONNX; None until it is saved.
+    """
+
+    architecture: Mapping[str, JSON]
+    weights: Mapping[str, np.ndarray[Any, Any]]
+    facts: Mapping[str, JSON] = field(default_factory=dict)
+    onnx: bytes | None = None
+
+
+class SiameseEncoder:
+    """A convolutional network that was trained so that images of one class lie close together.
+
+    ``vecsearch train``, or ``SiameseEncoder.train``, makes one and keeps it in a folder. Where it
+    is named without a model, as in ``build --encoder siamese``, ``fit`` trains one on the spot.
+
+    Args:
+        dim: How long the vectors are; 32 by default.
+        preprocess: The size, fit and colour of the images.
+        seed: For everything random in training.
+        settings: What else the training shall be like: names and values of ``TrainSettings``.
+
+    Example:
+        >>> SiameseEncoder(dim=8, settings={"preset": "fast"}).get_params()["dim"]
+        8
+    """
+
+    name: ClassVar[str] = "siamese"
+    needs_labels: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        dim: float | None = None,
+        preprocess: Preprocess | None = None,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        if dim is not None and (dim % 1 or dim < 1):
+            raise InvalidArgument(f"The dim of a network is a whole number from 1, not {dim}.")
+        self.requested_dim = None if dim is None else int(dim)
+        self.preprocess = preprocess or Preprocess()
+        self.seed = seed
+        self.settings: dict[str, Any] = dict(settings or {})
+        self._trained: Trained | None = None
+        self._run: Run | None = None
+
+    @property
+    def trained(self) -> Trained:
+        """The network.
+
+        Raises:
+            NotFitted: There is none yet.
+        """
+        if self._trained is None:
+            raise NotFitted("This network is not trained: call train or fit first.")
+        return self._trained
+
+    @property
+    def dim(self) -> int:
+        """The length of the vectors, known once it is trained."""
+        return int(str(self.trained.architecture["dim"]))
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 over name, parameters and weights, in hex."""
+        return fingerprint(self.name, self.get_params(), self.trained.weights)
+
+    def get_params(self) -> dict[str, JSON]:
+        """The parameters it was made with."""
+        return {
+            "dim": self.requested_dim,
+            "seed": self.seed,
+            "settings": self.settings,
+            **self.preprocess.to_json(),
+        }
+
+    def facts(self) -> dict[str, JSON]:
+        """How it was trained, and what came out."""
+        return dict(self._trained.facts) if self._trained is not None else {}
+
+    @classmethod
+    def train(cls, folder: str | Path, out: str | Path, **settings: Any) -> "SiameseEncoder":
+        """Train a network on a folder of images, as ``vecsearch.train``."""
+        from vecsearch.training.trainer import train
+
+        return train(folder, out, **settings)
+
+    def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
+        """Train the network.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8, which may be memory-mapped.
+            labels: The class of each; images without one are left out, unless the objective is
+                one that needs none.
+
+        Raises:
+            InvalidArgument: There are no two classes to tell apart.
+            MissingPackage: torch is not installed.
+        """
+        from vecsearch.training.trainer import fit
+
+        return self.take(fit(check_pixels(images, self.preprocess), labels, self))
+
+    def take(self, trained: Trained) -> Self:
+        """Be the encoder of a network that is trained."""
+        self._trained, self._run = trained, None
+        return self
+
+    def encode(self, images: Pixels) -> Vectors:
+        """Embed images.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8.
+
+        Returns:
+            ``(n, dim)`` float32; of length 1, unless the objective was another.
+
+        Raises:
+            InvalidArgument: The images are of another size, colour or type.
+            NotFitted: The network is not trained yet.
+            MissingPackage: Neither onnxruntime nor torch is installed.
+        """
+        checked = check_pixels(images, self.preprocess)
+        if self._run is None:
+            self._run = _runtime(self.trained)
+        vectors = np.empty((len(checked), self.dim), np.float32)
+        height, width, _ = self.preprocess.shape
+        step = max(1, BLOCK_BYTES // (BYTES_A_PIXEL * height * width))
+        for start in range(0, len(checked), step):
+            block = np.ascontiguousarray(checked[start : start + step])
+            vectors[start : start + step] = self._run(block)
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write settings, weights and the network as ONNX into ``folder``.
+
+        Raises:
+            NotFitted: There is nothing to save yet.
+        """
+        from safetensors.numpy import save
+
+        trained = self.trained
+        if trained.onnx is None:
+            from vecsearch.encoders.export import to_onnx
+
+            height, width, _ = self.preprocess.shape
+            trained = replace(trained, onnx=to_onnx(network_of(trained), height, width))
+            self.take(trained)
+        onnx = trained.onnx or b""
+        settings: dict[str, JSON] = {
+            "params": self.get_params(),
+            "architecture": dict(trained.architecture),
+            "onnx": hashlib.sha256(onnx).hexdigest(),
+            "facts": dict(trained.facts),
+        }
+        save_settings(folder, self.name, settings)
+        (folder / WEIGHTS).write_bytes(save(dict(trained.weights)))
+        (folder / NETWORK).write_bytes(onnx)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            DamagedCollection: It cannot be read.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        settings = load_settings(folder, cls.name)
+        try:
+            params = dict(settings["params"])
+            preprocess = Preprocess.from_json(params)
+            onnx = (folder / NETWORK).read_bytes()
+            if hashlib.sha256(onnx).hexdigest() != settings["onnx"]:
+                raise DamagedCollection(f"{folder / NETWORK} is not as it was written.")
+            encoder = cls(params["dim"], preprocess, params["seed"], params["settings"])
+            weights = load((folder / WEIGHTS).read_bytes())
+            trained = Trained(settings["architecture"], weights, settings["facts"], onnx)
+            if not int(trained.architecture["dim"]) > 0:  # type: ignore[arg-type]
+                raise ValueError("its dim is below 1")
+        except (
+            OSError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            InvalidArgument,
+            SafetensorError,
+        ) as error:
+            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
+        return encoder.take(trained)
+
+
+def _runtime(trained: Trained) -> Run:
+    """What runs the network: onnxruntime if it can, which starts sooner, else torch."""
+    if trained.onnx is not None and importlib.util.find_spec("onnxruntime"):
+        return run_onnx(trained.onnx)
+    if importlib.util.find_spec("torch"):
+        return run_torch(trained)
+    raise MissingPackage(
+        "A trained network runs under onnxruntime or torch, and neither is installed: "
+        "pip install 'vecsearch[onnx]'"
+    )
+
+
+def run_onnx(network: bytes) -> Run:
+    """Run a network under onnxruntime.
+
+    Raises:
+        DamagedCollection: It is none of ours.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
+        (given,) = session.get_inputs()
+    except Exception as error:
+        # It raises a class of its own for each kind of damage.
+        raise DamagedCollection(f"The network cannot be read: {error}") from error
+
+    def run(images: Pixels) -> Vectors:
+        (vectors,) = session.run(None, {given.name: images})
+        found: Vectors = vectors
+        return found
+
+    return run
+
+
+def run_torch(trained: Trained) -> Run:
+    """Run a network under torch."""
+    import torch
+
+    network = network_of(trained)
+
+    def run(images: Pixels) -> Vectors:
+        with torch.inference_mode():
+            writable = np.require(images, requirements="W")  # torch knows no other
+            found: Vectors = network(torch.from_numpy(writable)).numpy()
+            return found
+
+    return run
+
+
+def network_of(trained: Trained) -> "Network":
+    """The network under torch, ready to encode."""
+    import torch
+
+    from vecsearch.encoders.network import Architecture, Network
+
+    network = Network(Architecture.from_json(trained.architecture))
+    network.load_state_dict(
+        {name: torch.from_numpy(np.array(value)) for name, value in trained.weights.items()}
+    )
+    return network.eval()

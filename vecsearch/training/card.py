@@ -1,0 +1,110 @@
+"""What is told of a trained encoder, for those who are to use it."""
+
+import importlib.util
+import logging
+from importlib.metadata import version
+from pathlib import Path
+
+from vecsearch.encoders.siamese import SiameseEncoder
+from vecsearch.images import ImageFolder
+from vecsearch.store import put_whole
+from vecsearch.training.data import Pictures
+from vecsearch.training.pictures import draw_curves, draw_embedding, draw_reconstructions
+from vecsearch.training.run import Outcome
+
+log = logging.getLogger(__name__)
+
+CARD, HISTORY = "card.md", "history.csv"
+CLASSES_NAMED = 50
+
+
+def write_card(
+    folder: Path, source: ImageFolder, images: Pictures, encoder: SiameseEncoder, outcome: Outcome
+) -> None:
+    """Write the model card, the history as CSV, and pictures if matplotlib is installed.
+
+    Args:
+        folder: Where to.
+        source: Where the images came from.
+        images: What was learned from.
+        encoder: What came of it.
+        outcome: How it came about.
+    """
+    names = list(dict.fromkeys(name for line in outcome.history for name in line))
+    with put_whole(folder / HISTORY) as file:
+        values = ([str(line.get(name, "")) for name in names] for line in outcome.history)
+        file.write("".join(f"{','.join(line)}\n" for line in (names, *values)).encode())
+    pictures = _pictures(folder, images, encoder, outcome)
+    with put_whole(folder / CARD) as file:
+        file.write(_card(source, images, encoder, outcome, pictures).encode())
+
+
+def _pictures(
+    folder: Path, images: Pictures, encoder: SiameseEncoder, outcome: Outcome
+) -> dict[str, str]:
+    """Draw what can be drawn; returns the names of the files, with what they show."""
+    if not importlib.util.find_spec("matplotlib"):
+        log.info("No curves are drawn without matplotlib: pip install 'vecsearch[plot]'")
+        return {}
+    drawn = {"curves.png": "Loss and held-out figures of each epoch"}
+    draw_curves(folder / "curves.png", outcome.history, outcome.trained.facts)
+    rows = outcome.split.held if len(outcome.split.held) else outcome.split.train
+    if len(images.names) > 1 and len(rows) > 2:
+        drawn["embedding.png"] = "The embedding in two dimensions, beside that of PCA"
+        draw_embedding(folder / "embedding.png", images, outcome.split, encoder)
+    if outcome.trained.facts["objective"] == "autoencoder":
+        drawn["reconstructions.png"] = "Held-out images, and what is drawn from their embeddings"
+        draw_reconstructions(folder / "reconstructions.png", images, rows, encoder, outcome)
+    return drawn
+
+
+def _card(
+    source: ImageFolder,
+    images: Pictures,
+    encoder: SiameseEncoder,
+    outcome: Outcome,
+    pictures: dict[str, str],
+) -> str:
+    facts, split = outcome.trained.facts, outcome.split
+    height, width, channels = images.pixels.shape[1:]
+    kind = "grey" if channels == 1 else "RGB"
+    if split.whole_classes:
+        held = f"{len(split.held)} images, all of some classes, held out"
+    elif len(split.held):
+        held = f"{len(split.held)} images held out, of each class the same share"
+    else:
+        held = "nothing held out, since each class has too few images"
+    shown = ("pair_accuracy", "recall_at_1", "knn_accuracy")
+    settings = {**encoder.get_params(), "architecture": dict(outcome.trained.architecture)}
+    lines = [
+        f"# {facts['objective']} network, {encoder.dim} numbers an image",
+        "",
+        "## Data",
+        "",
+        f"- Folder: `{source.root.resolve().as_posix()}`",
+        f"- {len(images.pixels)} images of {len(images.names)} classes, brought to "
+        f"{width} × {height} {kind}; {held}; {len(images.skipped)} files left out",
+        f"- sha256 over files and labels: `{images.key}`",
+        f"- Classes: {', '.join(images.names[:CLASSES_NAMED])}"
+        + (" …" if len(images.names) > CLASSES_NAMED else ""),
+        "",
+        "## Figures on held-out images",
+        "",
+        f"Epoch {facts['best_epoch']} of {facts['epochs']} is kept. Its figures are a little too "
+        "good, since it was chosen by them: measure on images that took no part, with `vecsearch "
+        "evaluate`.",
+        "",
+        *(f"- {name.replace('_', ' ')}: {facts[name]}" for name in shown if name in facts),
+        "",
+        *(line for name, what in pictures.items() for line in (f"![{what}]({name})", "")),
+        "## TrainSettings",
+        "",
+        *(f"- {name}: `{value}`" for name, value in settings.items()),
+        "",
+        "## Made with",
+        "",
+        f"- vecsearch {version('vecsearch')}, torch {facts['torch']}, on {facts['device']} in "
+        f"{facts['precision']}, {facts['seconds']} seconds",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,127 @@
+"""How far a training has come, in one file that is whole or not there."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.store import put_whole
+from vecsearch.training.loop import Loop
+from vecsearch.training.settings import CHECKPOINT
+from vecsearch.types import JSON
+
+
+@dataclass
+class Standing:
+    """What has come out of a training so far.
+
+    Attributes:
+        history: Of each epoch its loss and its figures.
+        best: Which epoch was the best, from 1; 0 before the first.
+        weights: The network's weights then.
+    """
+
+    history: list[dict[str, JSON]] = field(default_factory=list)
+    best: int = 0
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def save_checkpoint(folder: Path, key: Mapping[str, JSON], loop: Loop, standing: Standing) -> None:
+    """Write down all that is needed to go on from here.
+
+    Args:
+        folder: Where to.
+        key: What makes the training the same.
+        loop: What is trained.
+        standing: What has come out of it.
+    """
+    from safetensors.torch import save
+
+    momentum = loop.optimizer.state_dict()["state"]
+    tensors = {
+        **{f"network.{name}": value for name, value in loop.network.state_dict().items()},
+        **{f"average.{name}": value for name, value in loop.average.items()},
+        **{f"objective.{name}": value for name, value in loop.objective.state_dict().items()},
+        **{f"best.{name}": value for name, value in standing.weights.items()},
+        **{
+            f"momentum.{number}": state["momentum_buffer"]
+            for number, state in momentum.items()
+            if state.get("momentum_buffer") is not None
+        },
+    }
+    notes = {
+        "key": key,
+        "plan": vars(loop.plan),
+        "steps": loop.steps,
+        "history": standing.history,
+        "best": standing.best,
+    }
+    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with put_whole(folder / CHECKPOINT) as file:
+        file.write(save(whole, {"training": json.dumps(notes)}))
+
+
+def resume(folder: Path, key: Mapping[str, JSON], loop: Loop, anew: bool) -> Standing:
+    """Go on from a checkpoint, if there is one.
+
+    Args:
+        folder: Where it may be.
+        key: What makes the training the same.
+        loop: What is trained; it is brought to where it was.
+        anew: Whether one of another training, or a damaged one, is passed over.
+
+    Raises:
+        InvalidArgument: It is one of another training.
+        DamagedCollection: It cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not (folder / CHECKPOINT).exists():
+        return Standing()
+    try:
+        with safe_open(folder / CHECKPOINT, "pt") as file:
+            notes: dict[str, Any] = json.loads(file.metadata()["training"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if notes["key"] != json.loads(json.dumps(key)):
+            if anew:
+                return Standing()
+            raise InvalidArgument(
+                f"{folder} holds an unfinished training with other images or settings: go on with "
+                "the same command as then, choose another folder, or begin anew (--overwrite)."
+            )
+        _restore(loop, tensors)
+        vars(loop.plan).update(notes["plan"])
+        loop.steps = notes["steps"]
+        return Standing(notes["history"], notes["best"], _part(tensors, "best"))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        if anew:
+            return Standing()
+        raise DamagedCollection(
+            f"{folder / CHECKPOINT} cannot be read ({error}): begin anew with --overwrite."
+        ) from error
+
+
+def _restore(loop: Loop, tensors: Mapping[str, Tensor]) -> None:
+    loop.network.load_state_dict(_part(tensors, "network"))
+    loop.objective.load_state_dict(_part(tensors, "objective"))
+    loop.average = {
+        name: value.to(loop.device) for name, value in _part(tensors, "average").items()
+    }
+    state = loop.optimizer.state_dict()
+    state["state"] = {
+        int(number): {"momentum_buffer": value}
+        for number, value in _part(tensors, "momentum").items()
+    }
+    loop.optimizer.load_state_dict(state)
+
+
+def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, torch.Tensor]:
+    start = f"{name}."
+    return {
+        key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)
+    }

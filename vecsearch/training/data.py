@@ -1,0 +1,150 @@
+"""The images that a network learns from, and what they are brought to."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.encoding import read_folder
+from vecsearch.errors import InvalidArgument
+from vecsearch.images import ImageFolder, Preprocess, gather
+from vecsearch.images.decoding import Color, Fit
+from vecsearch.types import Pixels, Progress, Skipped
+
+# Pixels are in memory up to this, and beyond it in a file that is read batch by batch.
+MEMORY_BYTES = 1 << 30
+LOOKED_AT = 100
+SMALL_SIDE, LARGE_SIDE = 64, 224
+LEAST_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images with their classes.
+
+    Attributes:
+        pixels: ``(n, height, width, channels)`` uint8, which may be memory-mapped.
+        codes: The class of each, from 0, int64; 0 for all if labels are of no use.
+        names: What the classes are called.
+        key: A sha256 over files and labels, in hex.
+        skipped: What could not be read.
+    """
+
+    pixels: Pixels
+    codes: NDArray[np.int64]
+    names: Sequence[str]
+    key: str
+    skipped: Sequence[Skipped] = ()
+
+
+@contextmanager
+def pictures(
+    folder: ImageFolder,
+    preprocess: Preprocess,
+    needs_labels: bool,
+    scratch: Path,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Iterator[Pictures]:
+    """Decode the images of a folder, each once; they are there until the block is left.
+
+    Args:
+        folder: The images.
+        preprocess: What they are brought to.
+        needs_labels: Whether those without a label are left out.
+        scratch: A folder with room for their pixels.
+        jobs: How many processes decode.
+        progress: Called as the work goes on.
+
+    Raises:
+        InvalidArgument: Nothing is left, or there are no two labels though they are needed.
+    """
+    paths = [path for path in folder.paths if not needs_labels or path in folder.labels]
+    if not paths:
+        what = "images with a label" if needs_labels and folder.paths else "images"
+        raise InvalidArgument(f"There are no {what} in {folder.root}.")
+    batches = read_folder(folder, paths, preprocess, jobs, progress)
+    found = gather(batches, preprocess, scratch)
+    labels = [folder.labels.get(file.path) for file in found.files]
+    digest = hashlib.sha256()
+    for file, label in zip(found.files, labels, strict=True):
+        digest.update(f"{file.path}\0{file.sha256}\0{label}\n".encode())
+    pixels = np.array(found.pixels) if found.pixels.nbytes <= MEMORY_BYTES else found.pixels
+    names, codes = coded(labels, needs_labels)
+    yield Pictures(pixels, codes, names, digest.hexdigest(), [*folder.skipped, *found.skipped])
+
+
+def coded(labels: Sequence[str | None], needed: bool) -> tuple[list[str], NDArray[np.int64]]:
+    """The names of classes, sorted, and the number of each image's class.
+
+    Raises:
+        InvalidArgument: Labels are needed, and there are no two.
+    """
+    names = sorted({label for label in labels if label is not None})
+    if needed and len(names) < 2:
+        raise InvalidArgument(
+            f"There is only the label {names[0]!r}, and nothing to tell it from."
+            if names
+            else "There are no labels; --objective simclr and autoencoder need none."
+        )
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(names)}
+    return names, np.array([numbers.get(label, 0) for label in labels], np.int64)
+
+
+def suited_preprocess(
+    folder: ImageFolder,
+    size: tuple[int, int] | None,
+    fit: Fit,
+    color: Color | None,
+    large: bool,
+) -> Preprocess:
+    """What images are brought to: as given, and else what suits the first hundred of them.
+
+    Small images stay as large as they are, larger ones come to 64 pixels at the longer side, or
+    224 if the backbone is made for them. Colours are kept if there are any.
+
+    Args:
+        folder: The images.
+        size: Width and height, if given.
+        fit: How they come to that size.
+        color: ``rgb`` or ``grey``, if given.
+        large: Whether the backbone is one of torchvision.
+    """
+    if size is not None and color is not None:
+        return Preprocess(size, fit, color)
+    sizes, colours = _looked_at(folder)
+    if size is None:
+        size = _suited_size(sizes, LARGE_SIDE if large else SMALL_SIDE)
+    return Preprocess(size, fit, color or ("rgb" if colours else "grey"))
+
+
+def _suited_size(sizes: NDArray[np.int64], most: int) -> tuple[int, int]:
+    if not len(sizes):
+        return most, most
+    width, height = (float(side) for side in np.median(sizes, axis=0))
+    scale = min(1.0, most / max(width, height))
+    across, down = (max(LEAST_SIDE, round(scale * side)) for side in (width, height))
+    return across, down
+
+
+def _looked_at(folder: ImageFolder) -> tuple[NDArray[np.int64], bool]:
+    """The sizes of some images, ``(n, 2)``, and whether one has colours."""
+    from PIL import Image
+
+    sizes: list[tuple[int, int]] = []
+    colours = False
+    step = max(1, len(folder.paths) // LOOKED_AT)
+    for path in folder.paths[::step][:LOOKED_AT]:
+        try:
+            with Image.open(folder.root / path) as image:
+                sizes.append(image.size)
+                small = image.convert("RGB").resize((32, 32))
+        except Exception:  # noqa: BLE001, S112  (what is wrong with it is told when it is read)
+            continue
+        channels = np.asarray(small).astype(np.int16)
+        colours = colours or bool(np.ptp(channels, axis=2).max() > 16)
+    return np.array(sizes, np.int64).reshape(-1, 2), colours

@@ -1,0 +1,207 @@
+"""The training itself: epochs of steps, each a little better than the one before."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+
+from vecsearch.encoders.network import Network
+from vecsearch.errors import InvalidArgument
+from vecsearch.training.sampler import batches, group_size
+from vecsearch.training.schedule import Plan, rate_at
+from vecsearch.training.settings import TrainSettings
+from vecsearch.types import Pixels, Rows, Vectors
+
+MOMENTUM = 0.9
+# A backbone that knows something already learns more slowly than the new head on it.
+KNOWING_RATE = 0.1
+FROZEN_SHARE = 0.1
+ENCODE_BATCH = 512
+
+
+@dataclass
+class Loop:
+    """What is trained, and how far it has come.
+
+    Attributes:
+        network: What is trained.
+        objective: What it is told its mistakes by; it may have weights of its own.
+        pixels: ``(n, height, width, channels)`` uint8, which may be memory-mapped.
+        codes: The class of each image, from 0.
+        settings: What the training shall be like.
+        plan: How many epochs there are, and how many are done.
+        seed: For everything random.
+    """
+
+    network: Network
+    objective: nn.Module
+    pixels: Pixels
+    codes: NDArray[np.int64]
+    settings: TrainSettings
+    plan: Plan
+    seed: int
+    optimizer: torch.optim.Optimizer = field(init=False)
+    average: dict[str, Tensor] = field(init=False)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.device = device_of(self.settings.device)
+        self.network.reduced = is_reduced(self.settings.precision, self.device)
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.objective.to(self.device)
+        self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=MOMENTUM, nesterov=True)
+
+    def epoch(self, rows: Rows, told: Callable[[int, int], None]) -> float:
+        """Go once through some of the images; returns the mean loss.
+
+        Args:
+            rows: The images to learn from.
+            told: Called with the steps that are done, and of how many.
+        """
+        number, settings = self.plan.done, self.settings
+        rng = np.random.default_rng([self.seed, number])
+        generator = Generator().manual_seed(int(rng.integers(2**62)))
+        torch.manual_seed(int(rng.integers(2**62)))
+        codes = self.codes[rows]
+        group = group_size(codes, settings.batch) if settings.objective == "siamese" else 1
+        parts = list(batches(codes, settings.batch_for(len(rows)), group, rng))
+        parts = parts[: max(1, round(self.plan.share * len(parts)))]
+        # Smaller batches take smaller steps: Goyal et al., 2017.
+        scale = settings.batch_for(len(rows)) / settings.batch
+        self.network.train()
+        self._freeze(self._frozen(number))
+        total = 0.0
+        for done, part in enumerate(parts):
+            self._set_rates(scale * rate_at(self.plan.within(done / len(parts))))
+            total += self._step(rows[part], generator)
+            told(done + 1, len(parts))
+        return total / len(parts)
+
+    def seconds_of_epoch(self, rows: Rows, trial: int = 8) -> float:
+        """How long an epoch will take, from a few steps that are taken back."""
+        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+        batch = self.settings.batch_for(len(rows))
+        parts = list(batches(self.codes[rows], batch, 1, np.random.default_rng(0)))
+        generator = Generator().manual_seed(0)
+        self.network.train()
+        self._set_rates(0)
+        times = []
+        for part in parts[: trial + 2]:
+            started = time.perf_counter()
+            self._step(rows[part], generator)
+            times.append(time.perf_counter() - started)
+        self.network.load_state_dict(weights)
+        self.optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=MOMENTUM, nesterov=True)
+        self.average, self.steps = weights, 0
+        return float(np.median(times[min(2, len(times) - 1) :])) * len(parts)
+
+    def encode(self, rows: Rows) -> Vectors:
+        """Embed images with the averaged weights."""
+        current = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.weights)
+        self.network.eval()
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(rows), ENCODE_BATCH):
+                images = torch.from_numpy(self.pixels[rows[start : start + ENCODE_BATCH]])
+                parts.append(self.network(images.to(self.device)).float().cpu().numpy())
+        self.network.load_state_dict(current)
+        return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """What the network is worth now: the running average, or the weights themselves."""
+        return self.average if self.settings.average else self.network.state_dict()
+
+    def _step(self, rows: Rows, generator: Generator) -> float:
+        rows = np.sort(rows)  # as they lie in the file
+        labels = torch.from_numpy(self.codes[rows]).to(self.device)
+        images = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2).float() / 255
+        loss = self.objective(self.network, images, labels, generator)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.steps += 1
+        if self.settings.average:
+            self._take_average()
+        found = float(loss.detach())
+        if not math.isfinite(found):
+            raise FloatingPointError
+        return found
+
+    def _take_average(self) -> None:
+        kept = min(self.settings.average, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                if value.dtype.is_floating_point:
+                    self.average[name].lerp_(value, 1 - kept)
+                else:
+                    self.average[name].copy_(value)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Weights by what they want: no decay for biases and norms, less rate for what is known."""
+        knowing = KNOWING_RATE if self.settings.weights else 1.0
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        modules = (
+            (self.network.backbone, knowing),
+            (self.network.head, 1.0),
+            (self.objective, 1.0),
+        )
+        for module, share in modules:
+            for weight in module.parameters():
+                decay = self.settings.decay if weight.ndim > 1 else 0.0
+                groups.setdefault((share, decay), []).append(weight)
+        return [
+            {"params": weights, "share": share, "weight_decay": decay}
+            for (share, decay), weights in groups.items()
+        ]
+
+    def _set_rates(self, share: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.rate * share * group["share"]
+
+    def _frozen(self, number: int) -> bool:
+        """Whether only the head learns: at first, on a backbone that knows something."""
+        share = math.ceil(FROZEN_SHARE * self.plan.epochs)
+        return self.settings.weights is not None and self.plan.epochs > 1 and number < share
+
+    def _freeze(self, frozen: bool) -> None:
+        for weight in self.network.backbone.parameters():
+            weight.requires_grad_(not frozen)
+        if frozen:
+            self.network.backbone.eval()
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name; ``auto`` is the quickest there is.
+
+    Raises:
+        InvalidArgument: This machine has none.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, usable in there.items() if usable)
+    if not there[name]:
+        raise InvalidArgument(f"There is no {name} here: take --device auto or cpu.")
+    return torch.device(name)
+
+
+def is_reduced(precision: str, device: torch.device) -> bool:
+    """Whether to compute in bfloat16: if it is wished, or if the processor is quick at it."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

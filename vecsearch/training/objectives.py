@@ -1,0 +1,121 @@
+"""What a network learns from a batch of images: the loss, and what is thrown away afterwards."""
+
+from typing import Protocol, cast
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from vecsearch.encoders.network import Network
+from vecsearch.training.augment import Augmentation
+from vecsearch.training.losses import metric_loss
+
+SMOOTHING = 0.05
+VIEW_TEMPERATURE = 0.2
+PROJECTION = 128
+
+
+class Objective(Protocol):
+    """Tells how wrong a network is about some images."""
+
+    def __call__(
+        self, network: Network, images: Tensor, labels: Tensor, generator: Generator
+    ) -> Tensor:
+        """The loss, for ``(n, channels, height, width)`` in [0, 1] and labels ``(n,)`` from 0."""
+        ...
+
+
+class Siamese(nn.Module):
+    """Images of one label shall lie close together, and others apart."""
+
+    def __init__(self, augment: Augmentation, loss: str, classes: int, dim: int) -> None:
+        super().__init__()
+        self._augment = augment
+        self.loss = metric_loss(loss, classes, dim)
+
+    def forward(
+        self, network: Network, images: Tensor, labels: Tensor, generator: Generator
+    ) -> Tensor:
+        """As ``Objective``."""
+        vectors = network.embed(network.prepared(self._augment(images, generator)))
+        return cast("Tensor", self.loss(vectors, labels))
+
+
+class Classifier(nn.Module):
+    """The labels shall be told from the embedding by a softmax on a linear map."""
+
+    def __init__(self, augment: Augmentation, classes: int, dim: int) -> None:
+        super().__init__()
+        self._augment = augment
+        self.last = nn.Linear(dim, classes)
+
+    def forward(
+        self, network: Network, images: Tensor, labels: Tensor, generator: Generator
+    ) -> Tensor:
+        """As ``Objective``."""
+        vectors = network.embed(network.prepared(self._augment(images, generator)))
+        return functional.cross_entropy(self.last(vectors), labels, label_smoothing=SMOOTHING)
+
+
+class SimCLR(nn.Module):
+    """Two views of one image shall lie closer together than views of two: Chen et al. 2020."""
+
+    def __init__(self, augment: Augmentation, dim: int) -> None:
+        super().__init__()
+        from pytorch_metric_learning.losses import NTXentLoss
+
+        self._augment = augment
+        self.projection = nn.Sequential(
+            nn.Linear(dim, PROJECTION), nn.ReLU(inplace=True), nn.Linear(PROJECTION, PROJECTION)
+        )
+        self.loss = NTXentLoss(temperature=VIEW_TEMPERATURE)
+
+    def forward(
+        self, network: Network, images: Tensor, labels: Tensor, generator: Generator
+    ) -> Tensor:
+        """As ``Objective``; labels are not looked at."""
+        views = torch.cat([self._augment(images, generator) for _ in range(2)])
+        vectors = self.projection(network.embed(network.prepared(views)))
+        return cast("Tensor", self.loss(vectors.float(), torch.arange(len(labels)).repeat(2)))
+
+
+class Autoencoder(nn.Module):
+    """The image shall be drawn again from the embedding alone.
+
+    Args:
+        augment: What is done to images before; the drawing is compared with what came of it.
+        shape: Channels, height and width of the images.
+        dim: How long the embeddings are.
+    """
+
+    def __init__(self, augment: Augmentation, shape: tuple[int, int, int], dim: int) -> None:
+        super().__init__()
+        self._augment = augment
+        self._shape = shape
+        channels, height, width = shape
+        self._low = (-(-height // 4), -(-width // 4))
+        self.first = nn.Linear(dim, 64 * self._low[0] * self._low[1])
+        self.rest = nn.Sequential(
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1),
+            nn.BatchNorm2d(16),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(16, channels, 3, padding=1),
+        )
+
+    def drawn(self, vectors: Tensor) -> Tensor:
+        """Images of embeddings, ``(n, channels, height, width)`` in [0, 1] or close to it."""
+        seeds = self.first(vectors).view(len(vectors), 64, *self._low)
+        return torch.sigmoid(self.rest(seeds).float())[:, :, : self._shape[1], : self._shape[2]]
+
+    def forward(
+        self, network: Network, images: Tensor, labels: Tensor, generator: Generator
+    ) -> Tensor:
+        """As ``Objective``; labels are not looked at."""
+        del labels
+        seen = self._augment(images, generator)
+        drawn = self.drawn(network.embed(network.prepared(seen)))
+        return functional.mse_loss(drawn, seen.to(drawn.device))

@@ -1,0 +1,129 @@
+"""The pictures of a training: its curves, and what the embedding looks like."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.encoders.siamese import SiameseEncoder
+from vecsearch.training.data import Pictures
+from vecsearch.training.split import Split
+from vecsearch.types import JSON, Rows, Vectors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from vecsearch.training.run import Outcome
+
+MOST_POINTS = 5000
+MOST_CLASSES = 20
+SHOWN = 12
+
+
+def draw_curves(
+    path: Path, history: Sequence[Mapping[str, JSON]], facts: Mapping[str, JSON]
+) -> None:
+    """Draw the loss, and the figures on held-out images, of each epoch."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [int(str(line["epoch"])) for line in history]
+    left.plot(epochs, [line["loss"] for line in history], color="black")
+    left.set(xlabel="epoch", ylabel="loss", title="Loss on the images learned from")
+    for name in ("pair_accuracy", "recall_at_1", "knn_accuracy"):
+        if name in history[0]:
+            right.plot(epochs, [line[name] for line in history], label=name.replace("_", " "))
+    right.axvline(int(str(facts["best_epoch"])), color="grey", linestyle=":", label="kept")
+    right.set(xlabel="epoch", title="Figures on held-out images")
+    right.legend(loc="lower right")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.savefig(path, dpi=110)
+
+
+def draw_embedding(path: Path, images: Pictures, split: Split, encoder: SiameseEncoder) -> None:
+    """Draw held-out images in two dimensions, by density and by class, for PCA and the network.
+
+    Both embeddings have the same number of dims; the two dimensions drawn are the principal axes
+    of each.
+    """
+    from matplotlib.figure import Figure
+
+    from vecsearch.encoders.pca import PCAEncoder
+
+    rows = split.held if len(split.held) else split.train
+    rows = rows[:: max(1, -(-len(rows) // MOST_POINTS))]
+    shown, codes = images.pixels[rows], images.codes[rows]
+    learned = images.pixels[split.train[:: max(1, -(-len(split.train) // MOST_POINTS))]]
+    most = min(len(learned), learned[0].size)
+    pca = PCAEncoder(min(encoder.dim, most), encoder.preprocess).fit(learned)
+    figure = Figure(figsize=(11, 10), layout="constrained")
+    grid = figure.subplots(2, 2)
+    for name, vectors, (dense, classes) in zip(
+        ("PCA", "siamese"), (pca.encode(shown), encoder.encode(shown)), grid, strict=True
+    ):
+        points = principal_plane(vectors)
+        dense.hexbin(points[:, 0], points[:, 1], gridsize=50, bins="log", cmap="viridis", mincnt=1)
+        dense.set_title(f"{name}, {vectors.shape[1]} numbers: density")
+        _scatter(classes, points, codes, images.names)
+        classes.set_title(f"{name}: classes")
+        for axes in (dense, classes):
+            axes.set(xticks=[], yticks=[])
+    figure.savefig(path, dpi=110)
+
+
+def draw_reconstructions(
+    path: Path, images: Pictures, rows: Rows, encoder: SiameseEncoder, outcome: "Outcome"
+) -> None:
+    """Draw images, and below each what the autoencoder makes of its embedding."""
+    import torch
+    from matplotlib.figure import Figure
+
+    chosen = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
+    originals = images.pixels[chosen].astype(np.float32) / 255
+    decoder: Any = outcome.objective.eval()
+    with torch.inference_mode():
+        drawn = decoder.drawn(torch.from_numpy(encoder.encode(images.pixels[chosen])))
+    again = drawn.permute(0, 2, 3, 1).numpy()
+    figure = Figure(figsize=(len(chosen), 2.2), layout="constrained")
+    grid = figure.subplots(2, len(chosen), squeeze=False)
+    for line, pictures in zip(grid, (originals, again), strict=True):
+        for axes, picture in zip(line, pictures, strict=True):
+            grey = picture.shape[2] == 1
+            shown = picture[:, :, 0] if grey else picture
+            axes.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=1)
+            axes.set_axis_off()
+    figure.suptitle("Images, and what is drawn from their embeddings", fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def principal_plane(vectors: Vectors) -> NDArray[np.float64]:
+    """Vectors along their two principal axes, ``(n, 2)``.
+
+    Example:
+        >>> principal_plane(np.array([[3, 0, 0], [-3, 0, 0], [0, 1, 0], [0, -1, 0]])).shape
+        (4, 2)
+    """
+    from sklearn.decomposition import PCA
+
+    if vectors.shape[1] == 1:
+        return np.column_stack([vectors, np.zeros_like(vectors)])
+    plane: NDArray[np.float64] = PCA(2, random_state=0).fit_transform(vectors)
+    return plane
+
+
+def _scatter(
+    axes: "Axes", points: NDArray[np.float64], codes: NDArray[np.int64], names: Sequence[str]
+) -> None:
+    common = np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")[:MOST_CLASSES]
+    others = ~np.isin(codes, common)
+    axes.scatter(points[others, 0], points[others, 1], s=4, color="lightgrey")
+    for number, code in enumerate(sorted(common)):
+        inside = codes == code
+        color = f"C{number}" if number < 10 else None
+        axes.scatter(points[inside, 0], points[inside, 1], s=5, label=names[code], color=color)
+    axes.legend(fontsize=7, markerscale=2, loc="best")

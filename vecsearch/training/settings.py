@@ -1,0 +1,181 @@
+"""What a training shall be like."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from vecsearch.errors import InvalidArgument
+from vecsearch.types import JSON
+
+OBJECTIVES = ("siamese", "classifier", "simclr", "autoencoder")
+LOSSES = ("pairs", "contrastive", "triplet", "multi-similarity", "supcon", "proxy")
+AUGMENTATIONS = ("flip", "shift", "crop", "colour", "erase")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "fast": {"width": 16},
+    "default": {},
+    "best": {"width": 64, "mirrored": True},
+}
+# Where a training writes down how far it is.
+CHECKPOINT = "checkpoint.safetensors"
+# How often a preset sees all images, if they are tens of thousands; fewer are seen more often.
+EPOCHS = {"fast": 10, "default": 24, "best": 60}
+FEW_IMAGES = 5_000
+MOST_EPOCHS = 200
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What a training shall be like.
+
+    The same settings, images and seed give the same weights on one machine's CPU, unless there is
+    a time budget.
+
+    Attributes:
+        preset: What the defaults are taken from: ``fast``, ``default`` or ``best``.
+        objective: ``siamese`` brings images of one label together; ``classifier`` learns to tell
+            the labels; ``simclr`` brings two views of an image together, ``autoencoder`` learns to
+            draw images again: these two need no labels.
+        loss: What ``siamese`` is measured by: one of ``LOSSES``.
+        backbone: ``small`` (for 28 to 64 pixels), ``conv3``, or a network of torchvision.
+        width: Channels of the first layer of ``small`` and ``conv3``.
+        weights: A file with weights of a torchvision backbone, to begin with.
+        epochs: How often all images are seen; None for what the preset and their number ask for.
+        batch: How many images make a step; fewer, if there are not 32 times as many.
+        rate: The learning rate at its height.
+        decay: Weight decay.
+        augment: What is done to images: ``auto``, ``none``, or some of ``AUGMENTATIONS`` with
+            commas between.
+        average: How much of the running average of the weights stays at each step; 0 for none.
+        mirrored: Whether encoding looks at the mirror image too.
+        holdout: The share of the images that is held out to find the best epoch, 3,000 at most.
+        patience: Stop when no epoch was better for so many; 0 for never.
+        budget: Seconds that the training may take; None for as many as the epochs take.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        precision: ``float32``, ``bfloat16``, or ``auto``: the second where the processor has it.
+    """
+
+    preset: str = "default"
+    objective: str = "siamese"
+    loss: str = "proxy"
+    backbone: str = "small"
+    width: int = 32
+    weights: str | None = None
+    epochs: int | None = None
+    batch: int = 256
+    rate: float = 0.2
+    decay: float = 5e-4
+    augment: str = "auto"
+    average: float = 0.99
+    mirrored: bool = False
+    holdout: float = 0.1
+    patience: int = 0
+    budget: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("preset", tuple(PRESETS)),
+            ("objective", OBJECTIVES),
+            ("loss", LOSSES),
+            ("device", DEVICES),
+            ("precision", PRECISIONS),
+        ):
+            if getattr(self, name) not in known:
+                raise InvalidArgument(
+                    f"{getattr(self, name)!r} is no {name}; there are: {', '.join(known)}."
+                )
+        for name, low, high in (
+            ("width", 1, 1024),
+            ("epochs", 1, 100_000),
+            ("batch", 2, 65_536),
+            ("rate", 0, 100),
+            ("decay", 0, 1),
+            ("average", 0, 1),
+            ("holdout", 0, 0.9),
+            ("patience", 0, 100_000),
+            ("budget", 1, 1e9),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise InvalidArgument(f"The {name} is from {low} to {high}, not {value}.")
+        if self.weights is not None and self.backbone in ("small", "conv3"):
+            raise InvalidArgument(
+                f"Weights are for a backbone of torchvision, as resnet18, not {self.backbone!r}."
+            )
+        unknown = set(self.augmentations) - set(AUGMENTATIONS) - {"auto", "none"}
+        if unknown:
+            raise InvalidArgument(
+                f"{min(unknown)!r} is no augmentation; there are: {', '.join(AUGMENTATIONS)}."
+            )
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """What is done to images, by name."""
+        return tuple(name.strip() for name in self.augment.split(","))
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether images without a label are of no use."""
+        return self.objective in ("siamese", "classifier")
+
+    @classmethod
+    def of(cls, preset: str = "default", **given: Any) -> Self:
+        """The settings of a preset, with some of them replaced; None leaves one as it is.
+
+        Raises:
+            InvalidArgument: A value makes no sense, or a name is not known.
+
+        Example:
+            >>> TrainSettings.of("fast", loss="proxy").width
+            16
+        """
+        known = {one.name for one in fields(cls)}
+        if strangers := sorted(given.keys() - known):
+            raise InvalidArgument(
+                f"Training takes no {strangers[0]}; it takes: {', '.join(sorted(known))}."
+            )
+        if preset not in PRESETS:
+            raise InvalidArgument(f"{preset!r} is no preset; there are: {', '.join(PRESETS)}.")
+        changed = {name: value for name, value in given.items() if value is not None}
+        base: dict[str, Any] = {**_for_backbone(changed), **PRESETS[preset]}
+        return cls(**{**base, **changed, "preset": preset})
+
+    def to_json(self) -> dict[str, JSON]:
+        """What differs from the preset, with the preset's name."""
+        base = type(self).of(self.preset, backbone=self.backbone, weights=self.weights)
+        others = {**asdict(base), "backbone": type(self).backbone, "weights": None}
+        mine = asdict(self)
+        return {
+            name: value for name, value in mine.items() if name == "preset" or others[name] != value
+        }
+
+    def epochs_for(self, images: int) -> int:
+        """How often so many images are seen.
+
+        Example:
+            >>> TrainSettings().epochs_for(60_000), TrainSettings().epochs_for(1000)
+            (24, 120)
+        """
+        if self.epochs is not None:
+            return self.epochs
+        base = EPOCHS[self.preset]
+        return max(base, min(MOST_EPOCHS, base * FEW_IMAGES // max(1, images)))
+
+    def batch_for(self, images: int) -> int:
+        """How many of so many images make a step.
+
+        Example:
+            >>> TrainSettings().batch_for(60_000), TrainSettings().batch_for(1900)
+            (256, 59)
+        """
+        return min(self.batch, max(16, images // 32))
+
+
+def _for_backbone(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a network of torchvision wants something else than our own."""
+    if given.get("backbone", "small") in ("small", "conv3"):
+        return {}
+    return {"batch": 64, "rate": 0.02 if given.get("weights") else 0.05}

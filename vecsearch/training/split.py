@@ -1,0 +1,63 @@
+"""Which images are held out to find the best epoch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.types import Rows
+
+# A class must keep this many images to learn from; and more held out than this tell no more.
+LEAST_KEPT = 4
+MOST_HELD = 3000
+MANY_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to learn from, and rows held out, all of whose classes are among the first or none.
+
+    Attributes:
+        train: What is learned from.
+        held: What is held out; empty if there are too few images.
+        whole_classes: Whether whole classes are held out, which find each other then.
+    """
+
+    train: Rows
+    held: Rows
+    whole_classes: bool = False
+
+
+def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
+    """Hold out a share of each class, of whole classes if each has few images, or nothing.
+
+    Args:
+        codes: The class of each image; all 0 if there are no labels.
+        share: Between 0 and 1.
+        seed: For the choice.
+
+    Example:
+        >>> split = hold_out(np.repeat([0, 1], 50), 0.1, 0)
+        >>> len(split.train), len(split.held)
+        (90, 10)
+    """
+    rng = np.random.default_rng(seed)
+    rows = np.arange(len(codes))
+    if not share:
+        return Split(rows, rows[:0])
+    share = min(share, MOST_HELD / max(1, len(codes)))
+    held: list[Rows] = []
+    classes, counts = np.unique(codes, return_counts=True)
+    for code, count in zip(classes, counts, strict=True):
+        if count > LEAST_KEPT:
+            members = rng.permutation(rows[codes == code])
+            held.append(members[: min(count - LEAST_KEPT, max(1, round(share * count)))])
+    if held:
+        chosen = np.sort(np.concatenate(held))
+        return Split(np.setdiff1d(rows, chosen), chosen)
+    many = classes[counts > 1]
+    if len(many) < MANY_CLASSES:
+        return Split(rows, rows[:0])
+    whole = rng.permutation(many)[: max(2, round(share * len(many)))]
+    inside = np.isin(codes, whole)
+    return Split(rows[~inside], rows[inside], whole_classes=True)

@@ -1,0 +1,152 @@
+"""From a folder of images to a trained encoder that is kept in a folder of its own."""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vecsearch.encoders.base import SETTINGS
+from vecsearch.encoders.siamese import SiameseEncoder, Trained
+from vecsearch.errors import CollectionLocked, InvalidArgument, MissingPackage
+from vecsearch.images import scan
+from vecsearch.images.decoding import Color, Fit
+from vecsearch.training.data import Pictures, coded, pictures, suited_preprocess
+from vecsearch.training.settings import CHECKPOINT, TrainSettings
+from vecsearch.types import Pixels, Progress
+
+DIM = 32
+LOCK = ".lock"
+
+
+def train(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    dim: int = DIM,
+    labels: str | Path = "folder",
+    size: tuple[int, int] | None = None,
+    fit: Fit = "stretch",
+    color: Color | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> SiameseEncoder:
+    """Train a network so that images of one label lie close together, and keep it in a folder.
+
+    How far it has come is written down after each epoch: if it is interrupted, the same call goes
+    on from there.
+
+    Args:
+        folder: The images.
+        out: Where the encoder goes, with a model card, its history, and pictures of both.
+        dim: How long the embeddings are.
+        labels: ``folder``: the first sub-folder is the label. ``none``, for an objective that
+            needs none. Else a CSV file with the columns path and label.
+        size: Width and height that images are brought to; by default their own, with 64 pixels at
+            the longer side at most, or 224 for a backbone of torchvision.
+        fit: ``stretch``, ``crop`` or ``pad`` them to that size.
+        color: ``rgb`` or ``grey``; by default ``grey`` if none of a hundred images has colours.
+        seed: For everything random.
+        overwrite: Replace what is in ``out`` once the new one is trained.
+        jobs: How many processes decode.
+        progress: Called as the work goes on.
+        **settings: Names and values of ``TrainSettings``, as ``preset="fast"`` or ``loss="proxy"``.
+
+    Returns:
+        The encoder, as it is in ``out``.
+
+    Raises:
+        InvalidArgument: A value makes no sense, there is nothing to learn from, or ``out`` holds
+            something already.
+        CollectionLocked: Another process is training there.
+        MissingPackage: torch is not installed.
+    """
+    check_packages()
+    from vecsearch.training.card import write_card
+    from vecsearch.training.run import run
+
+    wanted = TrainSettings.of(**settings)
+    found = scan(folder, labels)
+    large = wanted.backbone not in ("small", "conv3")
+    preprocess = suited_preprocess(found, size, fit, color, large)
+    encoder = SiameseEncoder(dim, preprocess, seed, wanted.to_json())
+    with (
+        _place(Path(out), overwrite) as place,
+        pictures(found, preprocess, wanted.needs_labels, place, jobs, progress) as images,
+    ):
+        outcome = run(images, dim, seed, wanted, place, overwrite, progress)
+        encoder.take(outcome.trained)
+        write_card(place, found, images, encoder, outcome)
+        encoder.save(place)
+        (place / CHECKPOINT).unlink(missing_ok=True)
+    return encoder
+
+
+def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEncoder) -> Trained:
+    """Train the network of an encoder on images that are decoded already.
+
+    Args:
+        images: ``(n, height, width, channels)`` uint8.
+        labels: The class of each; those without one are left out if the objective needs labels.
+        encoder: Says how long the embeddings are, and what the training shall be like.
+
+    Raises:
+        InvalidArgument: A setting makes no sense, or there is nothing to learn from.
+    """
+    check_packages()
+    from vecsearch.training.run import run
+
+    wanted = TrainSettings.of(**encoder.settings)
+    given = list(labels) if labels is not None else [None] * len(images)
+    if wanted.needs_labels:
+        rows = [row for row, label in enumerate(given) if label is not None]
+        if len(rows) < len(given):
+            images, given = images[rows], [given[row] for row in rows]
+    names, codes = coded(given, wanted.needs_labels)
+    pictured = Pictures(images, codes, names, "")
+    return run(pictured, encoder.requested_dim or DIM, encoder.seed, wanted).trained
+
+
+def check_packages() -> None:
+    """See that all is installed that training needs.
+
+    Raises:
+        MissingPackage: Something is not.
+    """
+    for package in ("torch", "pytorch_metric_learning", "onnxscript"):
+        if not importlib.util.find_spec(package):
+            raise MissingPackage(
+                f"Training needs the package {package!r}: pip install 'vecsearch[torch]'"
+            )
+
+
+@contextmanager
+def _place(out: Path, overwrite: bool) -> Iterator[Path]:
+    """The folder that an encoder goes to, held against others; not left behind if it is empty."""
+    from filelock import FileLock, Timeout
+
+    if out.exists() and not out.is_dir():
+        raise InvalidArgument(f"{out} is a file, not a folder for an encoder.")
+    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if there - {LOCK} and not overwrite and CHECKPOINT not in there:
+        what = "an encoder" if SETTINGS in there else f"other things ({min(there - {LOCK})} …)"
+        raise InvalidArgument(
+            f"{out} holds {what} already: choose another place, or ask to overwrite it "
+            "(--overwrite)."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise CollectionLocked(f"Another process is training in {out}.") from error
+    try:
+        yield out
+    finally:
+        lock.release()
+        (out / LOCK).unlink(missing_ok=True)
+        if not any(out.iterdir()):
+            out.rmdir()

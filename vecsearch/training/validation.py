@@ -1,0 +1,95 @@
+"""How good an embedding is on images that it did not learn from."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.classify import knn_vote
+from vecsearch.index import ExactIndex
+from vecsearch.types import JSON, Distances, Metric, Rows, Vectors
+
+NEIGHBOURS = 5
+PAIRS = 20_000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good an embedding is; each from 0 to 1.
+
+    Attributes:
+        pair_accuracy: How many of 20,000 pairs of held-out images, half of them of one label, are
+            told right by the best threshold on their distance; None if there are no such pairs.
+        recall_at_1: How many held-out images have a nearest neighbour of their label.
+        knn_accuracy: How many get their label by the vote of their 5 nearest neighbours.
+    """
+
+    pair_accuracy: float | None
+    recall_at_1: float
+    knn_accuracy: float
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: round(value, 5) for name, value in known.items()}
+
+
+def validate(
+    gallery: Vectors,
+    gallery_codes: NDArray[np.int64],
+    held: Vectors,
+    held_codes: NDArray[np.int64],
+    among_themselves: bool,
+    seed: int,
+) -> Figures:
+    """Measure an embedding on held-out images.
+
+    Args:
+        gallery: What is searched, ``(n, dim)``.
+        gallery_codes: The class of each, from 0.
+        held: The queries, ``(m, dim)``.
+        held_codes: The class of each.
+        among_themselves: Whether queries search one another rather than the gallery.
+        seed: For the choice of pairs.
+    """
+    searched = held if among_themselves else gallery
+    classes = held_codes if among_themselves else gallery_codes
+    spare = int(among_themselves)
+    distances, rows = ExactIndex([searched], Metric.EUCLIDEAN).search(held, NEIGHBOURS + spare)
+    if among_themselves:
+        distances, rows = _without_self(distances, rows)
+    codes = classes[rows]
+    return Figures(
+        pair_accuracy(held, held_codes, seed),
+        float((codes[:, 0] == held_codes).mean()),
+        float((knn_vote(codes, distances) == held_codes).mean()),
+    )
+
+
+def _without_self(distances: Distances, rows: Rows) -> tuple[Distances, Rows]:
+    """Neighbours of queries that are in the gallery themselves, less each query, or the last."""
+    kept = rows != np.arange(len(rows))[:, None]
+    kept[kept.all(1), -1] = False
+    shape = len(rows), rows.shape[1] - 1
+    return distances[kept].reshape(shape), rows[kept].reshape(shape)
+
+
+def pair_accuracy(vectors: Vectors, codes: NDArray[np.int64], seed: int) -> float | None:
+    """How many pairs the best threshold on their distance tells right; None without any.
+
+    Half of the pairs are of one label.
+    """
+    rng = np.random.default_rng(seed)
+    left, right = rng.integers(0, len(codes), (2, 40 * PAIRS))
+    same = codes[left] == codes[right]
+    alike = np.flatnonzero(same & (left != right))
+    apart = np.flatnonzero(~same)
+    count = min(len(alike), len(apart), PAIRS // 2)
+    if not count:
+        return None
+    chosen = np.concatenate([alike[:count], apart[:count]])
+    distances = np.square(vectors[left[chosen]] - vectors[right[chosen]]).sum(1)
+    order = np.argsort(distances, kind="stable")
+    are_same = order < count
+    right_so_far = np.cumsum(are_same) + (count - np.cumsum(~are_same))
+    return float(max(count, right_so_far.max()) / (2 * count))
