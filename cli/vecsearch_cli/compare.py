@@ -15,6 +15,7 @@ EPILOG = """\b
 Examples:
   vecsearch compare photos
   vecsearch compare photos/train photos/test --encoders pca=32,pca=128,lda
+  vecsearch compare photos/train photos/test --encoders pca,models/photos
 """
 
 
@@ -25,7 +26,7 @@ Examples:
     "--encoders",
     default="pixels,pca,lda",
     show_default=True,
-    help="Which, with commas between; =DIM behind one sets its dim.",
+    help="Which, with commas between; =DIM behind one sets its dim; or folders that train made.",
 )
 @click.option(
     "--metric",

@@ -515,8 +515,8 @@ def test_encoders_and_doctor(vecsearch: Command) -> None:
 
 def test_every_verb_has_help_and_every_help_an_example_that_parses(vecsearch: Command) -> None:
     listed = vecsearch("--help").stdout
-    verbs = "demo build update query evaluate compare add remove info verify repair compact export"
-    for verb in [*verbs.split(), "import", "encoders", "doctor"]:
+    verbs = "demo build update query evaluate compare train add remove info verify repair compact"
+    for verb in [*verbs.split(), "export", "import", "encoders", "doctor"]:
         assert f"  {verb} " in listed
         said = vecsearch(verb, "--help")
         assert said.returncode == 0

@@ -57,6 +57,29 @@ def test_snippets(place: Path) -> None:
     assert second == ["['The Moonstone', 'Gaudy Night']", "['Rebecca']"]
 
 
+def test_the_page_on_training(place: Path) -> None:
+    page = (PROJECT / "docs" / "training.md").read_text()
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    install, *commands = block.splitlines()
+    assert install == "pip install 'vecsearch[torch,plot]'"
+    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "VECSEARCH_TRAIN_EPOCHS": "2", "VECSEARCH_TRAIN_WIDTH": "4"}
+    for line in commands:
+        run = subprocess.run(
+            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+    assert "models/photos" in run.stdout
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    quick = snippet.replace('preset="fast"', "epochs=2, width=4")
+    assert quick != snippet
+    run = subprocess.run(
+        [sys.executable, "-c", quick], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert 0 <= float(run.stdout) <= 1
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
     ours = [link for link in links if not link.startswith("http")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.encoders import Encoder, is_trainable, make_encoder
+from vecsearch.encoders import Encoder, is_fitted, is_trainable, make_encoder, open_encoder
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.protocol import (
@@ -33,7 +33,7 @@ class Comparison:
     """One line of the table.
 
     Attributes:
-        encoder: Its name.
+        encoder: Its name, or the folder it came from.
         metric: How its vectors were compared.
         dim: The length of its vectors.
         ms_per_image: Milliseconds to decode and encode one image alone; the median of 25.
@@ -84,13 +84,15 @@ def compare(
 ) -> list[Comparison]:
     """Fit encoders to the same images, ask them the same queries, and put the results together.
 
-    Every image is decoded once. Encoders never see the queries while they are fitted.
+    Every image is decoded once, and once more for each size or colour that a trained encoder wants
+    for itself. Encoders never see the queries while they are fitted.
 
     Args:
         folder: The labelled gallery.
         queries: A folder of labelled queries; by default, some images of each class are held out
             of the gallery.
-        encoders: Names, each with ``=DIM`` behind it if another dim than its own is wanted.
+        encoders: Names, each with ``=DIM`` behind it if another dim than its own is wanted; or
+            folders with a trained encoder, which is taken as it is.
         metrics: ``euclidean``, ``cosine`` or both.
         size: Width and height that images are brought to.
         fit: ``stretch``, ``crop`` or ``pad`` them to that size.
@@ -112,21 +114,24 @@ def compare(
     wanted = [as_metric(metric) for metric in metrics]
     preprocess = Preprocess(size, fit, color)
     made = [_make(encoder, preprocess, seed) for encoder in encoders]
+    looks = dict.fromkeys(encoder.preprocess for encoder in made)
     gallery = scan(folder, labels)
     if queries is None:
         gallery, asked = hold_out(gallery, holdout, seed)
     else:
         asked = scan(queries, labels)
     with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
-        shown, posed = (
-            gather(
-                read_folder(part, part.paths, preprocess, jobs, progress), preprocess, Path(scratch)
-            )
-            for part in (gallery, asked)
-        )
+        images = {
+            look: [
+                gather(read_folder(part, part.paths, look, jobs, progress), look, Path(scratch))
+                for part in (gallery, asked)
+            ]
+            for look in looks
+        }
         lines = []
-        for encoder in made:
-            if is_trainable(encoder):
+        for name, encoder in zip(encoders, made, strict=True):
+            shown, posed = images[encoder.preprocess]
+            if is_trainable(encoder) and not is_fitted(encoder):
                 encoder.fit(shown.pixels, [gallery.labels.get(file.path) for file in shown.files])
             vectors = [_labelled(encoder, gallery, shown), _labelled(encoder, asked, posed)]
             paths = [asked.root / file.path for file in posed.files]
@@ -135,9 +140,8 @@ def compare(
                 evaluation = evaluate_vectors(
                     *vectors, metric=metric, ks=ks, neighbours=neighbours, progress=progress
                 )
-                lines.append(
-                    Comparison(encoder.name, metric, encoder.dim, milliseconds, evaluation)
-                )
+                shown_name = name if Path(name).is_dir() else encoder.name
+                lines.append(Comparison(shown_name, metric, encoder.dim, milliseconds, evaluation))
     return lines
 
 
@@ -178,6 +182,8 @@ def milliseconds_per_image(encoder: Encoder, paths: Sequence[Path]) -> float:
 
 
 def _make(name: str, preprocess: Preprocess, seed: int) -> Encoder:
+    if Path(name).is_dir():
+        return open_encoder(name)
     base, _, dim = name.partition("=")
     try:
         number = float(dim) if dim else None

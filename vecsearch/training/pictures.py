@@ -59,7 +59,7 @@ def draw_embedding(path: Path, images: Pictures, split: Split, encoder: SiameseE
     rows = rows[:: max(1, -(-len(rows) // MOST_POINTS))]
     shown, codes = images.pixels[rows], images.codes[rows]
     learned = images.pixels[split.train[:: max(1, -(-len(split.train) // MOST_POINTS))]]
-    most = min(len(learned), learned[0].size)
+    most = min(len(learned) - 1, learned[0].size)
     pca = PCAEncoder(min(encoder.dim, most), encoder.preprocess).fit(learned)
     figure = Figure(figsize=(11, 10), layout="constrained")
     grid = figure.subplots(2, 2)
