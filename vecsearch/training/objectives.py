@@ -7,12 +7,15 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from vecsearch.encoders.network import Network
-from vecsearch.training.augment import Augmentation
+from vecsearch.training.augment import Augmentation, augmentation, suited
 from vecsearch.training.losses import metric_loss
+from vecsearch.training.settings import TrainSettings
 
 SMOOTHING = 0.05
 VIEW_TEMPERATURE = 0.2
 PROJECTION = 128
+# The views of SimCLR are cut boldly: what is left when they agree is what the image shows.
+VIEW_CROP = (0.3, 1.0)
 
 
 class Objective(Protocol):
@@ -119,3 +122,33 @@ class Autoencoder(nn.Module):
         seen = self._augment(images, generator)
         drawn = self.drawn(network.embed(network.prepared(seen)))
         return functional.mse_loss(drawn, seen.to(drawn.device))
+
+
+def objective_of(
+    settings: TrainSettings, shape: tuple[int, int, int], classes: int, dim: int
+) -> nn.Module:
+    """The objective that some settings ask for, with the augmentation that suits it.
+
+    Args:
+        settings: What the training shall be like.
+        shape: Channels, height and width of the images.
+        classes: How many labels there are.
+        dim: How long the embeddings are.
+    """
+    channels, height, width = shape
+    names = settings.augmentations
+    if names == ("auto",):
+        names = suited(height, width, channels)
+        if settings.objective == "simclr":
+            names = ("flip", "crop", "colour", "erase")
+        elif settings.objective == "autoencoder":
+            names = tuple(name for name in names if name not in ("erase", "colour"))
+    match settings.objective:
+        case "classifier":
+            return Classifier(augmentation(names), classes, dim)
+        case "simclr":
+            return SimCLR(augmentation(names, VIEW_CROP), dim)
+        case "autoencoder":
+            return Autoencoder(augmentation(names), shape, dim)
+        case _:
+            return Siamese(augmentation(names), settings.loss, classes, dim)

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from vecsearch.encoders.network import Architecture, Network
 from vecsearch.encoders.siamese import Trained
 from vecsearch.errors import InvalidArgument
-from vecsearch.training.augment import augmentation, suited
 from vecsearch.training.checkpoint import Standing, resume, save_checkpoint
 from vecsearch.training.data import Pictures
 from vecsearch.training.loop import Loop
-from vecsearch.training.objectives import Autoencoder, Classifier, Siamese, SimCLR
+from vecsearch.training.objectives import objective_of
 from vecsearch.training.schedule import Plan
 from vecsearch.training.settings import TrainSettings
 from vecsearch.training.split import Split, hold_out
@@ -31,8 +30,6 @@ log = logging.getLogger(__name__)
 # How many images of the gallery the held-out ones are compared with after each epoch.
 GALLERY = 10_000
 STATISTICS = 5_000
-# SimCLR learns from what changes most, so its views are cut and coloured more boldly.
-VIEW_CROP = (0.3, 1.0)
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def run(
     network.look_at(*_statistics(images, split))
     if settings.weights is not None:
         network.take_weights(Path(settings.weights))
-    objective = _objective(settings, (channels, height, width), len(images.names), dim)
+    objective = objective_of(settings, (channels, height, width), len(images.names), dim)
     plan = Plan(settings.epochs_for(len(split.train)), settings.budget)
     loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
     key: Mapping[str, JSON] = {
@@ -189,30 +186,6 @@ def _is_better(standing: Standing, held: int) -> bool:
 def _is_stuck(standing: Standing, patience: int) -> bool:
     """Whether it is time to stop early."""
     return bool(patience) and len(standing.history) - standing.best >= patience
-
-
-def _objective(
-    settings: TrainSettings, shape: tuple[int, int, int], classes: int, dim: int
-) -> nn.Module:
-    channels, height, width = shape
-    names = settings.augmentations
-    if names == ("auto",):
-        names = suited(height, width, channels)
-        if settings.objective == "simclr":
-            names = ("crop", *(name for name in names if name != "shift"), "colour")
-        elif settings.objective == "autoencoder":
-            names = tuple(name for name in names if name not in ("erase", "colour"))
-    view = settings.objective == "simclr"
-    augment = augmentation(names, **({"crop": VIEW_CROP} if view else {}))
-    match settings.objective:
-        case "classifier":
-            return Classifier(augment, classes, dim)
-        case "simclr":
-            return SimCLR(augment, dim)
-        case "autoencoder":
-            return Autoencoder(augment, shape, dim)
-        case _:
-            return Siamese(augment, settings.loss, classes, dim)
 
 
 def _statistics(images: Pictures, split: Split) -> tuple[list[float], list[float]]:
