@@ -1,6 +1,6 @@
 """How many images a second training takes in, beside pytorch-metric-learning's own trainer.
 
-    python benchmarks/train_speed.py [--width 16] [--rounds 5] [--steps 30]
+    python benchmarks/train_speed.py [--width 16] [--rounds 5] [--steps 32]
 
 The same network in the same precision, the same loss (multi-similarity with its miner), optimizer
 and batches of 256 images of 28 × 28, of noise: what is in them makes no difference to the time. In
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=32)
     arguments = parser.parse_args()
     logging.getLogger("PML").setLevel(logging.ERROR)
     rng = np.random.default_rng(0)

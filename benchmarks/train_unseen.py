@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("fashion", type=Path)
     default = Path(os.environ.get("VECSEARCH_DATA", "../shared/data"))
     parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="Two or more.")
     parser.add_argument("--parts", default="classes,faces,clothing,animals")
     arguments = parser.parse_args()
     data = arguments.data

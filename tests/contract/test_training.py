@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import COMMAND
 from PIL import Image
 
 import vecsearch
@@ -41,7 +42,7 @@ def model(clothes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_a_training_leaves(model: Path, clothes: Path) -> None:
     assert {path.name for path in model.iterdir()} == {
         "settings.json", "weights.safetensors", "network.onnx",
-        "card.md", "history.csv", "curves.png", "embedding.png",
+        "card.md", "history.csv", "skipped.csv", "curves.png", "embedding.png",
     }  # fmt: skip
     history = (model / "history.csv").read_text().splitlines()
     assert history[0] == "epoch,loss,pair_accuracy,recall_at_1,knn_accuracy,seconds"
@@ -101,6 +102,33 @@ def test_an_interrupted_training_goes_on(
     assert not (tmp_path / "a" / "checkpoint.safetensors").exists()
 
 
+def test_a_killed_training_goes_on(model: Path, clothes: Path, tmp_path: Path) -> None:
+    options = ["--epochs", "3", "--width", "4", "--jobs", "1", "--precision", "float32"]
+    command = [str(COMMAND), "train", str(clothes), "-o", str(tmp_path / "a"), *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "Epoch 2" not in process.stderr.readline():
+            pass
+        process.kill()
+    assert not (tmp_path / "a" / "settings.json").exists()
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Going on after epoch" in run.stderr
+    told = json.loads(run.stdout)
+    assert (told["epochs"], told["images"], told["dim"]) == (3, 360, 32)
+    finished, whole = (vecsearch.open_encoder(place) for place in (tmp_path / "a", model))
+    assert finished.fingerprint == whole.fingerprint
+
+
+def test_what_a_kill_leaves_half_written_is_in_nobodys_way(
+    model: Path, clothes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".checkpoint.safetensors.99.tmp").write_bytes(b"half")
+    trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    assert trained.fingerprint == vecsearch.open_encoder(model).fingerprint
+    assert not list((tmp_path / "a").glob("*.tmp"))
+
+
 def test_a_checkpoint_of_another_training_is_not_taken(clothes: Path, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(700), **QUICK)
@@ -115,7 +143,8 @@ def test_a_checkpoint_of_another_training_is_not_taken(clothes: Path, tmp_path: 
             vecsearch.train(clothes, tmp_path / "a", **QUICK, **other)
     checkpoint = tmp_path / "a" / "checkpoint.safetensors"
     whole = checkpoint.read_bytes()
-    for damaged in (whole[:100], whole[: len(whole) // 2], b"", b"x" * len(whole)):
+    flipped = bytes([*whole[:-100], whole[-100] ^ 1, *whole[-99:]])
+    for damaged in (whole[:100], whole[: len(whole) // 2], b"", b"x" * len(whole), flipped):
         checkpoint.write_bytes(damaged)
         with pytest.raises(DamagedCollection, match=r"checkpoint.safetensors cannot be read"):
             vecsearch.train(clothes, tmp_path / "a", **QUICK)
@@ -146,10 +175,16 @@ def test_what_stands_there_is_not_lost(model: Path, clothes: Path, tmp_path: Pat
 
 def test_nothing_to_learn_from(clothes: Path, tmp_path: Path) -> None:
     bag = clothes / "bag"
+    (tmp_path / "empty").mkdir()
+    for label in ("a", "b"):
+        (tmp_path / "broken" / label).mkdir(parents=True)
+        whole = next(bag.iterdir()).read_bytes()
+        (tmp_path / "broken" / label / "0.png").write_bytes(whole[: len(whole) // 2])
     for folder, labels, said in (
         (bag, "folder", "There are no images with a label"),
         (clothes, "none", "There are no images with a label"),
-        (tmp_path, "folder", "There are no images in"),
+        (tmp_path / "empty", "folder", "There are no images in"),
+        (tmp_path / "broken", "folder", r"None of the 2 image files in .* as 0.png \(damaged or"),
     ):
         with pytest.raises(InvalidArgument, match=said):
             vecsearch.train(folder, tmp_path / "out", labels=labels, **QUICK)
@@ -158,6 +193,98 @@ def test_nothing_to_learn_from(clothes: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="only the label 'bag', and nothing to tell it from"):
         vecsearch.train(tmp_path / "one", tmp_path / "out", **QUICK)
     assert not (tmp_path / "out").exists()
+
+
+def test_mistakes_are_found_before_an_image_is_read(clothes: Path, tmp_path: Path) -> None:
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"backbone": "resnet81"}, "No backbone is called 'resnet81'. Did you mean 'resnet18'"),
+        ({"backbone": "vit_b_16", "size": (28, 28)}, "'vit_b_16' takes no images of 28 × 28"),
+        ({"backbone": "squeezenet1_0"}, "has no features to stand on"),
+        ({"device": "mps"}, "There is no mps here"),
+        ({"dim": 10**12}, "The dim of a network is from 1 to 65536"),
+        ({"seed": -1}, "The seed is a whole number"),
+        ({"loss": "l2"}, "'l2' is no loss"),
+    ]
+
+    def progress(what: str, done: int, of: int) -> None:
+        pytest.fail(f"{what} {done} of {of}")
+
+    for given, said in mistakes:
+        with pytest.raises(InvalidArgument, match=said):
+            vecsearch.train(clothes, tmp_path / "a", progress=progress, **{**QUICK, **given})
+    for out in (clothes, clothes / "models"):
+        with pytest.raises(InvalidArgument, match="lies among the images"):
+            vecsearch.train(clothes, out, overwrite=True, **QUICK)
+    assert not (tmp_path / "a").exists()
+
+
+def test_names_that_mean_something_elsewhere(clothes: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("$5_$", 'a,b"c', "käfer")):
+        place = tmp_path / "images" / name
+        place.mkdir(parents=True)
+        for path in sorted((clothes / ["bag", "coat", "dress"][number]).iterdir())[:20]:
+            (place / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "images" / "käfer" / "broken.png").write_bytes(b"no picture")
+    vecsearch.train(tmp_path / "images", tmp_path / "a", **QUICK)
+    assert (tmp_path / "a" / "embedding.png").exists()
+    assert "broken.png" in (tmp_path / "a" / "skipped.csv").read_text()
+
+
+def test_pictures_that_cannot_be_drawn_cost_no_encoder(
+    clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr("vecsearch.training.card.draw_embedding", fail)
+    assert vecsearch.train(clothes, tmp_path / "a", **QUICK).dim == 32
+    assert (tmp_path / "a" / "card.md").exists()
+    assert not (tmp_path / "a" / "checkpoint.safetensors").exists()
+
+
+def test_a_hostile_model_is_an_error_of_ours(model: Path, tmp_path: Path) -> None:
+    import hashlib
+    import shutil
+
+    images = np.zeros((2, 28, 28, 1), np.uint8)
+    whole = json.loads((model / "settings.json").read_text())
+    architecture = whole["architecture"]
+    changed: list[dict[str, Any]] = [
+        *({**whole, "architecture": {**architecture, "dim": dim}} for dim in (31, 32.7, 1e12, -1)),
+        *({**whole, "facts": facts} for facts in (5, "abc", None)),
+        *({**whole, "params": params} for params in (5, {}, {**whole["params"], "size": "x"})),
+        {**whole, "architecture": 3},
+        {**whole, "network.onnx": "0"},
+        {**whole, "weights.safetensors": None},
+    ]
+    for number, settings in enumerate(changed):
+        place = shutil.copytree(model, tmp_path / str(number))
+        (place / "settings.json").write_text(json.dumps(settings))
+        with pytest.raises(DamagedCollection):
+            vecsearch.open_encoder(place).encode(images)
+    for name in ("network.onnx", "weights.safetensors"):
+        place = shutil.copytree(model, tmp_path / name)
+        data = (place / name).read_bytes()
+        for other in (b"", data[:50], data + b"\x0a\x08location", b"x" * 100):
+            if name.startswith("weights") and other.startswith(data[:60]):
+                continue
+            (place / name).write_bytes(other)
+            with pytest.raises(DamagedCollection):
+                vecsearch.open_encoder(place)
+            settings = {**whole, name: hashlib.sha256(other).hexdigest()}
+            (place / "settings.json").write_text(json.dumps(settings))
+            with pytest.raises(DamagedCollection):
+                vecsearch.open_encoder(place).encode(images)
+
+
+def test_compare_asks_with_other_images(model: Path, sample: Path) -> None:
+    with pytest.raises(InvalidArgument, match="may have been trained on the images"):
+        vecsearch.compare(sample / "train", encoders=[str(model)])
+    lines = vecsearch.compare(
+        sample / "train", sample / "test", encoders=["pca=8", str(model)], metrics=["cosine"]
+    )
+    assert [line.encoder for line in lines] == ["pca", str(model)]
+    assert [line.dim for line in lines] == [8, 32]
 
 
 def test_a_training_that_diverges_says_so(clothes: Path, tmp_path: Path) -> None:
@@ -185,6 +312,7 @@ def test_pixels_in_a_file_make_no_difference(
         {"objective": "classifier"},
         {"objective": "simclr", "labels": "none"},
         {"objective": "autoencoder", "labels": "none"},
+        {"objective": "autoencoder"},
         {"backbone": "conv3", "mirrored": True},
         {"preset": "best", "average": 0.0, "augment": "none"},
         {"size": (31, 17), "color": "rgb", "augment": "crop,colour"},

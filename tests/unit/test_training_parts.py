@@ -70,6 +70,9 @@ def test_split_of_many_small_classes() -> None:
     assert split.whole_classes
     assert len(split.held) == 20
     assert len(hold_out(np.repeat(np.arange(5), 2), 0.1, 0).held) == 0
+    mostly_small = np.concatenate([np.repeat(np.arange(999), 2), np.full(6, 999)])
+    assert hold_out(mostly_small, 0.1, 0).whole_classes
+    assert len(hold_out(np.repeat(np.arange(10_000), 6), 0.1, 0).held) == 3000
     assert len(hold_out(np.arange(2000) % 10, 0.0, 0).held) == 0
     assert len(hold_out(np.arange(200_000) % 10, 0.5, 0).held) == 3000
 
@@ -139,7 +142,7 @@ def test_pair_accuracy() -> None:
 
 def test_labels() -> None:
     names, codes = coded(["b", None, "a", "b"], needed=False)
-    assert (names, codes.tolist()) == (["a", "b"], [1, 0, 0, 1])
+    assert (names, codes.tolist()) == (["a", "b"], [1, -1, 0, 1])
     with pytest.raises(InvalidArgument, match="only the label 'a'"):
         coded(["a", "a"], needed=True)
     with pytest.raises(InvalidArgument, match="no labels; --objective simclr"):
@@ -157,6 +160,10 @@ def test_labels() -> None:
         ({"rate": -1.0}, "The rate is from 0"),
         ({"holdout": 1.0}, "The holdout is from 0 to 0.9"),
         ({"augment": "flip,spin"}, "'spin' is no augmentation"),
+        ({"augment": "auto,flip"}, "'auto' is no augmentation"),
+        ({"objective": "simclr", "augment": "none"}, "it needs augmentation"),
+        ({"epochs": "3"}, "The epochs is int | None, not '3'"),
+        ({"batch": 20.5}, "The batch is int, not 20.5"),
         ({"weights": "x.pth"}, "a backbone of torchvision, as resnet18, not 'small'"),
         ({"size": 3}, "Training takes no size; it takes: augment"),
     ],

@@ -1,5 +1,6 @@
 """The networks: from pixels to an embedding. This file needs torch."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from vecsearch.types import JSON
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALL, FOUNDING = "small", "conv3"
+# The files of densenets have norm.1 for what is norm1 now.
+OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Network(nn.Module):
         """
         if not self._colored:
             raise InvalidArgument("Weights from a file are for the networks of torchvision only.")
-        given = read_weights(file)
+        given = {OLD_NAME.sub(r"\1\2", name): value for name, value in read_weights(file).items()}
         wanted = self.backbone.state_dict()
         fitting = {
             name: value

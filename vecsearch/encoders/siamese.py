@@ -27,6 +27,8 @@ NETWORK = "network.onnx"
 # What the layers of a block may take: images of 28 × 28 go through some 160 at a time.
 BLOCK_BYTES = 32 << 20
 BYTES_A_PIXEL = 256
+# How ONNX says that a tensor lies in a file of its own: an entry with this key.
+ELSEWHERE = b"\x0a\x08location"
 
 Run = Callable[[Pixels], Vectors]
 
@@ -102,8 +104,9 @@ class SiameseEncoder:
 
     @property
     def fingerprint(self) -> str:
-        """A sha256 over name, parameters and weights, in hex."""
-        return fingerprint(self.name, self.get_params(), self.trained.weights)
+        """A sha256 over name, parameters, architecture and weights, in hex."""
+        described = {**self.get_params(), "architecture": dict(self.trained.architecture)}
+        return fingerprint(self.name, described, self.trained.weights)
 
     def get_params(self) -> dict[str, JSON]:
         """The parameters it was made with."""
@@ -168,7 +171,10 @@ class SiameseEncoder:
         step = max(1, BLOCK_BYTES // (BYTES_A_PIXEL * height * width))
         for start in range(0, len(checked), step):
             block = np.ascontiguousarray(checked[start : start + step])
-            vectors[start : start + step] = self._run(block)
+            found = self._run(block)
+            if found.shape != (len(block), vectors.shape[1]):
+                raise DamagedCollection(f"The network gives {found.shape}, not vectors of its dim.")
+            vectors[start : start + step] = found
         return vectors
 
     def save(self, folder: Path) -> None:
@@ -190,12 +196,13 @@ class SiameseEncoder:
         settings: dict[str, JSON] = {
             "params": self.get_params(),
             "architecture": dict(trained.architecture),
-            "onnx": hashlib.sha256(onnx).hexdigest(),
             "facts": dict(trained.facts),
         }
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in ((WEIGHTS, save(dict(trained.weights))), (NETWORK, onnx)):
+            (folder / name).write_bytes(data)
+            settings[name] = hashlib.sha256(data).hexdigest()
         save_settings(folder, self.name, settings)
-        (folder / WEIGHTS).write_bytes(save(dict(trained.weights)))
-        (folder / NETWORK).write_bytes(onnx)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -211,14 +218,16 @@ class SiameseEncoder:
         try:
             params = dict(settings["params"])
             preprocess = Preprocess.from_json(params)
-            onnx = (folder / NETWORK).read_bytes()
-            if hashlib.sha256(onnx).hexdigest() != settings["onnx"]:
-                raise DamagedCollection(f"{folder / NETWORK} is not as it was written.")
+            found = {name: (folder / name).read_bytes() for name in (WEIGHTS, NETWORK)}
+            for name, data in found.items():
+                if hashlib.sha256(data).hexdigest() != settings[name]:
+                    raise ValueError(f"{name} is not as it was written")
             encoder = cls(params["dim"], preprocess, params["seed"], params["settings"])
-            weights = load((folder / WEIGHTS).read_bytes())
-            trained = Trained(settings["architecture"], weights, settings["facts"], onnx)
-            if not int(trained.architecture["dim"]) > 0:  # type: ignore[arg-type]
-                raise ValueError("its dim is below 1")
+            weights, facts = load(found[WEIGHTS]), dict(settings["facts"])
+            trained = Trained(dict(settings["architecture"]), weights, facts, found[NETWORK])
+            dim = trained.architecture["dim"]
+            if not isinstance(dim, int) or dim != len(weights["head.bias"]):
+                raise ValueError(f"its dim is {dim!r}")
         except (
             OSError,
             KeyError,
@@ -248,10 +257,12 @@ def run_onnx(network: bytes) -> Run:
     """Run a network under onnxruntime.
 
     Raises:
-        DamagedCollection: It is none of ours.
+        DamagedCollection: It is none of ours, or it refers to files elsewhere.
     """
     import onnxruntime
 
+    if ELSEWHERE in network:
+        raise DamagedCollection("The network keeps weights in other files: that is none of ours.")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
@@ -262,7 +273,10 @@ def run_onnx(network: bytes) -> Run:
         raise DamagedCollection(f"The network cannot be read: {error}") from error
 
     def run(images: Pixels) -> Vectors:
-        (vectors,) = session.run(None, {given.name: images})
+        try:
+            (vectors,) = session.run(None, {given.name: images})
+        except Exception as error:
+            raise DamagedCollection(f"The network takes no such images: {error}") from error
         found: Vectors = vectors
         return found
 
@@ -290,8 +304,11 @@ def network_of(trained: Trained) -> "Network":
 
     from vecsearch.encoders.network import Architecture, Network
 
-    network = Network(Architecture.from_json(trained.architecture))
-    network.load_state_dict(
-        {name: torch.from_numpy(np.array(value)) for name, value in trained.weights.items()}
-    )
+    try:
+        network = Network(Architecture.from_json(trained.architecture))
+        network.load_state_dict(
+            {name: torch.from_numpy(np.array(value)) for name, value in trained.weights.items()}
+        )
+    except (TypeError, ValueError, RuntimeError, InvalidArgument) as error:
+        raise DamagedCollection(f"The network cannot be made of its weights: {error}") from error
     return network.eval()

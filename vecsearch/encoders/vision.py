@@ -61,7 +61,9 @@ def vision_backbone(name: str) -> tuple[nn.Module, int]:
             f"No backbone is called {name!r}.{hint} There are small, conv3 and torchvision's, as "
             "resnet18."
         )
-    more = {"aux_logits": False} if name in ("googlenet", "inception_v3") else {}
+    # These two were trained on other values, to which they bring those of all others.
+    inception = name in ("googlenet", "inception_v3")
+    more = {"aux_logits": False, "transform_input": True} if inception else {}
     network: nn.Module = models.get_model(name, weights=None, **more)
     linear = [
         (path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Linear)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.encoders import Encoder, is_fitted, is_trainable, make_encoder, open_encoder
+from vecsearch.encoders import (
+    Encoder,
+    encoder_entries,
+    is_fitted,
+    is_trainable,
+    make_encoder,
+    open_encoder,
+)
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.protocol import (
@@ -117,6 +124,11 @@ def compare(
     looks = dict.fromkeys(encoder.preprocess for encoder in made)
     gallery = scan(folder, labels)
     if queries is None:
+        if trained := [name for name in encoders if _is_model(name)]:
+            raise InvalidArgument(
+                f"{trained[0]} may have been trained on the images that would be held out here: "
+                "give a folder of other images to ask with."
+            )
         gallery, asked = hold_out(gallery, holdout, seed)
     else:
         asked = scan(queries, labels)
@@ -140,7 +152,7 @@ def compare(
                 evaluation = evaluate_vectors(
                     *vectors, metric=metric, ks=ks, neighbours=neighbours, progress=progress
                 )
-                shown_name = name if Path(name).is_dir() else encoder.name
+                shown_name = name if _is_model(name) else encoder.name
                 lines.append(Comparison(shown_name, metric, encoder.dim, milliseconds, evaluation))
     return lines
 
@@ -181,8 +193,14 @@ def milliseconds_per_image(encoder: Encoder, paths: Sequence[Path]) -> float:
     return statistics.median(times) if times else 0.0
 
 
+def _is_model(name: str) -> bool:
+    """Whether a name means a folder with a trained encoder, rather than an encoder."""
+    known = {entry.name for entry in encoder_entries()}
+    return name.partition("=")[0] not in known and Path(name).is_dir()
+
+
 def _make(name: str, preprocess: Preprocess, seed: int) -> Encoder:
-    if Path(name).is_dir():
+    if _is_model(name):
         return open_encoder(name)
     base, _, dim = name.partition("=")
     try:

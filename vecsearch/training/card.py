@@ -1,20 +1,23 @@
 """What is told of a trained encoder, for those who are to use it."""
 
+import csv
 import importlib.util
+import io
 import logging
 from importlib.metadata import version
 from pathlib import Path
 
 from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.images import ImageFolder
-from vecsearch.store import put_whole
+from vecsearch.store import printable, put_whole
 from vecsearch.training.data import Pictures
 from vecsearch.training.pictures import draw_curves, draw_embedding, draw_reconstructions
 from vecsearch.training.run import Outcome
 
 log = logging.getLogger(__name__)
 
-CARD, HISTORY = "card.md", "history.csv"
+CARD, HISTORY, SKIPPED = "card.md", "history.csv", "skipped.csv"
+PICTURES = "curves.png", "embedding.png", "reconstructions.png"
 CLASSES_NAMED = 50
 
 
@@ -34,9 +37,21 @@ def write_card(
     with put_whole(folder / HISTORY) as file:
         values = ([str(line.get(name, "")) for name in names] for line in outcome.history)
         file.write("".join(f"{','.join(line)}\n" for line in (names, *values)).encode())
-    pictures = _pictures(folder, images, encoder, outcome)
+    with put_whole(folder / SKIPPED) as file:
+        told = csv.writer(text := io.StringIO(), lineterminator="\n")
+        told.writerow(["path", "reason"])
+        told.writerows([printable(one.path), one.reason] for one in images.skipped)
+        file.write(text.getvalue().encode())
+    for name in PICTURES:
+        (folder / name).unlink(missing_ok=True)
+    pictures: dict[str, str] = {}
+    try:
+        pictures = _pictures(folder, images, encoder, outcome)
+    except Exception as error:  # noqa: BLE001  (the encoder is there; this is about its pictures)
+        log.warning("The pictures could not be drawn: %r.", error)
     with put_whole(folder / CARD) as file:
-        file.write(_card(source, images, encoder, outcome, pictures).encode())
+        text_of = _card(source, images, encoder, outcome, pictures)
+        file.write(text_of.encode("utf-8", "backslashreplace"))
 
 
 def _pictures(
@@ -74,7 +89,7 @@ def _card(
         held = f"{len(split.held)} images held out, of each class the same share"
     else:
         held = "nothing held out, since each class has too few images"
-    shown = ("pair_accuracy", "recall_at_1", "knn_accuracy")
+    shown = ("pair_accuracy", "recall_at_1", "knn_accuracy", "held_out_loss")
     settings = {**encoder.get_params(), "architecture": dict(outcome.trained.architecture)}
     lines = [
         f"# {facts['objective']} network, {encoder.dim} numbers an image",
@@ -83,7 +98,7 @@ def _card(
         "",
         f"- Folder: `{source.root.resolve().as_posix()}`",
         f"- {len(images.pixels)} images of {len(images.names)} classes, brought to "
-        f"{width} × {height} {kind}; {held}; {len(images.skipped)} files left out",
+        f"{width} × {height} {kind}; {held}; {len(images.skipped)} files left out ({SKIPPED})",
         f"- sha256 over files and labels: `{images.key}`",
         f"- Classes: {', '.join(images.names[:CLASSES_NAMED])}"
         + (" …" if len(images.names) > CLASSES_NAMED else ""),

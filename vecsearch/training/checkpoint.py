@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vecsearch.encoders.base import fingerprint
 from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.store import put_whole
 from vecsearch.training.loop import Loop
@@ -24,11 +25,13 @@ class Standing:
         history: Of each epoch its loss and its figures.
         best: Which epoch was the best, from 1; 0 before the first.
         weights: The network's weights then.
+        objective: Those of its objective then.
     """
 
     history: list[dict[str, JSON]] = field(default_factory=list)
     best: int = 0
     weights: Mapping[str, Tensor] = field(default_factory=dict)
+    objective: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, key: Mapping[str, JSON], loop: Loop, standing: Standing) -> None:
@@ -48,20 +51,22 @@ def save_checkpoint(folder: Path, key: Mapping[str, JSON], loop: Loop, standing:
         **{f"average.{name}": value for name, value in loop.average.items()},
         **{f"objective.{name}": value for name, value in loop.objective.state_dict().items()},
         **{f"best.{name}": value for name, value in standing.weights.items()},
+        **{f"told.{name}": value for name, value in standing.objective.items()},
         **{
             f"momentum.{number}": state["momentum_buffer"]
             for number, state in momentum.items()
             if state.get("momentum_buffer") is not None
         },
     }
+    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     notes = {
         "key": key,
+        "sha256": _hash(whole),
         "plan": vars(loop.plan),
         "steps": loop.steps,
         "history": standing.history,
         "best": standing.best,
     }
-    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with put_whole(folder / CHECKPOINT) as file:
         file.write(save(whole, {"training": json.dumps(notes)}))
 
@@ -94,16 +99,24 @@ def resume(folder: Path, key: Mapping[str, JSON], loop: Loop, anew: bool) -> Sta
                 f"{folder} holds an unfinished training with other images or settings: go on with "
                 "the same command as then, choose another folder, or begin anew (--overwrite)."
             )
+        if notes["sha256"] != _hash(tensors):
+            raise ValueError("its tensors are not as they were written")
         _restore(loop, tensors)
         vars(loop.plan).update(notes["plan"])
         loop.steps = notes["steps"]
-        return Standing(notes["history"], notes["best"], _part(tensors, "best"))
+        return Standing(
+            notes["history"], notes["best"], _part(tensors, "best"), _part(tensors, "told")
+        )
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         if anew:
             return Standing()
         raise DamagedCollection(
             f"{folder / CHECKPOINT} cannot be read ({error}): begin anew with --overwrite."
         ) from error
+
+
+def _hash(tensors: Mapping[str, Tensor]) -> str:
+    return fingerprint("", {}, {name: value.numpy() for name, value in tensors.items()})
 
 
 def _restore(loop: Loop, tensors: Mapping[str, Tensor]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import ImageFolder, Preprocess, gather
+from vecsearch.images import ImageFolder, Preprocess, gather, read
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.types import Pixels, Progress, Skipped
 
@@ -20,6 +20,9 @@ MEMORY_BYTES = 1 << 30
 LOOKED_AT = 100
 SMALL_SIDE, LARGE_SIDE = 64, 224
 LEAST_SIDE = 16
+THUMBNAIL = Preprocess((32, 32))
+# What JPEG may make of grey.
+LEAST_COLOUR = 16
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Pictures:
 
     Attributes:
         pixels: ``(n, height, width, channels)`` uint8, which may be memory-mapped.
-        codes: The class of each, from 0, int64; 0 for all if labels are of no use.
+        codes: The class of each, from 0, int64; −1 for none.
         names: What the classes are called.
         key: A sha256 over files and labels, in hex.
         skipped: What could not be read.
@@ -69,6 +72,12 @@ def pictures(
         raise InvalidArgument(f"There are no {what} in {folder.root}.")
     batches = read_folder(folder, paths, preprocess, jobs, progress)
     found = gather(batches, preprocess, scratch)
+    if not found.files:
+        first = found.skipped[0]
+        raise InvalidArgument(
+            f"None of the {len(paths)} image files in {folder.root} could be used, as "
+            f"{first.path.name} ({first.reason})."
+        )
     labels = [folder.labels.get(file.path) for file in found.files]
     digest = hashlib.sha256()
     for file, label in zip(found.files, labels, strict=True):
@@ -92,7 +101,7 @@ def coded(labels: Sequence[str | None], needed: bool) -> tuple[list[str], NDArra
             else "There are no labels; --objective simclr and autoencoder need none."
         )
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(names)}
-    return names, np.array([numbers.get(label, 0) for label in labels], np.int64)
+    return names, np.array([numbers.get(label, -1) for label in labels], np.int64)
 
 
 def suited_preprocess(
@@ -102,10 +111,10 @@ def suited_preprocess(
     color: Color | None,
     large: bool,
 ) -> Preprocess:
-    """What images are brought to: as given, and else what suits the first hundred of them.
+    """What images are brought to: as given, and else what suits a hundred of them.
 
-    Small images stay as large as they are, larger ones come to 64 pixels at the longer side, or
-    224 if the backbone is made for them. Colours are kept if there are any.
+    Images of 16 to 64 pixels stay as large as they are, larger ones come to 64 pixels at the longer
+    side; for a backbone of torchvision all come to 224 × 224. Colours are kept if there are any.
 
     Args:
         folder: The images.
@@ -118,33 +127,26 @@ def suited_preprocess(
         return Preprocess(size, fit, color)
     sizes, colours = _looked_at(folder)
     if size is None:
-        size = _suited_size(sizes, LARGE_SIDE if large else SMALL_SIDE)
+        size = (LARGE_SIDE, LARGE_SIDE) if large else _suited_size(sizes)
     return Preprocess(size, fit, color or ("rgb" if colours else "grey"))
 
 
-def _suited_size(sizes: NDArray[np.int64], most: int) -> tuple[int, int]:
+def _suited_size(sizes: NDArray[np.int64]) -> tuple[int, int]:
     if not len(sizes):
-        return most, most
+        return SMALL_SIDE, SMALL_SIDE
     width, height = (float(side) for side in np.median(sizes, axis=0))
-    scale = min(1.0, most / max(width, height))
+    scale = min(1.0, SMALL_SIDE / max(width, height))
     across, down = (max(LEAST_SIDE, round(scale * side)) for side in (width, height))
     return across, down
 
 
 def _looked_at(folder: ImageFolder) -> tuple[NDArray[np.int64], bool]:
     """The sizes of some images, ``(n, 2)``, and whether one has colours."""
-    from PIL import Image
-
+    step = max(1, len(folder.paths) // LOOKED_AT)
     sizes: list[tuple[int, int]] = []
     colours = False
-    step = max(1, len(folder.paths) // LOOKED_AT)
-    for path in folder.paths[::step][:LOOKED_AT]:
-        try:
-            with Image.open(folder.root / path) as image:
-                sizes.append(image.size)
-                small = image.convert("RGB").resize((32, 32))
-        except Exception:  # noqa: BLE001, S112  (what is wrong with it is told when it is read)
-            continue
-        channels = np.asarray(small).astype(np.int16)
-        colours = colours or bool(np.ptp(channels, axis=2).max() > 16)
+    for batch in read(folder.root, folder.paths[::step][:LOOKED_AT], THUMBNAIL, jobs=1):
+        sizes += [(file.width, file.height) for file in batch.files]
+        values = batch.pixels.astype(np.int16)
+        colours = colours or bool(len(values) and np.ptp(values, axis=3).max() > LEAST_COLOUR)
     return np.array(sizes, np.int64).reshape(-1, 2), colours

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -69,12 +69,12 @@ class Loop:
         rng = np.random.default_rng([self.seed, number])
         generator = Generator().manual_seed(int(rng.integers(2**62)))
         torch.manual_seed(int(rng.integers(2**62)))
-        codes = self.codes[rows]
-        group = group_size(codes, settings.batch) if settings.objective == "siamese" else 1
-        parts = list(batches(codes, settings.batch_for(len(rows)), group, rng))
+        codes, batch = self.codes[rows], settings.batch_for(len(rows))
+        group = group_size(codes, batch) if settings.objective == "siamese" else 1
+        parts = list(batches(codes, batch, group, rng))
         parts = parts[: max(1, round(self.plan.share * len(parts)))]
         # Smaller batches take smaller steps: Goyal et al., 2017.
-        scale = settings.batch_for(len(rows)) / settings.batch
+        scale = batch / settings.batch
         self.network.train()
         self._freeze(self._frozen(number))
         total = 0.0
@@ -115,18 +115,37 @@ class Loop:
         self.network.load_state_dict(current)
         return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
 
+    def loss_of(self, rows: Rows) -> float:
+        """The mean loss on images that are not learned from, with the averaged weights."""
+        current = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.weights)
+        self.network.eval()
+        self.objective.eval()
+        generator = Generator().manual_seed(self.seed)
+        batch = self.settings.batch_for(len(self.codes))
+        losses = []
+        with torch.inference_mode():
+            for part in np.array_split(rows, max(1, len(rows) // batch)):
+                losses.append(len(part) * float(self._loss(part, generator)))
+        self.network.load_state_dict(current)
+        self.objective.train()
+        return sum(losses) / len(rows)
+
     @property
     def weights(self) -> dict[str, Tensor]:
         """What the network is worth now: the running average, or the weights themselves."""
         return self.average if self.settings.average else self.network.state_dict()
 
-    def _step(self, rows: Rows, generator: Generator) -> float:
+    def _loss(self, rows: Rows, generator: Generator) -> Tensor:
         rows = np.sort(rows)  # as they lie in the file
         labels = torch.from_numpy(self.codes[rows]).to(self.device)
         images = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2).float() / 255
-        loss = self.objective(self.network, images, labels, generator)
+        return cast("Tensor", self.objective(self.network, images, labels, generator))
+
+    def _step(self, rows: Rows, generator: Generator) -> float:
+        loss = self._loss(rows, generator)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.steps += 1
         if self.settings.average:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Tuned on held-out images of Fashion-MNIST (benchmarks/train_fashion.py).
+# Tried on a part of Fashion-MNIST's training images that was held out.
 TEMPERATURE = 0.1
 PROXY_SCALE = 16.0
 

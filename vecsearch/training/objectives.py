@@ -65,13 +65,14 @@ class SimCLR(nn.Module):
 
     def __init__(self, augment: Augmentation, dim: int) -> None:
         super().__init__()
-        from pytorch_metric_learning.losses import NTXentLoss
+        from pytorch_metric_learning.losses import SupConLoss
 
         self._augment = augment
         self.projection = nn.Sequential(
             nn.Linear(dim, PROJECTION), nn.ReLU(inplace=True), nn.Linear(PROJECTION, PROJECTION)
         )
-        self.loss = NTXentLoss(temperature=VIEW_TEMPERATURE)
+        # With two views a label it is NT-Xent, without its memory of pairs times pairs.
+        self.loss = SupConLoss(temperature=VIEW_TEMPERATURE)
 
     def forward(
         self, network: Network, images: Tensor, labels: Tensor, generator: Generator

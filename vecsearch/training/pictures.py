@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vecsearch.training.run import Outcome
 
 MOST_POINTS = 5000
+POINT_BYTES = 64 << 20
 MOST_CLASSES = 20
 SHOWN = 12
 
@@ -33,7 +34,7 @@ def draw_curves(
     epochs = [int(str(line["epoch"])) for line in history]
     left.plot(epochs, [line["loss"] for line in history], color="black")
     left.set(xlabel="epoch", ylabel="loss", title="Loss on the images learned from")
-    for name in ("pair_accuracy", "recall_at_1", "knn_accuracy"):
+    for name in ("pair_accuracy", "recall_at_1", "knn_accuracy", "held_out_loss"):
         if name in history[0]:
             right.plot(epochs, [line[name] for line in history], label=name.replace("_", " "))
     right.axvline(int(str(facts["best_epoch"])), color="grey", linestyle=":", label="kept")
@@ -53,18 +54,24 @@ def draw_embedding(path: Path, images: Pictures, split: Split, encoder: SiameseE
     """
     from matplotlib.figure import Figure
 
+    from vecsearch.encoders.affine import FIT_BYTES
     from vecsearch.encoders.pca import PCAEncoder
 
+    most_points = min(MOST_POINTS, max(2, POINT_BYTES // images.pixels[0].size))
     rows = split.held if len(split.held) else split.train
-    rows = rows[:: max(1, -(-len(rows) // MOST_POINTS))]
+    rows = rows[images.codes[rows] >= 0]
+    rows = rows[:: max(1, -(-len(rows) // most_points))]
     shown, codes = images.pixels[rows], images.codes[rows]
-    learned = images.pixels[split.train[:: max(1, -(-len(split.train) // MOST_POINTS))]]
-    most = min(len(learned) - 1, learned[0].size)
-    pca = PCAEncoder(min(encoder.dim, most), encoder.preprocess).fit(learned)
+    learned = images.pixels[split.train[:: max(1, -(-len(split.train) // most_points))]]
+    most = min(len(learned) - 1, learned[0].size, FIT_BYTES // (4 * learned[0].size) - 1)
+    pca = PCAEncoder(max(1, min(encoder.dim, most)), encoder.preprocess).fit(learned)
     figure = Figure(figsize=(11, 10), layout="constrained")
     grid = figure.subplots(2, 2)
     for name, vectors, (dense, classes) in zip(
-        ("PCA", "siamese"), (pca.encode(shown), encoder.encode(shown)), grid, strict=True
+        ("PCA", str(encoder.facts()["objective"])),
+        (pca.encode(shown), encoder.encode(shown)),
+        grid,
+        strict=True,
     ):
         points = principal_plane(vectors)
         dense.hexbin(points[:, 0], points[:, 1], gridsize=50, bins="log", cmap="viridis", mincnt=1)
@@ -125,5 +132,6 @@ def _scatter(
     for number, code in enumerate(sorted(common)):
         inside = codes == code
         color = f"C{number}" if number < 10 else None
-        axes.scatter(points[inside, 0], points[inside, 1], s=5, label=names[code], color=color)
+        label = names[code].replace("$", r"\$")  # which would begin a formula
+        axes.scatter(points[inside, 0], points[inside, 1], s=5, label=label, color=color)
     axes.legend(fontsize=7, markerscale=2, loc="best")

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vecsearch.encoders.network import Architecture, Network
+from vecsearch.encoders.network import Network
 from vecsearch.encoders.siamese import Trained
 from vecsearch.errors import InvalidArgument
+from vecsearch.training.beginning import statistics
 from vecsearch.training.checkpoint import Standing, resume, save_checkpoint
 from vecsearch.training.data import Pictures
 from vecsearch.training.loop import Loop
 from vecsearch.training.objectives import objective_of
-from vecsearch.training.schedule import Plan
+from vecsearch.training.schedule import LEAST, Plan
 from vecsearch.training.settings import TrainSettings
 from vecsearch.training.split import Split, hold_out
 from vecsearch.training.validation import Figures, validate
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # How many images of the gallery the held-out ones are compared with after each epoch.
 GALLERY = 10_000
-STATISTICS = 5_000
+HELD_OUT_LOSS = "held_out_loss"
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Outcome:
 
 
 def run(
+    network: Network,
     images: Pictures,
-    dim: int,
     seed: int,
     settings: TrainSettings,
     folder: Path | None = None,
@@ -61,8 +62,8 @@ def run(
     """Train a network, keep the best epoch, and export it.
 
     Args:
+        network: As ``new_network`` makes it.
         images: What it learns from.
-        dim: How long the embeddings are.
         seed: For everything random.
         settings: What the training shall be like.
         folder: Where checkpoints go; None for none.
@@ -73,21 +74,10 @@ def run(
         InvalidArgument: The training diverged, or a checkpoint is of another one.
     """
     split = hold_out(images.codes, settings.holdout, seed)
-    torch.manual_seed(seed)
     height, width, channels = images.pixels.shape[1:]
-    network = Network(
-        Architecture(
-            settings.backbone,
-            settings.width,
-            dim,
-            channels,
-            unit=settings.objective in ("siamese", "simclr") and settings.loss != "pairs",
-            mirrored=settings.mirrored,
-        )
-    )
-    network.look_at(*_statistics(images, split))
-    if settings.weights is not None:
-        network.take_weights(Path(settings.weights))
+    dim = network.architecture.dim
+    if settings.weights is None:
+        network.look_at(*statistics(images.pixels, split.train))
     objective = objective_of(settings, (channels, height, width), len(images.names), dim)
     plan = Plan(settings.epochs_for(len(split.train)), settings.budget)
     loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
@@ -103,8 +93,11 @@ def run(
     if standing.history:
         log.info("Going on after epoch %d of %d.", plan.done, plan.epochs)
     elif settings.budget is not None:
-        plan.fit(loop.seconds_of_epoch(split.train))
-        plan.left = max(1.0, plan.left)
+        started = time.monotonic()
+        epoch_seconds = loop.seconds_of_epoch(split.train)
+        plan.spent = time.monotonic() - started
+        plan.fit(epoch_seconds)
+        plan.left = max(LEAST, plan.left)
         log.info("%d epochs fit into the time.", plan.epochs)
     while not plan.finished and not _is_stuck(standing, settings.patience):
         _epoch(loop, standing, images, split, progress)
@@ -115,6 +108,7 @@ def run(
         weights={name: _plain(value) for name, value in standing.weights.items()},
         facts=_facts(images, split, settings, plan, standing, loop),
     )
+    objective.load_state_dict(standing.objective)
     return Outcome(trained, standing.history, split, objective.cpu())
 
 
@@ -136,24 +130,34 @@ def _epoch(
             "The training diverged: its loss is no finite number. Take a lower learning rate than "
             f"{loop.settings.rate}."
         ) from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise InvalidArgument(
+            "There is not enough memory for a step: take a smaller --batch, --size or --width."
+        ) from error
     figures = _figures(loop, images, split)
     loop.plan.advance(time.monotonic() - started)
     line: dict[str, JSON] = {"epoch": number, "loss": round(loss, 5)}
-    line |= figures.to_json() if figures is not None else {}
+    line |= figures
     line["seconds"] = round(loop.plan.spent, 2)
     standing.history.append(line)
     if _is_better(standing, len(split.held)):
         standing.best = number
         standing.weights = {name: value.clone() for name, value in loop.weights.items()}
+        standing.objective = {
+            name: value.clone() for name, value in loop.objective.state_dict().items()
+        }
     shown = ", ".join(
         f"{name.replace('_', ' ')} {value}" for name, value in line.items() if name != "epoch"
     )
     log.info("Epoch %d of %d: %s%s", number, of, shown, " *" if standing.best == number else "")
 
 
-def _figures(loop: Loop, images: Pictures, split: Split) -> Figures | None:
-    if not len(split.held) or len(images.names) < 2:
-        return None
+def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
+    """What the held-out images say: the loss where labels are not looked at, else the figures."""
+    if not len(split.held):
+        return {}
+    if not loop.settings.needs_labels:
+        return {HELD_OUT_LOSS: round(loop.loss_of(split.held), 5)}
     gallery = split.train[:0]
     if not split.whole_classes:
         rng = np.random.default_rng(loop.seed)
@@ -166,7 +170,7 @@ def _figures(loop: Loop, images: Pictures, split: Split) -> Figures | None:
         images.codes[split.held],
         split.whole_classes,
         loop.seed,
-    )
+    ).to_json()
 
 
 def _is_better(standing: Standing, held: int) -> bool:
@@ -175,24 +179,19 @@ def _is_better(standing: Standing, held: int) -> bool:
     Of epochs that a standard error apart cannot tell, the later one is taken: its learning rate
     was lower. With a hundred images held out, the highest figure is often an early accident.
     """
-    if "knn_accuracy" not in standing.history[-1]:
-        return True
     lines: list[Any] = standing.history
+    if HELD_OUT_LOSS in lines[-1]:
+        return bool(lines[-1][HELD_OUT_LOSS] <= min(line[HELD_OUT_LOSS] for line in lines))
+    if "knn_accuracy" not in lines[-1]:
+        return True
     worths = [(line["knn_accuracy"] + line["recall_at_1"]) / 2 for line in lines]
-    error = math.sqrt(max(worths) * (1 - max(worths)) / held)
-    return bool(worths[-1] >= max(worths) - error)
+    share = (max(worths) * held + 1) / (held + 2)
+    return bool(worths[-1] >= max(worths) - math.sqrt(share * (1 - share) / held))
 
 
 def _is_stuck(standing: Standing, patience: int) -> bool:
     """Whether it is time to stop early."""
     return bool(patience) and len(standing.history) - standing.best >= patience
-
-
-def _statistics(images: Pictures, split: Split) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of the pixels, one a channel, in [0, 1]."""
-    step = max(1, len(split.train) // STATISTICS)
-    some = images.pixels[split.train[::step][:STATISTICS]].astype(np.float32) / 255
-    return some.mean((0, 1, 2)).tolist(), some.std((0, 1, 2)).tolist()
 
 
 def _facts(
@@ -213,7 +212,7 @@ def _facts(
         "classes": len(images.names),
         "epochs": plan.done,
         "best_epoch": standing.best,
-        **{name: best[name] for name in Figures.__annotations__ if name in best},
+        **{name: best[name] for name in (*Figures.__annotations__, HELD_OUT_LOSS) if name in best},
         "seconds": round(plan.spent, 1),
         "device": loop.device.type,
         "precision": "bfloat16" if loop.network.reduced else "float32",

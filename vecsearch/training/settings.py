@@ -76,6 +76,12 @@ class TrainSettings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            kind = one.type.__name__ if isinstance(one.type, type) else str(one.type)
+            kinds = kind.replace("None", "NoneType").replace("float", "int | float").split(" | ")
+            if type(value).__name__ not in kinds:
+                raise InvalidArgument(f"The {one.name} is {kind}, not {value!r}.")
         for name, known in (
             ("preset", tuple(PRESETS)),
             ("objective", OBJECTIVES),
@@ -105,15 +111,18 @@ class TrainSettings:
             raise InvalidArgument(
                 f"Weights are for a backbone of torchvision, as resnet18, not {self.backbone!r}."
             )
-        unknown = set(self.augmentations) - set(AUGMENTATIONS) - {"auto", "none"}
-        if unknown:
+        unknown = set(self.augmentations) - set(AUGMENTATIONS)
+        if unknown and self.augment not in ("auto", "none"):
             raise InvalidArgument(
-                f"{min(unknown)!r} is no augmentation; there are: {', '.join(AUGMENTATIONS)}."
+                f"{min(unknown)!r} is no augmentation; there are auto, none, or some of "
+                f"{', '.join(AUGMENTATIONS)}."
             )
+        if self.objective == "simclr" and self.augment == "none":
+            raise InvalidArgument("simclr compares two views of an image: it needs augmentation.")
 
     @property
     def augmentations(self) -> tuple[str, ...]:
-        """What is done to images, by name."""
+        """What is done to images, by name; or ``auto`` or ``none`` alone."""
         return tuple(name.strip() for name in self.augment.split(","))
 
     @property

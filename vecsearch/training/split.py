@@ -29,7 +29,9 @@ class Split:
 
 
 def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
-    """Hold out a share of each class, of whole classes if each has few images, or nothing.
+    """Hold out a share of each class, or whole classes if most images are in small ones.
+
+    Nothing is held out where there are not ten classes for that.
 
     Args:
         codes: The class of each image; all 0 if there are no labels.
@@ -46,14 +48,15 @@ def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
     if not share:
         return Split(rows, rows[:0])
     share = min(share, MOST_HELD / max(1, len(codes)))
-    held: list[Rows] = []
     classes, counts = np.unique(codes, return_counts=True)
-    for code, count in zip(classes, counts, strict=True):
-        if count > LEAST_KEPT:
-            members = rng.permutation(rows[codes == code])
-            held.append(members[: min(count - LEAST_KEPT, max(1, round(share * count)))])
-    if held:
-        chosen = np.sort(np.concatenate(held))
+    if 2 * counts[counts > LEAST_KEPT].sum() > len(codes):
+        held: list[Rows] = []
+        shuffled = rng.permutation(rows)
+        by_class = shuffled[np.argsort(codes[shuffled], kind="stable")]
+        for members in np.split(by_class, np.cumsum(counts)[:-1]):
+            wanted = max(1, round(share * len(members)))
+            held.append(members[: max(0, min(len(members) - LEAST_KEPT, wanted))])
+        chosen = np.sort(rng.permutation(np.concatenate(held))[:MOST_HELD])
         return Split(np.setdiff1d(rows, chosen), chosen)
     many = classes[counts > 1]
     if len(many) < MANY_CLASSES:

@@ -1,6 +1,7 @@
 """From a folder of images to a trained encoder that is kept in a folder of its own."""
 
 import importlib.util
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from vecsearch.types import Pixels, Progress
 
 DIM = 32
 LOCK = ".lock"
+DRAFT = f".{CHECKPOINT}."  # a checkpoint that was being written when a training was killed
+SKIPPED_TOLD = 20
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -65,22 +69,29 @@ def train(
         MissingPackage: torch is not installed.
     """
     check_packages()
+    from vecsearch.training.beginning import new_network
     from vecsearch.training.card import write_card
     from vecsearch.training.run import run
 
     wanted = TrainSettings.of(**settings)
+    check_seed(seed)
+    inside, around = Path(out).resolve(), Path(folder).resolve()
+    if inside.is_relative_to(around):
+        raise InvalidArgument(f"{out} lies among the images, where its pictures would be taken in.")
     found = scan(folder, labels)
     large = wanted.backbone not in ("small", "conv3")
     preprocess = suited_preprocess(found, size, fit, color, large)
     encoder = SiameseEncoder(dim, preprocess, seed, wanted.to_json())
+    network = new_network(wanted, dim, preprocess.shape, seed)
     with (
         _place(Path(out), overwrite) as place,
         pictures(found, preprocess, wanted.needs_labels, place, jobs, progress) as images,
     ):
-        outcome = run(images, dim, seed, wanted, place, overwrite, progress)
-        encoder.take(outcome.trained)
+        for one in images.skipped[:SKIPPED_TOLD]:
+            log.info("Skipped %s: %s", one.path, one.reason)
+        outcome = run(network, images, seed, wanted, place, overwrite, progress)
+        encoder.take(outcome.trained).save(place)
         write_card(place, found, images, encoder, outcome)
-        encoder.save(place)
         (place / CHECKPOINT).unlink(missing_ok=True)
     return encoder
 
@@ -97,9 +108,11 @@ def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEnc
         InvalidArgument: A setting makes no sense, or there is nothing to learn from.
     """
     check_packages()
+    from vecsearch.training.beginning import new_network
     from vecsearch.training.run import run
 
     wanted = TrainSettings.of(**encoder.settings)
+    check_seed(encoder.seed)
     given = list(labels) if labels is not None else [None] * len(images)
     if wanted.needs_labels:
         rows = [row for row, label in enumerate(given) if label is not None]
@@ -107,7 +120,19 @@ def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEnc
             images, given = images[rows], [given[row] for row in rows]
     names, codes = coded(given, wanted.needs_labels)
     pictured = Pictures(images, codes, names, "")
-    return run(pictured, encoder.requested_dim or DIM, encoder.seed, wanted).trained
+    dim = encoder.requested_dim or DIM
+    network = new_network(wanted, dim, encoder.preprocess.shape, encoder.seed)
+    return run(network, pictured, encoder.seed, wanted).trained
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what cannot be a seed.
+
+    Raises:
+        InvalidArgument: It is no whole number from 0 to 2³² − 1.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InvalidArgument(f"The seed is a whole number from 0 to 2³² − 1, not {seed!r}.")
 
 
 def check_packages() -> None:
@@ -130,7 +155,9 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
 
     if out.exists() and not out.is_dir():
         raise InvalidArgument(f"{out} is a file, not a folder for an encoder.")
-    there = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    made = not out.exists()
+    there = {path.name for path in out.iterdir()} if not made else set()
+    there = {name for name in there if not name.startswith(DRAFT)}
     if there - {LOCK} and not overwrite and CHECKPOINT not in there:
         what = "an encoder" if SETTINGS in there else f"other things ({min(there - {LOCK})} …)"
         raise InvalidArgument(
@@ -144,9 +171,11 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     except Timeout as error:
         raise CollectionLocked(f"Another process is training in {out}.") from error
     try:
+        for path in out.glob(f"{DRAFT}*"):
+            path.unlink()
         yield out
     finally:
-        lock.release()
         (out / LOCK).unlink(missing_ok=True)
-        if not any(out.iterdir()):
+        lock.release()
+        if made and not any(out.iterdir()):
             out.rmdir()
