@@ -10,8 +10,11 @@ not counted. Without augmentation on both sides; then ours with it.
 
 import argparse
 import logging
+import os
 import statistics
 import time
+
+os.environ["TQDM_DISABLE"] = "1"
 
 import numpy as np
 import torch

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -27,6 +28,7 @@ NETWORK = "network.onnx"
 # What the layers of a block may take: images of 28 × 28 go through some 160 at a time.
 BLOCK_BYTES = 32 << 20
 BYTES_A_PIXEL = 256
+FEW_IMAGES = 4
 # How ONNX says that a tensor lies in a file of its own: an entry with this key.
 ELSEWHERE = b"\x0a\x08location"
 
@@ -257,26 +259,30 @@ def run_onnx(network: bytes) -> Run:
     """Run a network under onnxruntime.
 
     Raises:
-        DamagedCollection: It is none of ours, or it refers to files elsewhere.
+        DamagedCollection: It refers to files elsewhere; or, once it is run, it is none of ours.
     """
     import onnxruntime
 
     if ELSEWHERE in network:
         raise DamagedCollection("The network keeps weights in other files: that is none of ours.")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
-        (given,) = session.get_inputs()
-    except Exception as error:
-        # It raises a class of its own for each kind of damage.
-        raise DamagedCollection(f"The network cannot be read: {error}") from error
+    levels = onnxruntime.GraphOptimizationLevel
+
+    @cache
+    def session(many: bool) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if not many:
+            # To lay the network out anew, and to start threads, takes longer than a few images do.
+            options.graph_optimization_level = levels.ORT_DISABLE_ALL
+            options.intra_op_num_threads = 1
+        return onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
 
     def run(images: Pixels) -> Vectors:
         try:
-            (vectors,) = session.run(None, {given.name: images})
+            (vectors,) = session(len(images) > FEW_IMAGES).run(None, {"images": images})
         except Exception as error:
-            raise DamagedCollection(f"The network takes no such images: {error}") from error
+            # It raises a class of its own for each kind of damage.
+            raise DamagedCollection(f"The network cannot be run: {error}") from error
         found: Vectors = vectors
         return found
 
