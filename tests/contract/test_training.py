@@ -211,7 +211,9 @@ def test_mistakes_are_found_before_an_image_is_read(clothes: Path, tmp_path: Pat
 
     for given, said in mistakes:
         with pytest.raises(InvalidArgument, match=said):
-            vecsearch.train(clothes, tmp_path / "a", progress=progress, **{**QUICK, **given})
+            vecsearch.train(
+                clothes, tmp_path / "a", progress=progress, **{**QUICK, "width": None, **given}
+            )
     for out in (clothes, clothes / "models"):
         with pytest.raises(InvalidArgument, match="lies among the images"):
             vecsearch.train(clothes, out, overwrite=True, **QUICK)
@@ -357,7 +359,7 @@ def test_a_backbone_that_knows_something(clothes: Path, tmp_path: Path) -> None:
     resnet = torchvision().models.resnet18()
     save_file(resnet.state_dict(), tmp_path / "resnet18.safetensors")
     torch.save(resnet.state_dict(), tmp_path / "resnet18.pth")
-    quick = {**QUICK, "epochs": 1, "size": (32, 32), "batch": 64}
+    quick = {**QUICK, "width": None, "epochs": 1, "size": (32, 32), "batch": 64}
     prints = []
     for name in ("resnet18.pth", "resnet18.safetensors"):
         out = tmp_path / f"from-{name}"

@@ -162,6 +162,8 @@ def test_labels() -> None:
         ({"augment": "flip,spin"}, "'spin' is no augmentation"),
         ({"augment": "auto,flip"}, "'auto' is no augmentation"),
         ({"objective": "simclr", "augment": "none"}, "it needs augmentation"),
+        ({"objective": "simclr", "loss": "pairs"}, "'simclr' has a loss of its own"),
+        ({"backbone": "resnet18", "width": 8}, "'resnet18' has a width of its own"),
         ({"epochs": "3"}, "The epochs is int | None, not '3'"),
         ({"batch": 20.5}, "The batch is int, not 20.5"),
         ({"weights": "x.pth"}, "a backbone of torchvision, as resnet18, not 'small'"),

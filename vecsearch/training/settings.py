@@ -149,6 +149,11 @@ class TrainSettings:
         if preset not in PRESETS:
             raise InvalidArgument(f"{preset!r} is no preset; there are: {', '.join(PRESETS)}.")
         changed = {name: value for name, value in given.items() if value is not None}
+        objective, backbone = changed.get("objective"), changed.get("backbone", "small")
+        if "loss" in changed and objective not in (None, "siamese"):
+            raise InvalidArgument(f"The objective {objective!r} has a loss of its own.")
+        if "width" in changed and backbone not in ("small", "conv3"):
+            raise InvalidArgument(f"The backbone {backbone!r} has a width of its own.")
         base: dict[str, Any] = {**_for_backbone(changed), **PRESETS[preset]}
         return cls(**{**base, **changed, "preset": preset})
 
