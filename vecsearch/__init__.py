@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vecsearch.amend import Changes
-    from vecsearch.classify import Centroids, knn_vote
+    from vecsearch.classification import (
+        Centroids,
+        Classifier,
+        Prediction,
+        Rejection,
+        classify,
+        knn_vote,
+    )
+    from vecsearch.classification.estimators import CentroidClassifier, KNNClassifier
     from vecsearch.collection import Collection, import_vectors, verify
     from vecsearch.demo import run_demo
     from vecsearch.doctor import diagnose
@@ -38,12 +46,16 @@ if TYPE_CHECKING:
         VecsearchError,
     )
     from vecsearch.evaluation import (
+        Calibration,
         Classification,
         ClassScores,
         Comparison,
         Evaluation,
+        Figure,
         Labelled,
+        calibrate,
         compare,
+        draw_calibration,
         evaluate,
         evaluate_vectors,
         measure_names,
@@ -61,7 +73,8 @@ if TYPE_CHECKING:
 # brings neither FAISS nor scikit-learn.
 _HOMES = {
     "amend": "Changes",
-    "classify": "Centroids knn_vote",
+    "classification": "Centroids Classifier Prediction Rejection classify knn_vote",
+    "classification.estimators": "CentroidClassifier KNNClassifier",
     "collection": "Collection import_vectors verify",
     "demo": "run_demo",
     "doctor": "diagnose",
@@ -70,8 +83,8 @@ _HOMES = {
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
     "DamagedCollection ImageError InvalidArgument MissingPackage NewerFormat NotFitted "
     "VecsearchError",
-    "evaluation": "ClassScores Classification Comparison Evaluation Labelled compare evaluate "
-    "evaluate_vectors measure_names write_report",
+    "evaluation": "Calibration ClassScores Classification Comparison Evaluation Figure Labelled "
+    "calibrate compare draw_calibration evaluate evaluate_vectors measure_names write_report",
     "images": "Preprocess",
     "rescue": "repair",
     "store": "Damage Repair Verification",
@@ -83,10 +96,13 @@ _HOMES = {
 _HOME_OF = {name: f"vecsearch.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Calibration",
+    "CentroidClassifier",
     "Centroids",
     "Changes",
     "ClassScores",
     "Classification",
+    "Classifier",
     "Collection",
     "CollectionExists",
     "CollectionLocked",
@@ -98,16 +114,20 @@ __all__ = [
     "DamagedCollection",
     "Encoder",
     "Evaluation",
+    "Figure",
     "Hit",
     "ImageError",
     "InvalidArgument",
     "Item",
+    "KNNClassifier",
     "Labelled",
     "Metric",
     "MissingPackage",
     "NewerFormat",
     "NotFitted",
+    "Prediction",
     "Preprocess",
+    "Rejection",
     "Repair",
     "SiameseEncoder",
     "Skipped",
@@ -115,9 +135,12 @@ __all__ = [
     "Trainable",
     "VecsearchError",
     "Verification",
+    "calibrate",
+    "classify",
     "compare",
     "describe_encoders",
     "diagnose",
+    "draw_calibration",
     "evaluate",
     "evaluate_vectors",
     "import_vectors",

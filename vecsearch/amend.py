@@ -169,6 +169,30 @@ def add_images(
     return Changes(manifest.count, added, replaced, skipped=skipped)
 
 
+def keep_calibration(
+    path: Path, method: str, calibration: Mapping[str, JSON], fingerprint: str | None
+) -> None:
+    """Store the thresholds for strangers.
+
+    Args:
+        path: Where the collection lies.
+        method: Of classification; what is stored for others stays.
+        calibration: The thresholds.
+        fingerprint: That of the encoder by which they were found.
+
+    Raises:
+        InvalidArgument: The vectors were made anew since, by another encoder.
+        CollectionLocked: Another process is writing to the collection.
+    """
+    with Writer(path, amend=True) as writer:
+        entry = writer.base.manifest.encoder
+        if (entry.fingerprint if entry else None) != fingerprint:
+            raise InvalidArgument(
+                f"{path} was encoded anew while thresholds were looked for: calibrate it again."
+            )
+        writer.commit(calibration={**writer.base.calibration(), method: dict(calibration)})
+
+
 def add_vectors(
     path: Path,
     vectors: ArrayLike,

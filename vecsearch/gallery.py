@@ -101,6 +101,21 @@ class Gallery:
         return entry.name if entry is not None else None
 
     @property
+    def fingerprint(self) -> str | None:
+        """What tells the encoder of the vectors from all others; None if there was none."""
+        entry = self._store.manifest.encoder
+        return entry.fingerprint if entry is not None else None
+
+    @property
+    def calibration(self) -> dict[str, JSON]:
+        """What ``calibrate`` has stored, by method of classification; empty if it was not called.
+
+        Raises:
+            DamagedCollection: The file is not as it was written.
+        """
+        return self._store.calibration()
+
+    @property
     def skipped(self) -> list[Skipped]:
         """The files that were left out when it was built or updated, with reasons."""
         root = self.root or Path()
@@ -117,6 +132,13 @@ class Gallery:
     def __contains__(self, name: object) -> bool:
         """Whether there is an item of that id."""
         return isinstance(name, str) and bool(self._store.find([name])[0] >= 0)
+
+    def labels(self) -> list[str | None]:
+        """The label of each item, in the order of ``vectors``."""
+        store = self._store
+        names, codes = store.labels()
+        known = [*names, None]  # the last is at −1 too
+        return [known[code] for code in codes[store.rows()].tolist()]
 
     def get(self, name: str) -> Item:
         """The item of an id.

@@ -34,7 +34,7 @@ class View:
         self.store = store
         self._encoder = encoder
         self._indexes: dict[tuple[Metric, bool], ExactIndex | PartialIndex] = {}
-        self._allowed: dict[str, NDArray[np.bool_]] = {}
+        self._allowed: dict[str, NDArray[np.bool_] | None] = {}
         self._lock = threading.RLock()
 
     @property
@@ -87,9 +87,10 @@ class View:
             raise InvalidArgument(f"k is a whole number, not {k!r}.") from error
         if isinstance(k, bool):
             raise InvalidArgument(f"k is a whole number, not {k!r}.")
-        index = self._index(metric, exact or bool(conditions))
+        allowed = self._allowed_by(conditions)
+        index = self._index(metric, exact or allowed is not self.store.alive())
         queries = check_vectors(vectors, self.store.manifest.dim, metric)
-        distances, rows = index.search(queries, count, self._allowed_by(conditions))
+        distances, rows = index.search(queries, count, allowed)
         values = scores(distances, metric)
         return [
             [
@@ -131,18 +132,33 @@ class View:
             return self._indexes[metric, False]
 
     def _allowed_by(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
-        """Which rows may be found; None if all may."""
+        """Which rows may be found: those of ``store.alive()`` if all may."""
         if not conditions:
             return self.store.alive()
         key = repr(conditions)
         with self._lock:
             if key not in self._allowed:
-                allowed = np.zeros(self.store.starts[-1], np.bool_)
-                allowed[self._rows_where(conditions)] = True
+                allowed = self._where(conditions)
+                whole = np.count_nonzero(allowed) == len(self.store)
                 if len(self._allowed) >= FILTERS_KEPT:
                     del self._allowed[next(iter(self._allowed))]
-                self._allowed[key] = allowed
+                self._allowed[key] = self.store.alive() if whole else allowed
             return self._allowed[key]
+
+    def _where(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_]:
+        allowed = np.zeros(self.store.starts[-1], np.bool_)
+        if any(condition.key != "label" for condition in conditions):
+            allowed[self._rows_where(conditions)] = True
+            return allowed
+        # Labels stand in columns of their own, for which no item need be read.
+        names, codes = self.store.labels()
+        holding = [
+            all(condition.holds({"label": name}) for condition in conditions)
+            for name in (*names, None)
+        ]
+        rows = self.store.rows()
+        allowed[rows] = np.array(holding)[codes[rows]]
+        return allowed
 
     def _rows_where(self, conditions: tuple[Condition, ...]) -> list[int]:
         known: set[str] = {"id", "label", "path"}

@@ -14,6 +14,8 @@ VERBS = {
     "build": "Turn a folder of images into a collection.",
     "update": "Follow the folder at the cost of what changed.",
     "query": "Find the nearest items of images.",
+    "classify": "Say what images are.",
+    "calibrate": "Find from how far on something is a stranger.",
     "evaluate": "Measure how good a collection's answers are.",
     "compare": "Put encoders side by side in one table.",
     "train": "Train a network on labelled images, to build collections with.",

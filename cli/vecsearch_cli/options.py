@@ -164,3 +164,37 @@ def cutoffs(function: Function) -> Function:
         multiple=True,
         help="A cut-off of precision, recall, hit and nDCG; may be repeated.  [default: 1, 5, 10]",
     )(function)
+
+
+def classification(function: Function) -> Function:
+    """How a class is decided."""
+    for option in (
+        click.option(
+            "--center",
+            type=click.Choice(["mean", "medoid"]),
+            help="What a centroid is: a mean, or the item nearest to it.  [default: mean]",
+        ),
+        click.option(
+            "--centroids",
+            type=click.IntRange(1),
+            help="How many centroids a class has, by k-means.  [default: 1]",
+        ),
+        click.option(
+            "--weights",
+            type=click.Choice(["uniform", "distance"]),
+            help="What a neighbour's vote counts: all the same, or the inverse of its distance.  "
+            "[default: uniform]",
+        ),
+        click.option(
+            "-k", type=click.IntRange(1, MOST), help="How many neighbours vote.  [default: 5]"
+        ),
+        click.option(
+            "--method",
+            type=click.Choice(["knn", "centroid"]),
+            default="knn",
+            show_default=True,
+            help="The vote of the k nearest neighbours, or the nearest centroid of a class.",
+        ),
+    ):
+        function = option(function)
+    return function

@@ -76,7 +76,7 @@ def command(
         else:
             found.append((Path(image), hits))
     answers: list[dict[str, Any]] = [
-        {"query": str(image), "hits": _ranked(hits)} for image, hits in found
+        {"query": str(image), "hits": ranked(hits)} for image, hits in found
     ]
     if sheet is not None:
         contact_sheet(found, sheet)
@@ -98,7 +98,8 @@ def command(
         raise Failure(f"{failed} of {failed + len(found)} images could not be read.")
 
 
-def _ranked(hits: Sequence[vecsearch.Hit]) -> list[dict[str, Any]]:
+def ranked(hits: Sequence[vecsearch.Hit]) -> list[dict[str, Any]]:
+    """Hits as plain values, with their ranks."""
     return [
         {
             "rank": rank,

@@ -582,6 +582,8 @@ def test_interrupted_it_goes_on(
     for copy in range(8):
         shutil.copytree(sample / "train", folder / str(copy))
     build = ["build", folder, "-o", index, "--encoder", "pixels", "--size", "8x8"]
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, and so by what they run.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [str(COMMAND), *map(str, build)],
         stderr=subprocess.PIPE,

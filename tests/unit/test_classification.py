@@ -1,11 +1,24 @@
 """Votes, centroids and tables, beside scikit-learn's."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from conftest import PHOTOS
 from sklearn.metrics import classification_report, confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+from sklearn.utils.estimator_checks import check_estimator
 
-from vecsearch import Centroids, Metric, knn_vote
+from vecsearch import (
+    CentroidClassifier,
+    Centroids,
+    Collection,
+    InvalidArgument,
+    KNNClassifier,
+    Metric,
+    knn_vote,
+)
 from vecsearch.evaluation.tables import classification
 from vecsearch.index import ExactIndex
 from vecsearch.types import Rows, Vectors
@@ -24,24 +37,25 @@ def groups() -> tuple[Vectors, Rows, Vectors]:
 def test_votes_are_those_of_scikit_learn(groups: tuple[Vectors, Rows, Vectors]) -> None:
     gallery, codes, queries = groups
     found, rows = ExactIndex([gallery], Metric.EUCLIDEAN).search(queries, 7)
-    ours = knn_vote(codes[rows], found)
+    ours, share = knn_vote(codes[rows], found)
     theirs = KNeighborsClassifier(7).fit(gallery, codes)
     votes = np.sort(theirs.predict_proba(queries), axis=1)
     decided = votes[:, -1] > votes[:, -2] + 1e-9  # scikit-learn settles ties by class number
     assert decided.sum() > 150
     np.testing.assert_array_equal(ours[decided], theirs.predict(queries)[decided])
+    np.testing.assert_allclose(share, votes[:, -1])
 
 
 def test_ties_go_to_the_nearer_class_not_the_first() -> None:
     codes = np.array([[4, 2, 2, 4], [1, 0, 2, 3], [7, 8, 8, 7]])
     apart = np.array([[1.0, 2.0, 3.0, 9.0], [0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 2.0, 3.0]])
-    np.testing.assert_array_equal(knn_vote(codes, apart), [2, 1, 7])
+    np.testing.assert_array_equal(knn_vote(codes, apart)[0], [2, 1, 7])
 
 
 def test_nobody_has_no_vote(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = np.array([[-1, -1, 3], [-1, 2, 2]])
-    monkeypatch.setattr("vecsearch.classify.BLOCK_BYTES", 1)  # one query at a time
-    np.testing.assert_array_equal(knn_vote(codes, np.ones((2, 3))), [3, 2])
+    monkeypatch.setattr("vecsearch.classification.votes.BLOCK_BYTES", 1)  # one query at a time
+    np.testing.assert_array_equal(knn_vote(codes, np.ones((2, 3)))[0], [3, 2])
 
 
 def test_centroids_are_those_of_scikit_learn(
@@ -50,7 +64,7 @@ def test_centroids_are_those_of_scikit_learn(
     gallery, codes, queries = groups
     theirs = NearestCentroid().fit(gallery, codes).predict(queries)
     for size in (64 << 20, 8 * 8 * 11):  # in one block and in many
-        monkeypatch.setattr("vecsearch.classify.BLOCK_BYTES", size)
+        monkeypatch.setattr("vecsearch.classification.centroids.BLOCK_BYTES", size)
         ours = Centroids(gallery, codes, 5, Metric.EUCLIDEAN).nearest(queries)
         np.testing.assert_array_equal(ours, theirs)
 
@@ -109,3 +123,135 @@ def test_tables_are_those_of_scikit_learn() -> None:
         assert row.fp == ((true != name) & (predicted == name)).sum()
         assert row.fn == ((true == name) & (predicted != name)).sum()
         assert row.tn == ((true != name) & (predicted != name)).sum()
+
+
+def test_weighted_votes_are_those_of_scikit_learn(groups: tuple[Vectors, Rows, Vectors]) -> None:
+    gallery, codes, queries = groups
+    queries = np.concatenate([queries, gallery[:20]])  # of which some are at 0 from a neighbour
+    found, rows = ExactIndex([gallery], Metric.EUCLIDEAN).search(queries, 7)
+    theirs = KNeighborsClassifier(7, weights="distance").fit(gallery, codes)
+    ours, share = knn_vote(codes[rows], found, "distance")
+    np.testing.assert_array_equal(ours, theirs.predict(queries))
+    np.testing.assert_allclose(share, theirs.predict_proba(queries).max(axis=1), rtol=1e-5)
+
+
+def test_weights_of_tiny_distances_are_finite() -> None:
+    apart = np.array([[5e-324, 1e-320, 1.0], [0.0, 0.0, 1e-300]])
+    chosen, share = knn_vote(np.array([[0, 1, 1], [0, 1, 1]]), apart, "distance")
+    np.testing.assert_array_equal(chosen, [0, 0])
+    np.testing.assert_allclose(share, [1 / (1 + 5e-324 / 1e-320), 0.5], rtol=1e-3)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_a_medoid_has_the_least_sum_of_squares(
+    groups: tuple[Vectors, Rows, Vectors], metric: Metric
+) -> None:
+    gallery, codes, _ = groups
+    found = Centroids(gallery, codes, 5, metric, center="medoid").points
+    for code in range(5):
+        members = gallery[codes == code].astype(np.float64)
+        if metric is Metric.COSINE:
+            members = members / np.linalg.norm(members, axis=1, keepdims=True)
+        sums = [np.square(members - one).sum() for one in members]
+        chosen = gallery[codes == code][int(np.argmin(sums))]
+        np.testing.assert_array_equal(found[code].astype(np.float32), chosen)
+
+
+def test_several_centroids_are_the_means_of_clusters() -> None:
+    clusters = np.array([[0, 0], [10, 0], [0, 10], [50, 50]], np.float32)
+    vectors = np.concatenate([clusters + 0.1, clusters - 0.1])
+    codes = np.array([0, 0, 0, 1] * 2)
+    found = Centroids(vectors, codes, 2, Metric.EUCLIDEAN, each=3)
+    order = np.lexsort(found.points.T[::-1])
+    np.testing.assert_allclose(
+        found.points[order], [[0, 0], [0, 10], [10, 0], [49.9, 49.9], [50.1, 50.1]], atol=1e-6
+    )
+    np.testing.assert_array_equal(found.owners[order], [0, 0, 0, 1, 1])
+    np.testing.assert_allclose(
+        found.distances(np.array([[10, 2], [0, 9]], np.float32))[:, 0], [2, 1], atol=1e-6
+    )
+    with pytest.raises(InvalidArgument, match="single mean"):
+        found.nearest(vectors, codes)
+
+
+def test_memberships_are_those_of_fuzzy_c_means() -> None:
+    vectors = np.array([[0, 0], [3, 0], [0, 4]], np.float32)
+    centroids = Centroids(vectors, np.arange(3), 3, Metric.EUCLIDEAN)
+    apart = centroids.distances(np.array([[1, 0], [0, 0]], np.float32))
+    squares = [1, 4, 17]
+    expected = [1 / sum(one / other for other in squares) for one in squares]
+    np.testing.assert_allclose(centroids.memberships(apart), [expected, [1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        KNNClassifier(),
+        KNNClassifier(3, weights="distance"),
+        CentroidClassifier(),
+        CentroidClassifier(2),
+        CentroidClassifier(center="medoid"),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore")  # of checks that cannot be done, and of arrays made badly
+def test_classifiers_are_estimators_of_scikit_learn(model: Any) -> None:
+    results = check_estimator(model, on_fail=None, on_skip=None)
+    assert len(results) > 40
+    assert [one["check_name"] for one in results if one["status"] == "failed"] == []
+
+
+def test_neighbours_are_those_of_scikit_learn(groups: tuple[Vectors, Rows, Vectors]) -> None:
+    gallery, codes, queries = groups
+    ours = KNNClassifier(4).fit(gallery, codes)
+    theirs = KNeighborsClassifier(4).fit(gallery.astype(float), codes)
+    for asked in (queries, None):
+        found = ours.kneighbors(asked), theirs.kneighbors(asked)
+        np.testing.assert_array_equal(found[0][1], found[1][1])
+        np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    np.testing.assert_array_equal(
+        ours.kneighbors(queries, 2, return_distance=False), found_rows(theirs, queries)
+    )
+
+
+def found_rows(theirs: KNeighborsClassifier, queries: Vectors) -> Rows:
+    rows: Rows = theirs.kneighbors(queries, 2, return_distance=False)
+    return rows
+
+
+def test_a_vector_that_has_equals_is_no_neighbour_of_itself() -> None:
+    model = KNNClassifier(2).fit(np.zeros((4, 2)), [0, 1, 2, 3])
+    np.testing.assert_array_equal(model.kneighbors()[1], [[1, 2], [0, 2], [0, 1], [0, 1]])
+
+
+def test_a_collection_is_fitted_to_as_it_is(tmp_path: Path) -> None:
+    vectors = [[0.0, 1], [0, 2], [5, 0], [7, 0], [9, 9]]
+    books = Collection.from_vectors(vectors, labels=["a", "a", "b", "b", None], metric="cosine")
+    model = KNNClassifier(1).fit(books)
+    assert (model.metric_, list(model.classes_)) == (Metric.COSINE, ["a", "b"])
+    np.testing.assert_array_equal(model.predict([[0, 9], [3, 1]]), ["a", "b"])
+    np.testing.assert_array_equal(model.predict(books)[:4], ["a", "a", "b", "b"])
+    far = CentroidClassifier(metric="euclidean", reject=2.0).fit(books)
+    np.testing.assert_array_equal(far.predict([[0, 2], [6, 1], [6, 3]]), ["a", "b", None])
+    np.testing.assert_allclose(far.distances([[6, 3]]), [3])
+    with pytest.raises(InvalidArgument, match="labels of its own"):
+        model.fit(books, ["a"] * 5)
+    with pytest.raises(InvalidArgument, match="has a label"):
+        model.fit(Collection.from_vectors(vectors))
+
+
+def test_vectors_of_another_encoder_are_refused(tmp_path: Path) -> None:
+    made = [
+        Collection.build(PHOTOS, tmp_path / name, encoder=name, size=(8, 8))
+        for name in ("pixels", "pca")
+    ]
+    model = KNNClassifier(1).fit(made[0])
+    own = [
+        (found, label)
+        for found, label in zip(model.predict(made[0]), made[0].labels(), strict=True)
+        if label
+    ]
+    assert len(own) > 5
+    assert all(found == label for found, label in own)
+    with pytest.raises(InvalidArgument, match="another encoder"):
+        model.predict(made[1])

@@ -67,7 +67,9 @@ class Trainable(Encoder, Protocol):
     """An encoder that learns from images first.
 
     Attributes:
-        needs_labels: Whether it can learn from unlabelled images.
+        needs_labels: Whether it cannot learn from unlabelled images.
+        slow_to_fit: Whether it takes long, so that nothing fits it anew without being told to; it
+            may be left out if not.
     """
 
     needs_labels: ClassVar[bool]

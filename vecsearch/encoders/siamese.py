@@ -71,6 +71,7 @@ class SiameseEncoder:
 
     name: ClassVar[str] = "siamese"
     needs_labels: ClassVar[bool] = True
+    slow_to_fit: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -19,11 +19,11 @@ from vecsearch.encoders import (
 )
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
+from vecsearch.evaluation.asking import Labelled
 from vecsearch.evaluation.protocol import (
     DEFAULT_KS,
     DEFAULT_NEIGHBOURS,
     Evaluation,
-    Labelled,
     evaluate_vectors,
 )
 from vecsearch.images import Gathered, ImageFolder, Preprocess, gather, scan, to_pixels

@@ -8,29 +8,26 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.classify import Centroids, knn_vote
+from vecsearch.classification import Centroids, knn_vote
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation import measures
+from vecsearch.evaluation.asking import (
+    Labelled,
+    checked,
+    gallery_of,
+    queries_of,
+    with_labels,
+)
 from vecsearch.evaluation.tables import Classification, classification
-from vecsearch.images import scan
-from vecsearch.index import as_metric, check_vectors, distances, rankings
-from vecsearch.types import JSON, Metric, Progress, Rows, Skipped, Vectors
+from vecsearch.index import as_metric, distances, rankings
+from vecsearch.types import JSON, Metric, Progress, Rows, Skipped
 
 DEFAULT_KS = (1, 5, 10)
 DEFAULT_NEIGHBOURS = 5
 VOTE_BYTES = 64 << 20
 
 Task = Literal["retrieval", "classification", "both"]
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Vectors with their ids and labels, ``(n, dim)`` and n of each; a label may be None."""
-
-    vectors: Vectors
-    ids: Sequence[str]
-    labels: Sequence[str | None]
 
 
 @dataclass(frozen=True)
@@ -139,27 +136,11 @@ def evaluate(
     """
     if leave_one_out == (queries is not None):
         raise InvalidArgument("Evaluate on a folder of queries or by leave-one-out: give one.")
-    items = list(collection)
-    gallery = Labelled(
-        collection.vectors(), [item.id for item in items], [item.label for item in items]
-    )
-    skipped: Sequence[Skipped] = ()
+    gallery = gallery_of(collection)
     asked = gallery
+    skipped: Sequence[Skipped] = ()
     if queries is not None:
-        folder = scan(queries, labels)
-        if not folder.paths:
-            raise InvalidArgument(f"There are no images in {folder.root}.")
-        encoded = collection.encode_folder(folder, jobs=jobs, progress=progress)
-        skipped = [*folder.skipped, *encoded.skipped]
-        # A file that is in the collection has its label there, wherever the queries begin.
-        known = dict(zip(gallery.ids, gallery.labels, strict=True))
-        ids = collection.ids_in(folder, encoded.files)
-        paths = [file.path for file in encoded.files]
-        found = [
-            known.get(name) or folder.labels.get(path)
-            for name, path in zip(ids, paths, strict=True)
-        ]
-        asked = Labelled(encoded.vectors, ids, found)
+        asked, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
     result = evaluate_vectors(
         gallery,
         asked,
@@ -195,9 +176,9 @@ def evaluate_vectors(
     if not ks or not all(isinstance(k, int) and k >= 1 for k in [*ks, neighbours]):
         raise InvalidArgument("k and the number of neighbours are whole numbers, 1 or more.")
     wanted = as_metric(metric)
-    gallery = _checked(gallery, None)
-    queries = _checked(queries, gallery.vectors.shape[1])
-    kept, asked = _labelled(gallery), _labelled(queries)
+    gallery = checked(gallery)
+    queries = checked(queries, gallery.vectors.shape[1])
+    kept, asked = with_labels(gallery), with_labels(queries)
     if not kept.ids or not asked.ids:
         empty = "gallery" if not kept.ids else "queries"
         raise InvalidArgument(
@@ -280,7 +261,9 @@ class _Run:
                 queries[part, None, :], self.gallery.vectors[rows[part]], self.metric
             )
         # Row −1, where a query's own item was, is nobody.
-        return knn_vote(np.append(self.gallery_codes, -1)[rows], np.where(rows < 0, np.inf, apart))
+        return knn_vote(np.append(self.gallery_codes, -1)[rows], np.where(rows < 0, np.inf, apart))[
+            0
+        ]
 
     def result(self, unlabelled_queries: int, unlabelled_gallery: int) -> Evaluation:
         matched = self.total > 0
@@ -334,30 +317,6 @@ def measure_names(ks: Sequence[int] = DEFAULT_KS, task: Task = "both") -> list[s
     counted = ["accuracy", "macro_precision", "macro_recall", "macro_f1"]
     counted += [f"centroid_{name}" for name in counted]
     return {"retrieval": names, "classification": counted, "both": names + counted}[task]
-
-
-def _checked(given: Labelled, dim: int | None) -> Labelled:
-    """The same with vectors that can be compared.
-
-    A zero vector is let through under cosine: it is at 1 from all others. It may be in a
-    collection that was made for the other metric.
-    """
-    vectors = check_vectors(given.vectors, dim)
-    if not len(vectors) == len(given.ids) == len(given.labels):
-        raise InvalidArgument(
-            f"There are {len(vectors)} vectors, {len(given.ids)} ids and {len(given.labels)} "
-            "labels: each vector has one of each."
-        )
-    return replace(given, vectors=vectors)
-
-
-def _labelled(given: Labelled) -> Labelled:
-    rows = [row for row, label in enumerate(given.labels) if label is not None]
-    if len(rows) == len(given.ids):
-        return given
-    return Labelled(
-        given.vectors[rows], [given.ids[row] for row in rows], [given.labels[row] for row in rows]
-    )
 
 
 def _without(rows: Rows, own: Rows) -> Rows:

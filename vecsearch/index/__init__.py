@@ -12,7 +12,7 @@ from vecsearch.index.metrics import (
     zero_rows,
 )
 from vecsearch.index.partial import PartialIndex
-from vecsearch.index.ranking import rankings
+from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "as_metric",
     "check_kind",
     "check_vectors",
+    "distance_blocks",
     "distances",
     "factory_of",
     "faiss_facts",

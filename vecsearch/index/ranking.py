@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.types import Metric, Rows, Vectors
+from vecsearch.types import Distances, Metric, Rows, Vectors
 
 BLOCK_BYTES = 64 << 20
 PART_BYTES = 256 << 20
@@ -25,17 +25,43 @@ def rankings(queries: Vectors, gallery: Vectors, metric: Metric) -> Iterator[tup
         the gallery in double precision, or of a part of it if that is more than 256 MiB.
     """
     rows = np.arange(len(gallery), dtype=np.uint64)
-    step = max(1, BLOCK_BYTES // (8 * max(1, len(gallery))))
-    parts = _Parts(gallery, metric)
-    for start in range(0, len(queries), step):
-        block = queries[start : start + step]
-        apart = np.concatenate([parts.distances(block, part) for part in parts], axis=1)
+    for block, apart in _compared(queries, gallery, metric):
         # The bits of floats from 0 up are in the order of the floats. With the row behind them
         # they are one integer, and sorting integers is five times as fast as a stable argsort.
         bits = np.maximum(apart, 0).astype(np.float32).view(np.uint32)
         keys = (bits.astype(np.uint64) << np.uint64(32)) | rows
         keys.sort(axis=1)
-        yield slice(start, start + len(block)), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        yield block, (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def distance_blocks(
+    queries: Vectors, gallery: Vectors, metric: Metric
+) -> Iterator[tuple[slice, Distances]]:
+    """Compare each of a gallery with each query, in blocks of queries.
+
+    Args:
+        queries: ``(n, dim)`` float32.
+        gallery: ``(m, dim)`` float32.
+        metric: How to compare.
+
+    Yields:
+        Which queries, and their distances ``(block, m)`` float64. Memory is as for ``rankings``.
+    """
+    for block, apart in _compared(queries, gallery, metric):
+        np.maximum(apart, 0, out=apart)
+        yield block, apart if metric is Metric.COSINE else np.sqrt(apart, out=apart)
+
+
+def _compared(
+    queries: Vectors, gallery: Vectors, metric: Metric
+) -> Iterator[tuple[slice, Distances]]:
+    """Blocks of 1 − cos, or of squared Euclidean distances; what is 0 may be a little less."""
+    step = max(1, BLOCK_BYTES // (8 * max(1, len(gallery))))
+    parts = _Parts(gallery, metric)
+    for start in range(0, len(queries), step):
+        block = queries[start : start + step]
+        apart = np.concatenate([parts.distances(block, part) for part in parts], axis=1)
+        yield slice(start, start + len(block)), apart
 
 
 class _Parts:

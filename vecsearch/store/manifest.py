@@ -17,7 +17,7 @@ NAME = re.compile(r"manifest-(\d{6,18})\.json")
 # The files that a manifest may name and a writer may delete: nothing absolute, nothing that leads
 # up, nothing of anyone else's.
 FILE = re.compile(
-    r"skipped-[0-9a-f]{32}\.jsonl|ann/[0-9a-f]{32}\.faiss"
+    r"skipped-[0-9a-f]{32}\.jsonl|calibration-[0-9a-f]{32}\.json|ann/[0-9a-f]{32}\.faiss"
     r"|segments/[0-9a-f]{32}\.(npy|jsonl|offsets\.npy|columns\.safetensors|dead\.npy)"
     r"|encoder/[0-9a-f]{32}/[0-9A-Za-z_][0-9A-Za-z._-]*"
 )
@@ -119,6 +119,7 @@ class Manifest:
         ann: The approximate index, if it has one. Its file is a cache, and may be missing.
         segments: The blocks of items, in order.
         skipped: The file that lists what was left out, or None.
+        calibration: The file with the thresholds for strangers, or None.
         files: The stamp of every file named above.
         created: When it was committed, ISO 8601 in UTC.
         software: The version of vecsearch that wrote it.
@@ -134,6 +135,7 @@ class Manifest:
     ann: ANNEntry | None
     segments: tuple[SegmentEntry, ...]
     skipped: str | None
+    calibration: str | None
     files: Mapping[str, Stamp] = field(repr=False)
     created: str
     software: str
@@ -157,6 +159,7 @@ class Manifest:
             "ann": asdict(self.ann) if self.ann else None,
             "segments": [vars(segment) for segment in self.segments],
             "skipped": self.skipped,
+            "calibration": self.calibration,
             "files": {name: vars(stamp) for name, stamp in self.files.items()},
             "created": self.created,
             "software": self.software,
@@ -197,6 +200,7 @@ class Manifest:
                 ann=_ann(body["ann"]),
                 segments=tuple(SegmentEntry(**entry) for entry in body["segments"]),
                 skipped=body["skipped"],
+                calibration=body.get("calibration"),  # which early ones of this format have not
                 files={name: Stamp(**stamp) for name, stamp in body["files"].items()},
                 created=body["created"],
                 software=body["software"],
@@ -211,8 +215,8 @@ class Manifest:
     def _check(self, path: Path) -> None:
         """What a hash cannot tell, since anyone can make one: that the parts fit each other."""
         named = [name for entry in self.segments for name in entry.files]
-        named += [self.skipped] if self.skipped else []
-        named += [self.ann.file] if self.ann else []
+        others = self.skipped, self.calibration, self.ann and self.ann.file
+        named += [name for name in others if name]
         missing = set(named) - set(self.files)
         outside = [name for name in self.files if not FILE.fullmatch(name)]
         total = sum(entry.alive for entry in self.segments)

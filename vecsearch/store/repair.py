@@ -77,10 +77,12 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
                 saved.segments.append(at)
                 saved.notes.append(damage)
                 _save(store, at, saved)
-        extra = [name for name in (manifest.skipped,) if name]
-        skipped_damage = _damage(store, extra)
+        skipped_damage = _damage(store, [name for name in (manifest.skipped,) if name])
         if skipped_damage:
             saved.notes.append(f"{skipped_damage} The list of skipped files is gone.")
+        calibration_damage = _damage(store, [name for name in (manifest.calibration,) if name])
+        if calibration_damage:
+            saved.notes.append(f"{calibration_damage} Calibrate it anew: vecsearch calibrate")
         folder_of = f"{manifest.encoder.folder}/" if manifest.encoder else None
         own = [name for name in manifest.files if folder_of and name.startswith(folder_of)]
         encoder_damage = _damage(store, own)
@@ -99,7 +101,10 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
         writer.drop(saved.segments)
         items = len(store)
         if saved.notes:
-            items = writer.commit(skipped=[] if skipped_damage else None).count
+            items = writer.commit(
+                skipped=[] if skipped_damage else None,
+                calibration={} if calibration_damage else None,
+            ).count
         if encoder_damage:
             saved.notes.append(f"{encoder_damage} Fit it anew: vecsearch update {folder} --refit")
         if lost:

@@ -26,7 +26,7 @@ from vecsearch.store.segment import (
     read_lines,
     read_page,
 )
-from vecsearch.types import Rows, Skipped, Vectors
+from vecsearch.types import JSON, Rows, Skipped, Vectors
 
 # Files of at least this many bytes are hashed by two threads; others are done before one starts.
 LARGE_BYTES = 8 << 20
@@ -283,6 +283,25 @@ class Store:
             ]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise DamagedCollection(f"{path} is no list of skipped files.") from error
+
+    def calibration(self) -> dict[str, JSON]:
+        """From how far on something is a stranger, as it was committed; empty if never.
+
+        Raises:
+            DamagedCollection: The file is not as it was written.
+        """
+        if self.manifest.calibration is None:
+            return {}
+        with self._reading():
+            path = self.checked(self.manifest.calibration)
+            data = path.read_bytes()
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise DamagedCollection(f"{path} is no calibration.") from error
+        if not isinstance(body, dict):
+            raise DamagedCollection(f"{path} is no calibration.")
+        return body
 
     def encoder_folder(self) -> Path | None:
         """Where the encoder lies, its files checked; None if the vectors came without one.

@@ -242,6 +242,7 @@ class Writer:
         source: Source | None = None,
         skipped: Iterable[Skipped] | None = None,
         index: Mapping[str, JSON] | None = None,
+        calibration: Mapping[str, JSON] | None = None,
         compaction: Literal["due", "all", "none"] = "due",
     ) -> Manifest:
         """Make what stands now the newest generation. On return it is on the disk.
@@ -252,6 +253,8 @@ class Writer:
             source: The folder that the collection follows.
             skipped: What was left out of it.
             index: The kind of index and its parameters.
+            calibration: From how far on something is a stranger. What there was is dropped when
+                another encoder comes.
             compaction: ``due``: write segments anew that are small, or more than a fifth of which
                 is dead. ``all``: leave no dead row and no segment that fits into another.
         """
@@ -274,6 +277,7 @@ class Writer:
             ann=self._ann or (before.ann if before and not index else None),
             segments=tuple(segments),
             skipped=before.skipped if before else None,
+            calibration=before.calibration if before and not self._encoder else None,
             files={**(before.files if before else {}), **self._files},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             software=version("vecsearch"),
@@ -283,6 +287,8 @@ class Writer:
             manifest = compacted(Store(self.folder, manifest), most, compaction == "all")
         if skipped is not None:
             manifest = replace(manifest, skipped=self._write_skipped(skipped))
+        if calibration is not None:
+            manifest = replace(manifest, calibration=self._write_calibration(calibration))
         manifest = self._trimmed(manifest)
         for name in ("segments", "encoder", "ann", "."):
             if (self.folder / name).is_dir():
@@ -365,7 +371,8 @@ class Writer:
     def _trimmed(self, manifest: Manifest) -> Manifest:
         """The same with the stamps of the files that it names, and no others."""
         named = {name for entry in manifest.segments for name in entry.files}
-        named |= {name for name in (manifest.skipped, manifest.ann and manifest.ann.file) if name}
+        others = manifest.skipped, manifest.calibration, manifest.ann and manifest.ann.file
+        named |= {name for name in others if name}
         folder = f"{manifest.encoder.folder}/" if manifest.encoder else None
         stamps = {**manifest.files, **self._files}
         files = {
@@ -392,6 +399,12 @@ class Writer:
             return None
         name = f"skipped-{uuid4().hex}.jsonl"
         text = "".join(f"{line}\n" for line in lines).encode()
+        self._files |= write_files({self.folder / name: [text]}, self.folder)
+        return name
+
+    def _write_calibration(self, calibration: Mapping[str, JSON]) -> str:
+        name = f"calibration-{uuid4().hex}.json"
+        text = f"{json.dumps(calibration, ensure_ascii=False)}\n".encode()
         self._files |= write_files({self.folder / name: [text]}, self.folder)
         return name
 

@@ -20,7 +20,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 # Where a training writes down how far it is.
 CHECKPOINT = "checkpoint.safetensors"
 # How often a preset sees all images, if they are tens of thousands; fewer are seen more often.
-EPOCHS = {"fast": 10, "default": 24, "best": 60}
+EPOCHS = {"fast": 12, "default": 24, "best": 60}
 FEW_IMAGES = 5_000
 MOST_EPOCHS = 200
 

@@ -1,0 +1,124 @@
+"""``vecsearch classify``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli import options
+from vecsearch_cli.query import ranked
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import INDEX, Failure, Screen, Verb, printable
+
+# What a table shows of an answer.
+COLUMNS = ("query", "label", "confidence", "distance", "nearest")
+
+EPILOG = """\b
+Examples:
+  vecsearch classify indexes/clothes new.jpg
+  vecsearch classify indexes/clothes new/ --method centroid --format csv
+  vecsearch classify indexes/friends door.jpg --reject auto
+  find new -name '*.jpg' | vecsearch classify indexes/clothes -
+"""
+
+
+class Rejection(click.ParamType[float | str | None]):
+    """none, auto or a distance."""
+
+    name = "none|auto|DISTANCE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str | None:
+        """To None, "auto" or a number."""
+        if value in (None, "none"):
+            return None
+        try:
+            return str(value) if value == "auto" else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not none, auto or a distance.", param, ctx)
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("index", type=INDEX)
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@options.classification
+@click.option(
+    "--reject",
+    type=Rejection(),
+    default="none",
+    show_default=True,
+    help="Who is a stranger, with no label: nobody; by what calibrate has found; or who is farther "
+    "than this from the class that is nearest.",
+)
+@options.metric
+@click.option("--exact", is_flag=True, help="Compare with every item, whatever index there is.")
+@options.strict
+@options.jobs
+@click.pass_obj
+def command(
+    screen: Screen,
+    index: Path,
+    images: Sequence[str],
+    method: Any,
+    k: int | None,
+    weights: Any,
+    centroids: int | None,
+    center: Any,
+    reject: Any,
+    metric: str | None,
+    exact: bool,
+    strict: bool,
+    jobs: int | None,
+) -> None:
+    """Say what each IMAGE is, by the labelled items of INDEX.
+
+    An IMAGE may be a folder, of which all images are taken; - reads paths from stdin.
+    """
+    collection = vecsearch.Collection.open(index)
+    classifier = vecsearch.Classifier(
+        collection,
+        method=method,
+        k=k,
+        weights=weights,
+        centroids=centroids,
+        center=center,
+        reject=reject,
+        metric=metric,
+        exact=exact,
+    )
+    answers: list[dict[str, Any]] = []
+    failed = left_out = 0
+    for image in options.given(images):
+        if Path(image).is_dir():
+            with screen.progress() as progress:
+                found, skipped = classifier.classify_folder(image, jobs=jobs, progress=progress)
+            answers += [_answer(str(path), prediction) for path, prediction in found.items()]
+            screen.skipped(skipped, "The others are left out too.")
+            left_out += len(skipped)
+            continue
+        try:
+            answers.append(_answer(image, classifier.classify([image])[0]))
+        except vecsearch.ImageError as error:
+            click.echo(f"Error: {printable(error)}", err=True)
+            failed += 1
+    rows = [{column: answer[column] for column in COLUMNS} for answer in answers]
+    show(screen.format, answers, rows, columns=COLUMNS)
+    if failed:
+        raise Failure(f"{failed} of {failed + len(answers)} images could not be read.")
+    if left_out and strict:
+        raise Failure(f"{left_out} files were skipped.", 3)
+
+
+def _answer(query: str, found: vecsearch.Prediction) -> dict[str, Any]:
+    return {
+        "query": query,
+        "label": found.label,
+        "confidence": found.confidence,
+        "distance": found.distance,
+        "method": found.method,
+        "neighbours": ranked(found.neighbours),
+        "nearest": found.nearest,
+    }

@@ -1,0 +1,353 @@
+"""Find from how far on something is a stranger, and how well that can be told."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from vecsearch.amend import keep_calibration
+from vecsearch.classification import Center, Method, Rejection, Rule, Weights
+from vecsearch.collection import Collection
+from vecsearch.encoders import is_trainable
+from vecsearch.errors import InvalidArgument
+from vecsearch.evaluation.asking import Labelled, checked, gallery_of, queries_of, with_labels
+from vecsearch.evaluation.openset import Curve
+from vecsearch.evaluation.refitting import Refitted, can_refit
+from vecsearch.evaluation.trial import Answers, Trial, ask, strangers_left_out
+from vecsearch.index import as_metric
+from vecsearch.types import JSON, Distances, Metric, Progress, Rows, Skipped, Vectors
+
+REPLICATES = 1000
+FMRS = (0.01, 0.001)
+FPIRS = (0.01, 0.1)
+# More queries than these say little more, and take long to compare.
+MOST_QUERIES = 10_000
+ROC_POINTS = 200
+# A threshold lies this much nearer than the stranger it shall refuse, for the sake of rounding.
+MARGIN = 1e-6
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with the interval in which 95 of 100 bootstrap samples lie."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a calibration found.
+
+    Attributes:
+        rejection: The thresholds, as they were stored.
+        figures: By name, each with its 95 % interval, from labels that were resampled as wholes.
+            Of single comparisons, a query with a class: ``eer``, the equal error rate;
+            ``fnmr@fmr=0.01`` and ``fnmr@fmr=0.001``, how many right ones are refused where so
+            many wrong ones are accepted. Of queries: ``auroc``, how well the distance tells known
+            from strangers; ``dir@fpir=0.01`` and ``dir@fpir=0.1``, how many known are accepted
+            and rightly named where so many strangers are accepted; ``oscr``, the area under that
+            curve. At the thresholds that were stored: ``far``, strangers accepted; ``frr``, known
+            refused; ``dir``, known accepted and rightly named.
+        roc: How many wrong and right comparisons are accepted, ``fmr`` and ``tmr``, up to some
+            distances, ``threshold``.
+        known: How far known queries are from the class that they are nearest to, ``(n,)``.
+        strangers: How far strangers are, ``(m,)``.
+        left_out: Whether the strangers are items of the collection, asked of other classes.
+        flattered: Whether these are vectors of an encoder that may have learned from them, since
+            to fit it anew takes long: then real strangers come nearer than these.
+        unlabelled: Queries without a label, left out.
+        skipped: Query files that could not be read.
+    """
+
+    rejection: Rejection
+    figures: Mapping[str, Figure]
+    roc: Mapping[str, Sequence[float]]
+    known: Distances
+    strangers: Distances
+    left_out: bool
+    flattered: bool
+    unlabelled: int
+    skipped: Sequence[Skipped]
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values."""
+        return {
+            **self.rejection.to_json(),
+            "figures": {name: asdict(figure) for name, figure in self.figures.items()},
+            "roc": {name: list(values) for name, values in self.roc.items()},
+            "left_out": self.left_out,
+            "flattered": self.flattered,
+            "unlabelled": self.unlabelled,
+            "skipped": len(self.skipped),
+        }
+
+
+def calibrate(
+    collection: Collection,
+    queries: str | Path | None = None,
+    *,
+    far: float = 0.01,
+    method: Method = "knn",
+    k: int = 5,
+    weights: Weights = "uniform",
+    centroids: int = 1,
+    center: Center = "mean",
+    metric: Metric | str | None = None,
+    labels: str | Path = "folder",
+    jobs: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Find the distance from which on something is a stranger, and store it in the collection.
+
+    Strangers are the queries with labels that the collection has not got. If there are none, the
+    items of the collection take their part, each asked of items of other classes; and if the
+    encoder has learned from the items, one that was fitted to items of other classes encodes them.
+    Without queries, known ones are the items of the collection too, each asked about the others.
+
+    The threshold is such that a new stranger is accepted with a probability of ``far`` at most,
+    if new strangers are like these (split conformal prediction: Vovk, Gammerman and Shafer, 2005):
+    it lies below the j-th nearest of m strangers, j = ⌊far (m + 1)⌋. A class that enough strangers
+    were taken for has a threshold of its own.
+
+    Args:
+        collection: What is known.
+        queries: A folder of labelled images, some of them strangers.
+        far: The share of strangers that may be taken for somebody.
+        method: ``knn`` or ``centroid``: this and what follows as for ``Classifier``.
+        k: How many neighbours vote.
+        weights: What their votes count.
+        centroids: How many a class has.
+        center: What they are.
+        metric: Another metric than the collection's own.
+        labels: How the queries are labelled: ``folder``, or a CSV file with path and label.
+        jobs: How many processes decode the queries.
+        seed: For k-means, and for the bootstrap.
+        progress: Called as the work goes on.
+
+    Raises:
+        InvalidArgument: A value makes no sense, there are no queries of known classes, or too few
+            strangers for so small a share.
+        CollectionLocked: Another process is writing to the collection.
+    """
+    gallery = gallery_of(collection)
+    asked = gallery
+    skipped: Sequence[Skipped] = ()
+    if queries is not None:
+        asked, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
+    encoder = collection.encoder if collection.encoder_name else None
+    encode = None
+    if encoder is not None and can_refit(encoder):
+        encode = Refitted(collection, with_labels(gallery), seed, jobs, progress).encode
+    found = calibrate_vectors(
+        gallery,
+        asked,
+        far=far,
+        rule=Rule(method, k, weights, centroids, center),
+        metric=collection.metric if metric is None else metric,
+        encode=encode,
+        seed=seed,
+        progress=progress,
+    )
+    kept = found.rejection.to_json()
+    keep_calibration(collection.path, method, kept, collection.fingerprint)
+    collection.refresh()
+    learned = encoder is not None and is_trainable(encoder)
+    return replace(found, flattered=found.left_out and learned and encode is None, skipped=skipped)
+
+
+def calibrate_vectors(
+    gallery: Labelled,
+    queries: Labelled,
+    *,
+    far: float = 0.01,
+    rule: Rule | None = None,
+    metric: Metric | str = Metric.EUCLIDEAN,
+    encode: Callable[[NDArray[np.bool_]], Vectors] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Calibrate by labelled vectors. Nothing is stored; as ``calibrate`` otherwise.
+
+    Args:
+        gallery: What is known.
+        queries: What is asked. One with the id of a gallery item is asked about the others.
+        far: The share of strangers that may be taken for somebody.
+        rule: How a class is decided.
+        metric: How to compare.
+        encode: What makes vectors of all labelled gallery items, given which of them an encoder
+            may learn from; None if it has learned from none.
+        seed: For k-means, and for the bootstrap.
+        progress: Called as the work goes on.
+    """
+    if not 0 < far < 1:
+        raise InvalidArgument(f"The share of strangers accepted lies between 0 and 1, not {far}.")
+    wanted, chosen = as_metric(metric), rule or Rule()
+    gallery = checked(gallery)
+    queries = checked(queries, gallery.vectors.shape[1])
+    known, asked = with_labels(gallery), with_labels(queries)
+    if not known.ids or not asked.ids:
+        empty = "gallery" if not known.ids else "queries"
+        raise InvalidArgument(f"Nothing in the {empty} has a label.")
+    rng = np.random.default_rng(seed)
+    if len(asked.ids) > MOST_QUERIES:
+        asked = asked.part(np.sort(rng.choice(len(asked.ids), MOST_QUERIES, replace=False)))
+    trial = ask(known, asked, chosen, wanted, seed, progress)
+    if not len(trial.known.distances):
+        raise InvalidArgument(
+            "No query is of a class that another item of the collection has, so nobody can be "
+            "recognised."
+        )
+    left_out = not len(trial.strangers.distances)
+    if left_out:
+        taken = strangers_left_out(known, chosen, wanted, seed, encode, progress)
+        free = trial.known.groups.max() + 1  # so that the groups of the two are told apart
+        trial = replace(trial, strangers=replace(taken, groups=free + taken.groups))
+    strangers, count = trial.strangers, len(trial.names)
+    if far * (len(strangers.distances) + 1) < 1:
+        raise InvalidArgument(
+            f"{len(strangers.distances)} strangers cannot tell whether fewer than {far:g} of them "
+            f"are accepted: bring {math.ceil(1 / far) - 1} or more, or accept more (--far)."
+        )
+    limits = _limits(strangers, count, far)
+    rejection = Rejection(
+        method=chosen.method,
+        metric=wanted,
+        settings=chosen.settings,
+        far=far,
+        threshold=float(limits[-1]),
+        per_class={
+            name: float(limit)
+            for name, limit in zip(trial.names, limits[:-1], strict=True)
+            if limit != limits[-1]
+        },
+        interval=_announced(strangers, count, far, rng),
+        known=len(trial.known.distances),
+        strangers=len(strangers.distances),
+        groups=len(np.unique(strangers.groups)),
+    )
+    return Calibration(
+        rejection=rejection,
+        figures=_figures(trial, limits, rng),
+        roc=_roc(trial),
+        known=trial.known.distances,
+        strangers=strangers.distances,
+        left_out=left_out,
+        flattered=False,
+        unlabelled=len(queries.ids) - len(with_labels(queries).ids),
+        skipped=(),
+    )
+
+
+def _limits(strangers: Answers, classes: int, far: float) -> NDArray[np.float64]:
+    """The threshold of each class, and behind them that of all together, ``(classes + 1,)``."""
+    whole = _limit(strangers.distances, far)
+    limits = np.full(classes + 1, whole)
+    order = np.lexsort((strangers.distances, strangers.taken_for))
+    apart, codes = strangers.distances[order], strangers.taken_for[order]
+    present, firsts = np.unique(codes, return_index=True)
+    for code, first, last in zip(present, firsts, [*firsts[1:], len(codes)], strict=True):
+        if far * (last - first + 1) >= 1:
+            limits[code] = _limit(apart[first:last], far)
+    return limits
+
+
+def _limit(distances: Distances, far: float) -> float:
+    """Just nearer than the j-th nearest of m, j = ⌊far (m + 1)⌋; nothing is nearer than −1."""
+    # Not 28.999999999999996 where 29 is meant.
+    count = min(len(distances), math.floor(far * (len(distances) + 1) + 1e-9))
+    if count < 1:
+        return -1.0
+    first = float(np.partition(distances, count - 1)[count - 1])
+    return first * (1 - MARGIN) if first > 0 else -1.0
+
+
+def _accepted(answers: Answers, limits: NDArray[np.float64]) -> NDArray[np.bool_]:
+    accepted: NDArray[np.bool_] = answers.distances <= limits[answers.taken_for]
+    return accepted
+
+
+def _announced(strangers: Answers, classes: int, far: float, rng: Generator) -> tuple[float, float]:
+    """What share of other strangers is accepted, in 95 of 100 trials.
+
+    Thresholds are found by strangers whose labels were drawn with replacement, and tried on those
+    that were not drawn: the out-of-bag bootstrap (Efron and Tibshirani, 1997).
+    """
+    order = np.argsort(strangers.groups, kind="stable")
+    firsts = np.unique(strangers.groups[order], return_index=True)[1]
+    members = np.split(order, firsts[1:])
+    shares = []
+    for _ in range(REPLICATES):
+        drawn = rng.integers(0, len(members), len(members))
+        others = np.setdiff1d(np.arange(len(members)), drawn)
+        if len(others):
+            limits = _limits(_part(strangers, members, drawn), classes, far)
+            shares.append(float(_accepted(_part(strangers, members, others), limits).mean()))
+    low, high = np.quantile(shares or [0, 1], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _part(answers: Answers, members: Sequence[Rows], groups: Rows) -> Answers:
+    return answers.part(np.concatenate([members[group] for group in groups]))
+
+
+def _figures(trial: Trial, limits: NDArray[np.float64], rng: Generator) -> dict[str, Figure]:
+    known, strangers = trial.known, trial.strangers
+    accepted = _accepted(known, limits), _accepted(strangers, limits)
+    pairs = None
+    if len(trial.genuine.distances) and len(trial.impostor.distances):
+        pairs = Curve(trial.genuine.distances, trial.impostor.distances)
+    told = Curve(known.distances, strangers.distances)
+    named = Curve(known.distances, strangers.distances, known.right)
+
+    def measured(weight: NDArray[np.float64]) -> dict[str, float]:
+        of_known, of_strangers = weight[known.groups], weight[strangers.groups]
+        found = {}
+        if pairs is not None:
+            pairs.reweighted(weight[trial.genuine.groups], weight[trial.impostor.groups])
+            found["eer"] = pairs.equal_error_rate()
+            found |= {f"fnmr@fmr={rate:g}": pairs.missed_at(rate) for rate in FMRS}
+        told.reweighted(of_known, of_strangers)
+        named.reweighted(of_known, of_strangers)
+        return {
+            **found,
+            "auroc": told.auroc(),
+            **{f"dir@fpir={rate:g}": 1 - named.missed_at(rate) for rate in FPIRS},
+            "oscr": named.oscr(),
+            "far": float(np.average(accepted[1], weights=of_strangers)),
+            "frr": float(np.average(~accepted[0], weights=of_known)),
+            "dir": float(np.average(accepted[0] & known.right, weights=of_known)),
+        }
+
+    kinds = [np.unique(answers.groups) for answers in (known, strangers)]
+    count = 1 + int(max(kind.max() for kind in kinds))
+    samples: dict[str, list[float]] = {}
+    for _ in range(REPLICATES):
+        drawn = np.concatenate([rng.choice(kind, len(kind)) for kind in kinds])
+        for name, value in measured(np.bincount(drawn, minlength=count).astype(float)).items():
+            samples.setdefault(name, []).append(value)
+    return {
+        name: Figure(value, *(float(end) for end in np.quantile(samples[name], [0.025, 0.975])))
+        for name, value in measured(np.ones(count)).items()
+    }
+
+
+def _roc(trial: Trial) -> dict[str, list[float]]:
+    if not len(trial.genuine.distances) or not len(trial.impostor.distances):
+        return {}
+    curve = Curve(trial.genuine.distances, trial.impostor.distances)
+    fmr, tmr = curve.false_accepts, curve.accepts
+    # Where one of the rates has gone up by a hundredth, so that the curve can be drawn.
+    steps = np.floor(fmr * ROC_POINTS / 2) + np.floor(tmr * ROC_POINTS / 2)
+    kept = np.unique(np.concatenate([[0], np.flatnonzero(np.diff(steps)) + 1, [len(fmr) - 1]]))
+    return {
+        "fmr": fmr[kept].tolist(),
+        "tmr": tmr[kept].tolist(),
+        "threshold": curve.thresholds[kept].tolist(),
+    }
