@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Classification,
         ClassScores,
         Comparison,
+        Difference,
         Evaluation,
         Figure,
         Labelled,
@@ -83,8 +84,9 @@ _HOMES = {
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
     "DamagedCollection ImageError InvalidArgument MissingPackage NewerFormat NotFitted "
     "VecsearchError",
-    "evaluation": "Calibration ClassScores Classification Comparison Evaluation Figure Labelled "
-    "calibrate compare draw_calibration evaluate evaluate_vectors measure_names write_report",
+    "evaluation": "Calibration ClassScores Classification Comparison Difference Evaluation Figure "
+    "Labelled calibrate compare draw_calibration evaluate evaluate_vectors measure_names "
+    "write_report",
     "images": "Preprocess",
     "rescue": "repair",
     "store": "Damage Repair Verification",
@@ -112,6 +114,7 @@ __all__ = [
     "Condition",
     "Damage",
     "DamagedCollection",
+    "Difference",
     "Encoder",
     "Evaluation",
     "Figure",

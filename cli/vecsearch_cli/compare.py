@@ -38,11 +38,27 @@ Examples:
 @options.preprocessing
 @options.labels
 @click.option(
+    "--protocol",
+    default="holdout",
+    show_default=True,
+    metavar="holdout|kfold|unseen|FILE.csv",
+    help="Without QUERIES, what is asked about: some images of each class; each image in its turn; "
+    "classes that nothing was learned from; or as a table says, with path, label, split, is_query, "
+    "is_gallery.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    default=5,
+    show_default=True,
+    help="Of kfold and unseen, how many.",
+)
+@click.option(
     "--holdout",
     type=float,
     default=0.2,
     show_default=True,
-    help="Without QUERIES, the fraction of each class that is held out to ask with.",
+    help="Of holdout, the fraction of each class that is asked about.",
 )
 @options.cutoffs
 @click.option(
@@ -64,6 +80,8 @@ def command(
     fit: Any,
     color: Any,
     labels: str,
+    protocol: str,
+    folds: int,
     holdout: float,
     ks: Sequence[int],
     neighbours: int,
@@ -81,6 +99,8 @@ def command(
             fit=fit,
             color=color,
             labels=labels,
+            protocol=protocol,
+            folds=folds,
             holdout=holdout,
             ks=ks or (1, 5, 10),
             neighbours=neighbours,
@@ -94,27 +114,37 @@ def command(
 def show_comparison(screen: Screen, lines: Sequence[vecsearch.Comparison]) -> None:
     """Print the table."""
     answers = [line.to_json() for line in lines]
-    rows = []
-    for answer in answers:
-        measures: Any = answer.pop("measures")
-        rows.append({**answer, **measures})
-        answer["measures"] = measures
+    rows = [
+        {
+            **{name: value for name, value in answer.items() if not isinstance(value, dict | list)},
+            **line.evaluation.measures,
+        }
+        for line, answer in zip(lines, answers, strict=True)
+    ]
     first = lines[0].evaluation
     title = f"{first.queries} queries, {first.gallery} in the gallery"
     show(screen.format, answers, rows, [(title, [_line(line) for line in lines])])
+    if len(lines) > 1:
+        screen.note(
+            "* is the best; what differs from it by no more than noise has ≈ (p 0.05 or more, "
+            "paired by query, corrected for the number of lines)."
+        )
 
 
 def _line(line: vecsearch.Comparison) -> dict[str, Any]:
     measures = line.evaluation.measures
+    noise = {one.measure: one.is_noise for one in line.differences}
+    marks = {name: "≈" if noise.get(name) else " " for name in ("map", "accuracy")}
+    marks |= {name: "*" for name in marks if name not in noise}
     return {
         "encoder": line.encoder,
         "metric": line.metric.value,
         "dim": line.dim,
         "bytes": line.bytes_per_item,
         "ms": f"{line.ms_per_image:.2f}",
-        "map": f"{measures['map']:.3f}",
+        "map": f"{measures['map']:.3f}{marks['map']}",
         "mrr": f"{measures['mrr']:.3f}",
-        "knn": f"{measures['accuracy']:.3f}",
+        "knn": f"{measures['accuracy']:.3f}{marks['accuracy']}",
         "f1": f"{measures['macro_f1']:.3f}",
         "centroid": f"{measures['centroid_accuracy']:.3f}",
     }

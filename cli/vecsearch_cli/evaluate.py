@@ -11,7 +11,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import FOLDER, INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import FILE, FOLDER, INDEX, Failure, Screen, Verb
 
 EPILOG = """\b
 Examples:
@@ -34,12 +34,21 @@ Examples:
 @click.option(
     "--task",
     type=click.Choice(["both", "retrieval", "classification"]),
-    default="both",
-    show_default=True,
-    help="What to measure.",
+    help="What to measure.  [default: both; with --qrels, retrieval]",
 )
 @options.metric
 @options.labels
+@click.option(
+    "--qrels",
+    type=FILE,
+    help="What is relevant to which query, instead of what has its label: 'QUERY 0 ITEM GRADE' a "
+    "line, as of TREC. Queries are called by their paths below QUERIES, items by their ids.",
+)
+@click.option(
+    "--run",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the first 1,000 items of each query into this file, in TREC's form.",
+)
 @click.option(
     "--report",
     type=click.Path(file_okay=False, path_type=Path),
@@ -64,6 +73,8 @@ def command(
     task: Any,
     metric: str | None,
     labels: str,
+    qrels: Path | None,
+    run: Path | None,
     report: Path | None,
     gates: Sequence[tuple[str, str]],
     jobs: int | None,
@@ -72,7 +83,8 @@ def command(
     if leave_one_out == (queries is not None):
         raise click.UsageError("Give either a folder of QUERIES or --leave-one-out.")
     cutoffs = ks or (1, 5, 10)
-    floors = [_floor(name, value, cutoffs, task) for name, value in gates]
+    chosen = task or ("both" if qrels is None else "retrieval")
+    floors = [_floor(name, value, cutoffs, chosen) for name, value in gates]
     collection = vecsearch.Collection.open(index)
     with screen.progress() as progress:
         result = vecsearch.evaluate(
@@ -80,6 +92,8 @@ def command(
             queries,
             leave_one_out=leave_one_out,
             labels=labels,
+            qrels=qrels,
+            run=run,
             ks=cutoffs,
             neighbours=neighbours or (ks[0] if len(ks) == 1 else 5),
             task=task,
@@ -90,7 +104,12 @@ def command(
     if report is not None:
         written = vecsearch.write_report(result, report)
         screen.note(f"Written: {', '.join(str(path) for path in written)}")
-    measures = [{"measure": name, "value": value} for name, value in result.measures.items()]
+    measures = [
+        {"measure": name, "value": value, "low": low, "high": high}
+        for (name, value), (low, high) in zip(
+            result.measures.items(), result.intervals.values(), strict=True
+        )
+    ]
     tables = [(f"{result.queries} queries, {result.gallery} in the gallery", measures)]
     for title, table in (
         ("k nearest neighbours, by class", result.knn),

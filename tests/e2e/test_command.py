@@ -200,7 +200,7 @@ def test_evaluate(vecsearch: Command, index: Path, small: Path) -> None:
     assert "15 queries, 30 in the gallery" in table
     assert "Nearest centroid, by class" in table
     rows = vecsearch("evaluate", index, small / "test", "--format", "csv").stdout.splitlines()
-    assert rows[0] == "measure,value"
+    assert rows[0] == "measure,value,low,high"
     assert float(rows[1].split(",")[1]) == told["measures"]["precision@1"]
 
 
@@ -267,7 +267,7 @@ def test_compare(vecsearch: Command, small: Path) -> None:
     ]  # fmt: skip
     assert list(lines[0]) == [
         "encoder", "metric", "dim", "ms_per_image", "bytes_per_item", "queries", "gallery",
-        "measures",
+        "measures", "intervals", "differences",
     ]  # fmt: skip
     table = vecsearch("compare", small / "train", "--size", "8x8", "--format", "table").stdout
     assert "6 queries, 24 in the gallery" in table

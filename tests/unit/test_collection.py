@@ -286,7 +286,7 @@ def test_nothing_to_evaluate() -> None:
         evaluate(Collection.from_vectors(GENRES), leave_one_out=True)
     with pytest.raises(InvalidArgument, match="One item alone"):
         evaluate(Collection.from_vectors([[1.0]], labels=["a"]), leave_one_out=True)
-    with pytest.raises(InvalidArgument, match="the queries have 'a' and so on, the gallery 'a'"):
+    with pytest.raises(InvalidArgument, match="have the label 'a' and so on, the gallery 'a'"):
         evaluate(Collection.from_vectors([[1], [2]], labels=["a", "b"]), leave_one_out=True)
 
 
@@ -309,7 +309,7 @@ def test_a_report_in_files(books: Collection, tmp_path: Path) -> None:
         "centroid_per_class.csv", "centroid_confusion.csv",
     ]  # fmt: skip
     lines = (tmp_path / "report" / "queries.csv").read_text().splitlines()
-    assert lines[0].startswith("id,label,precision@1,")
+    assert lines[0].startswith("id,label,relevant,precision@1,")
     assert len(lines) == 5
     lines = (tmp_path / "report" / "knn_confusion.csv").read_text().splitlines()
     assert lines[0] == ",crime,love"

@@ -7,7 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from vecsearch.collection import Collection
-from vecsearch.evaluation import Comparison, evaluate, milliseconds_per_image
+from vecsearch.evaluation import (
+    Comparison,
+    evaluate,
+    milliseconds_per_image,
+    with_differences,
+)
 from vecsearch.types import Hit, Metric, Progress
 
 SAMPLE = "fashion-mnist-sample.zip"
@@ -73,4 +78,4 @@ def run_demo(folder: str | Path = "indexes", progress: Progress | None = None) -
     query = images / QUERY
     best = max(range(len(lines)), key=lambda row: lines[row].evaluation.measures["accuracy"])
     hits = Collection.open(indexes[best]).query_one(query, k=9)
-    return Demo(images, indexes, lines, best, query, hits)
+    return Demo(images, indexes, with_differences(lines), best, query, hits)

@@ -2,15 +2,22 @@
 
 from vecsearch.evaluation.asking import Labelled
 from vecsearch.evaluation.calibration import Calibration, Figure, calibrate
-from vecsearch.evaluation.comparison import Comparison, compare, hold_out, milliseconds_per_image
+from vecsearch.evaluation.comparison import (
+    Comparison,
+    compare,
+    milliseconds_per_image,
+    with_differences,
+)
+from vecsearch.evaluation.paired import Difference
 from vecsearch.evaluation.plots import draw_calibration
 from vecsearch.evaluation.protocol import (
-    Evaluation,
     evaluate,
     evaluate_vectors,
     measure_names,
 )
 from vecsearch.evaluation.report import write_report
+from vecsearch.evaluation.result import Evaluation
+from vecsearch.evaluation.splitting import hold_out
 from vecsearch.evaluation.tables import Classification, ClassScores
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "ClassScores",
     "Classification",
     "Comparison",
+    "Difference",
     "Evaluation",
     "Figure",
     "Labelled",
@@ -29,5 +37,6 @@ __all__ = [
     "hold_out",
     "measure_names",
     "milliseconds_per_image",
+    "with_differences",
     "write_report",
 ]

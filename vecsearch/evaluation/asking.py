@@ -42,10 +42,13 @@ def queries_of(
     labels: str | Path,
     jobs: int | None,
     progress: Progress | None,
-) -> tuple[Labelled, Sequence[Skipped]]:
-    """The images of a folder, encoded as those of a collection, and the files left out.
+) -> tuple[Labelled, Sequence[str], Sequence[Skipped]]:
+    """The images of a folder, encoded as those of a collection.
 
     An image that is itself in the collection has its id and its label there.
+
+    Returns:
+        The images, their paths below the folder, and the files left out.
 
     Raises:
         InvalidArgument: There are no images.
@@ -60,7 +63,7 @@ def queries_of(
     found = [
         known.get(name) or folder.labels.get(path) for name, path in zip(ids, paths, strict=True)
     ]
-    return Labelled(encoded.vectors, ids, found), [*folder.skipped, *encoded.skipped]
+    return Labelled(encoded.vectors, ids, found), paths, [*folder.skipped, *encoded.skipped]
 
 
 def checked(given: Labelled, dim: int | None = None) -> Labelled:

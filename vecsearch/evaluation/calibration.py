@@ -140,7 +140,7 @@ def calibrate(
     asked = gallery
     skipped: Sequence[Skipped] = ()
     if queries is not None:
-        asked, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
+        asked, _, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
     encoder = collection.encoder if collection.encoder_name else None
     encode = None
     if encoder is not None and can_refit(encoder):

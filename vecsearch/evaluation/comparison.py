@@ -4,7 +4,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +21,20 @@ from vecsearch.encoders import (
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
-from vecsearch.evaluation.protocol import (
-    DEFAULT_KS,
-    DEFAULT_NEIGHBOURS,
-    Evaluation,
-    evaluate_vectors,
-)
-from vecsearch.images import Gathered, ImageFolder, Preprocess, gather, scan, to_pixels
+from vecsearch.evaluation.measures import Values
+from vecsearch.evaluation.paired import Difference, corrected, difference
+from vecsearch.evaluation.protocol import DEFAULT_KS, DEFAULT_NEIGHBOURS, evaluate_vectors
+from vecsearch.evaluation.result import Evaluation, joined
+from vecsearch.evaluation.splitting import PROTOCOLS, Dealt, Split, deal, whole_labels, whole_paths
+from vecsearch.images import ImageFolder, Preprocess, gather, scan, subset, to_pixels
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric
-from vecsearch.types import JSON, Metric, Progress
+from vecsearch.types import JSON, Metric, Pixels, Progress
 
 DEFAULT_ENCODERS = ("pixels", "pca", "lda")
 TIMED_IMAGES = 25
+BLOCK_BYTES = 64 << 20
+COMPARED = ("map", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Comparison:
         dim: The length of its vectors.
         ms_per_image: Milliseconds to decode and encode one image alone; the median of 25.
         evaluation: How good the answers are.
+        differences: By mAP and accuracy, how it differs from the line that is best by it.
     """
 
     encoder: str
@@ -52,6 +55,7 @@ class Comparison:
     dim: int
     ms_per_image: float
     evaluation: Evaluation
+    differences: Sequence[Difference] = ()
 
     @property
     def bytes_per_item(self) -> int:
@@ -69,6 +73,8 @@ class Comparison:
             "queries": self.evaluation.queries,
             "gallery": self.evaluation.gallery,
             "measures": dict(self.evaluation.measures),
+            "intervals": {name: list(ends) for name, ends in self.evaluation.intervals.items()},
+            "differences": [asdict(one) for one in self.differences],
         }
 
 
@@ -82,7 +88,9 @@ def compare(
     fit: Fit = "stretch",
     color: Color = "rgb",
     labels: str | Path = "folder",
+    protocol: str | Path = "holdout",
     holdout: float = 0.2,
+    folds: int = 5,
     ks: Sequence[int] = DEFAULT_KS,
     neighbours: int = DEFAULT_NEIGHBOURS,
     seed: int = 0,
@@ -96,8 +104,8 @@ def compare(
 
     Args:
         folder: The labelled gallery.
-        queries: A folder of labelled queries; by default, some images of each class are held out
-            of the gallery.
+        queries: A folder of labelled queries; by default, images of ``folder`` are asked about, as
+            the protocol says.
         encoders: Names, each with ``=DIM`` behind it if another dim than its own is wanted; or
             folders with a trained encoder, which is taken as it is.
         metrics: ``euclidean``, ``cosine`` or both.
@@ -105,7 +113,10 @@ def compare(
         fit: ``stretch``, ``crop`` or ``pad`` them to that size.
         color: ``rgb`` or ``grey``.
         labels: ``folder``, or a CSV file with the columns path and label.
-        holdout: The fraction of each class that is held out, where there is no ``queries``.
+        protocol: Which images are learned from and asked about where there is no ``queries``:
+            ``holdout``, ``kfold``, ``unseen`` or a CSV file; see ``deal``.
+        holdout: The fraction of each class that is held out.
+        folds: How many folds there are.
         ks: The cut-offs k of precision, recall, hit and nDCG.
         neighbours: How many neighbours vote in classification.
         seed: For everything random.
@@ -121,66 +132,128 @@ def compare(
     wanted = [as_metric(metric) for metric in metrics]
     preprocess = Preprocess(size, fit, color)
     made = [_make(encoder, preprocess, seed) for encoder in encoders]
-    looks = dict.fromkeys(encoder.preprocess for encoder in made)
-    gallery = scan(folder, labels)
-    if queries is None:
-        if trained := [name for name in encoders if _is_model(name)]:
+    shown = scan(folder, labels)
+    if queries is not None:
+        posed = scan(queries, labels)
+        paths = whole_paths(shown)
+        labels_of = {**whole_labels(posed), **whole_labels(shown)}
+        dealt = Dealt([Split(paths, paths, whole_paths(posed))], labels_of, {})
+    else:
+        dealt = deal(shown, protocol, holdout=holdout, folds=folds, seed=seed)
+        if protocol in PROTOCOLS and (trained := [name for name in encoders if _is_model(name)]):
             raise InvalidArgument(
                 f"{trained[0]} may have been trained on the images that would be held out here: "
                 "give a folder of other images to ask with."
             )
-        gallery, asked = hold_out(gallery, holdout, seed)
-    else:
-        asked = scan(queries, labels)
+    lines = []
     with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
-        images = {
-            look: [
-                gather(read_folder(part, part.paths, look, jobs, progress), look, Path(scratch))
-                for part in (gallery, asked)
-            ]
-            for look in looks
-        }
-        lines = []
+        seen: dict[Preprocess, _Pictures] = {}
         for name, encoder in zip(encoders, made, strict=True):
-            shown, posed = images[encoder.preprocess]
-            if is_trainable(encoder) and not is_fitted(encoder):
-                encoder.fit(shown.pixels, [gallery.labels.get(file.path) for file in shown.files])
-            vectors = [_labelled(encoder, gallery, shown), _labelled(encoder, asked, posed)]
-            paths = [asked.root / file.path for file in posed.files]
-            milliseconds = milliseconds_per_image(encoder, paths)
-            for metric in wanted:
-                evaluation = evaluate_vectors(
-                    *vectors, metric=metric, ks=ks, neighbours=neighbours, progress=progress
+            look = encoder.preprocess
+            if look not in seen:
+                seen[look] = _Pictures(dealt, look, jobs, Path(scratch), progress)
+            pictures = seen[look]
+            learns = is_trainable(encoder) and not is_fitted(encoder)
+            found: dict[Metric, list[Evaluation]] = {}
+            for split in dealt.splits:
+                used = _make(name, preprocess, seed) if learns else encoder
+                if learns and is_trainable(used):
+                    used.fit(*pictures.learned(split.learned))
+                gallery, asked = (
+                    pictures.encoded(used, part) for part in (split.gallery, split.queries)
                 )
-                shown_name = name if _is_model(name) else encoder.name
-                lines.append(Comparison(shown_name, metric, encoder.dim, milliseconds, evaluation))
-    return lines
+                kinds = [dealt.categories.get(one, "") for one in asked.ids]
+                for metric in wanted:
+                    evaluation = evaluate_vectors(
+                        gallery,
+                        asked,
+                        categories=kinds if dealt.categories else None,
+                        metric=metric,
+                        ks=ks,
+                        neighbours=neighbours,
+                        progress=progress,
+                    )
+                    found.setdefault(metric, []).append(evaluation)
+            milliseconds = milliseconds_per_image(used, [Path(one) for one in asked.ids])
+            lines += [
+                Comparison(
+                    name if _is_model(name) else used.name,
+                    metric,
+                    used.dim,
+                    milliseconds,
+                    joined(parts),
+                )
+                for metric, parts in found.items()
+            ]
+    return with_differences(lines)
 
 
-def hold_out(folder: ImageFolder, fraction: float, seed: int) -> tuple[ImageFolder, ImageFolder]:
-    """Split a labelled folder into a gallery and queries.
+def with_differences(lines: Sequence[Comparison]) -> list[Comparison]:
+    """Say of each line how it differs from the best one, by mAP and by accuracy.
 
-    Of each class that has two images or more, the fraction is held out, at least one and never
-    all; unlabelled images stay in the gallery.
-
-    Raises:
-        InvalidArgument: The fraction is not between 0 and 1.
+    The p of each is corrected for as many comparisons as there are lines; all have the same
+    queries.
     """
-    if not 0 < fraction < 1:
-        raise InvalidArgument(f"The fraction held out is between 0 and 1, not {fraction}.")
-    classes: dict[str, list[str]] = {}
-    for path in folder.paths:
-        if path in folder.labels:
-            classes.setdefault(folder.labels[path], []).append(path)
-    rng = np.random.default_rng(seed)
-    held: set[str] = set()
-    for label in sorted(classes):
-        members = rng.permutation(classes[label])
-        held.update(members[: min(len(members) - 1, max(1, round(fraction * len(members))))])
-    return (
-        replace(folder, paths=[path for path in folder.paths if path not in held]),
-        replace(folder, paths=[path for path in folder.paths if path in held]),
-    )
+    found: list[list[Difference]] = [[] for _ in lines]
+    for measure in COMPARED:
+        values = [_values(line, measure) for line in lines]
+        best = int(np.argmax([one.mean() for one in values]))
+        others = [row for row in range(len(lines)) if row != best]
+        told = [difference(measure, values[row], values[best]) for row in others]
+        for row, one, p in zip(others, told, corrected([one.p for one in told]), strict=True):
+            found[row].append(replace(one, p=p))
+    return [replace(line, differences=one) for line, one in zip(lines, found, strict=True)]
+
+
+def _values(line: Comparison, measure: str) -> Values:
+    columns = line.evaluation.per_query
+    if measure == "accuracy":
+        right = [one == other for one, other in zip(columns["knn"], columns["label"], strict=True)]
+        return np.array(right, np.float64)
+    matched = np.asarray(columns["relevant"]) > 0
+    return np.asarray(columns[measure], np.float64)[matched]
+
+
+class _Pictures:
+    """All decoded images that are dealt, by their whole paths.
+
+    Whole paths are their ids too, so that an image that is in both folders is not its own answer.
+    """
+
+    def __init__(
+        self,
+        dealt: Dealt,
+        look: Preprocess,
+        jobs: int | None,
+        scratch: Path,
+        progress: Progress | None,
+    ) -> None:
+        self._scratch, self._labels = scratch, dealt.labels
+        parts = [part for split in dealt.splits for part in vars(split).values()]
+        paths = list(dict.fromkeys(chain.from_iterable(parts)))
+        everything = ImageFolder(Path("/"), paths, {}, ())
+        found = gather(read_folder(everything, paths, look, jobs, progress), look, scratch)
+        self._pixels = found.pixels
+        self._row_of = {file.path: row for row, file in enumerate(found.files)}
+
+    def learned(self, paths: Sequence[str]) -> tuple[Pixels, list[str | None]]:
+        """Those of some paths that could be decoded, and their labels."""
+        kept = [path for path in paths if path in self._row_of]
+        rows = np.array([self._row_of[path] for path in kept], np.int64)
+        pixels = subset(self._pixels, rows, self._scratch)
+        return pixels, [self._labels.get(path) for path in kept]
+
+    def encoded(self, encoder: Encoder, paths: Sequence[str]) -> Labelled:
+        """The vectors of those of some paths that could be decoded."""
+        kept = [path for path in paths if path in self._row_of]
+        rows = np.array([self._row_of[path] for path in kept], np.int64)
+        step = max(1, BLOCK_BYTES // max(1, self._pixels[:1].nbytes))
+        blocks = [
+            encoder.encode(self._pixels[rows[start : start + step]])
+            for start in range(0, len(rows), step)
+        ]
+        vectors = np.concatenate([np.empty((0, encoder.dim), np.float32), *blocks])
+        return Labelled(vectors, kept, [self._labels.get(path) for path in kept])
 
 
 def milliseconds_per_image(encoder: Encoder, paths: Sequence[Path]) -> float:
@@ -208,13 +281,3 @@ def _make(name: str, preprocess: Preprocess, seed: int) -> Encoder:
     except ValueError as error:
         raise InvalidArgument(f"{name!r}: behind = stands a dim, as in pca=32.") from error
     return make_encoder(base, dim=number, preprocess=preprocess, seed=seed)
-
-
-def _labelled(encoder: Encoder, folder: ImageFolder, images: Gathered) -> Labelled:
-    # Whole paths as ids, so that an image that is in both folders is not its own answer.
-    root = folder.root.resolve()
-    return Labelled(
-        encoder.encode(images.pixels),
-        [(root / file.path).as_posix() for file in images.files],
-        [folder.labels.get(file.path) for file in images.files],
-    )

@@ -106,6 +106,23 @@ def ndcg_at(relevance: Relevance, total: Totals, k: int) -> Values:
     return ratio(gained, best)
 
 
+def graded_ndcg_at(gains: Values, best: Values, k: int) -> Values:
+    """``ndcg_at`` where an answer gains more than another. trec_eval: ``ndcg_cut_k``.
+
+    Args:
+        gains: What the answer at each rank gains, ``(n, depth)``.
+        best: The largest gains of the whole gallery, descending, ``(n, k or more)``.
+        k: How many answers count.
+
+    Example:
+        >>> graded_ndcg_at(np.array([[0.0, 2.0]]), np.array([[2.0, 1.0]]), 1)
+        array([0.])
+    """
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    depth = min(k, gains.shape[1])
+    return ratio(gains[:, :depth] @ discounts[:depth], best[:, :k] @ discounts[: best.shape[1]])
+
+
 def _running_precision(relevance: Relevance) -> Values:
     ranks = np.arange(1, relevance.shape[1] + 1)
     precision: Values = relevance.cumsum(axis=1, dtype=np.int32) / ranks

@@ -1,9 +1,10 @@
 """Ask a gallery about labelled queries, and measure the answers."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,77 +20,18 @@ from vecsearch.evaluation.asking import (
     queries_of,
     with_labels,
 )
-from vecsearch.evaluation.tables import Classification, classification
+from vecsearch.evaluation.judging import GradeJudge, Judge, LabelJudge
+from vecsearch.evaluation.result import Evaluation, PerQuery, summed_up
+from vecsearch.evaluation.trec import RunFile, grades_of, read_qrels
 from vecsearch.index import as_metric, distances, rankings
-from vecsearch.types import JSON, Metric, Progress, Rows, Skipped
+from vecsearch.types import Metric, Progress, Rows, Skipped
 
 DEFAULT_KS = (1, 5, 10)
 DEFAULT_NEIGHBOURS = 5
 VOTE_BYTES = 64 << 20
 
-Task = Literal["retrieval", "classification", "both"]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The result of an evaluation.
-
-    Attributes:
-        queries: How many labelled queries were asked.
-        gallery: How many labelled items they were asked of.
-        measures: The means over all queries, by name: ``precision@k``, ``recall@k``, ``hit@k``,
-            ``map``, ``map@r``, ``r_precision``, ``mrr``, ``ndcg@k``, then ``accuracy``,
-            ``macro_precision``, ``macro_recall`` and ``macro_f1`` by k nearest neighbours, and
-            the same by nearest centroid with ``centroid_`` before them.
-        knn: Classification by k nearest neighbours; None if only retrieval was asked for.
-        centroid: Classification by nearest centroid; None likewise.
-        unmatched: Queries whose label no other gallery item has. The retrieval measures leave
-            them out, as trec_eval does; in classification they count as errors.
-        own: Queries that are themselves in the gallery; they were not counted as answers.
-        unlabelled_queries: Queries without a label, left out.
-        unlabelled_gallery: Gallery items without a label, left out.
-        skipped: Query files that could not be read.
-        per_query: For each query, by name: its ``id`` and ``label``, its retrieval measures, and
-            what it was taken for, ``knn`` and ``centroid``.
-    """
-
-    queries: int
-    gallery: int
-    measures: dict[str, float]
-    knn: Classification | None
-    centroid: Classification | None
-    unmatched: int
-    own: int
-    unlabelled_queries: int
-    unlabelled_gallery: int
-    skipped: Sequence[Skipped]
-    per_query: dict[str, Sequence[str] | NDArray[np.float64]]
-
-    def to_json(self) -> dict[str, JSON]:
-        """As plain values, in the order of the command line's contract."""
-        result: dict[str, JSON] = {
-            "queries": self.queries,
-            "gallery": self.gallery,
-            "measures": dict(self.measures),
-            "per_class": {},
-        }
-        for name, table in (("", self.knn), ("centroid_", self.centroid)):
-            if table is not None:
-                result[f"{name}per_class"] = {
-                    label: asdict(figures) for label, figures in table.per_class.items()
-                }
-                result[f"{name}confusion"] = {
-                    "labels": list(table.labels),
-                    "counts": table.confusion.tolist(),
-                }
-        result |= {
-            "unmatched": self.unmatched,
-            "own": self.own,
-            "unlabelled_queries": self.unlabelled_queries,
-            "unlabelled_gallery": self.unlabelled_gallery,
-            "skipped": len(self.skipped),
-        }
-        return result
+Task: TypeAlias = Literal["retrieval", "classification", "both"]
+Watch: TypeAlias = Callable[[slice, Rows, measures.Relevance], None]
 
 
 def evaluate(
@@ -98,9 +40,11 @@ def evaluate(
     *,
     leave_one_out: bool = False,
     labels: str | Path = "folder",
+    qrels: str | Path | None = None,
+    run: str | Path | None = None,
     ks: Sequence[int] = DEFAULT_KS,
     neighbours: int = DEFAULT_NEIGHBOURS,
-    task: Task = "both",
+    task: Task | None = None,
     metric: Metric | str | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -115,16 +59,20 @@ def evaluate(
         queries: A folder labelled like the gallery.
         leave_one_out: Ask with every item of the gallery instead, each against all others.
         labels: How the queries are labelled: ``folder``, or a CSV file with path and label.
+        qrels: What is relevant to which query, instead of what has its label: a file of TREC's
+            form, which calls queries by their paths below their folder, and items by their ids.
+        run: Where to write the rankings, in TREC's form; 1,000 items of each query.
         ks: The cut-offs k of precision, recall, hit and nDCG.
         neighbours: How many neighbours vote in classification.
-        task: ``retrieval``, ``classification`` or ``both``.
+        task: ``retrieval``, ``classification`` or ``both``; both by default, and retrieval where
+            there are ``qrels``.
         metric: Another metric than the collection's own.
         jobs: How many processes decode the queries.
         progress: Called as the work goes on.
 
     Raises:
         InvalidArgument: Neither or both of ``queries`` and ``leave_one_out`` are given, a value
-            makes no sense, or there is nothing labelled to compare.
+            makes no sense, or there is nothing labelled or judged to compare.
         DamagedCollection: A file of the collection is not as it was written.
 
     Example:
@@ -136,14 +84,18 @@ def evaluate(
     """
     if leave_one_out == (queries is not None):
         raise InvalidArgument("Evaluate on a folder of queries or by leave-one-out: give one.")
+    judged = None if qrels is None else read_qrels(qrels)
     gallery = gallery_of(collection)
-    asked = gallery
+    asked, names = gallery, gallery.ids
     skipped: Sequence[Skipped] = ()
     if queries is not None:
-        asked, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
+        asked, names, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
     result = evaluate_vectors(
         gallery,
         asked,
+        names=names,
+        qrels=judged,
+        run=run,
         metric=metric or collection.metric,
         ks=ks,
         neighbours=neighbours,
@@ -157,89 +109,141 @@ def evaluate_vectors(
     gallery: Labelled,
     queries: Labelled,
     *,
+    names: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    qrels: Mapping[str, Mapping[str, int]] | None = None,
+    run: str | Path | None = None,
     metric: Metric | str = Metric.EUCLIDEAN,
     ks: Sequence[int] = DEFAULT_KS,
     neighbours: int = DEFAULT_NEIGHBOURS,
-    task: Task = "both",
+    task: Task | None = None,
+    watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Evaluate labelled vectors against labelled vectors.
+    """Evaluate labelled vectors against labelled vectors; as ``evaluate`` otherwise.
 
     The whole gallery is ranked for each query, in blocks of queries. An item with the id of the
     query is left out of its answers.
 
+    Args:
+        gallery: What is asked of.
+        queries: What is asked.
+        names: What the queries are called in ``qrels``, ``run`` and the result; by their ids, by
+            default.
+        categories: What kind of thing each query is, for figures of each kind.
+        qrels: For each query the grades of items: 1 and more is relevant.
+        run: Where to write the rankings.
+        metric: How to compare.
+        ks: The cut-offs k.
+        neighbours: How many neighbours vote.
+        task: What to measure.
+        watch: Called with each block of queries, their rankings, and what in them is relevant.
+        progress: Called as the work goes on.
+
     Raises:
         InvalidArgument: A value makes no sense, or there is nothing labelled to compare.
     """
+    task = task or ("both" if qrels is None else "retrieval")
     if task not in ("retrieval", "classification", "both"):
         raise InvalidArgument(f"{task!r} is no task: retrieval, classification or both.")
+    if qrels is not None and task != "retrieval":
+        raise InvalidArgument("Judgements say what is relevant, not what is of which class.")
     if not ks or not all(isinstance(k, int) and k >= 1 for k in [*ks, neighbours]):
         raise InvalidArgument("k and the number of neighbours are whole numbers, 1 or more.")
     wanted = as_metric(metric)
     gallery = checked(gallery)
     queries = checked(queries, gallery.vectors.shape[1])
-    kept, asked = with_labels(gallery), with_labels(queries)
-    if not kept.ids or not asked.ids:
-        empty = "gallery" if not kept.ids else "queries"
-        raise InvalidArgument(
-            f"Nothing in the {empty} has a label, so there is nothing to compare: put the images "
-            "of each class into a folder of its name, or give --labels FILE.csv."
-        )
-    run = _Run(kept, asked, wanted, sorted(set(ks)), neighbours, task)
-    for block, rows in rankings(asked.vectors, kept.vectors, run.metric):
-        run.measure(block, rows)
-        if progress is not None:
-            progress("evaluating", block.stop, len(asked.ids))
-    return run.result(len(queries.ids) - len(asked.ids), len(gallery.ids) - len(kept.ids))
+    called = list(queries.ids if names is None else names)
+    rows = list(range(len(called)))
+    kept = gallery
+    if qrels is None:
+        kept = with_labels(gallery)
+        rows = [row for row, label in enumerate(queries.labels) if label is not None]
+        if not kept.ids or not rows:
+            empty = "gallery" if not kept.ids else "queries"
+            raise InvalidArgument(
+                f"Nothing in the {empty} has a label, so there is nothing to compare: put the "
+                "images of each class into a folder of its name, or give --labels FILE.csv."
+            )
+    asked = queries.part(rows)
+    called = [called[row] for row in rows]
+    own = _own_rows(kept, asked)
+    answers = _Answers(kept, asked, own, wanted, sorted(set(ks)), neighbours, task)
+    if qrels is not None:
+        answers.judge = GradeJudge(grades_of(qrels, called, kept.ids), own)
+    with RunFile(run, called, kept.ids) if run is not None else nullcontext() as written:
+        for block, ranked in rankings(asked.vectors, kept.vectors, wanted):
+            ranked = _without(ranked, own[block])  # noqa: PLW2901
+            relevance = answers.measure(block, ranked)
+            if written is not None:
+                written(block, ranked)
+            if watch is not None:
+                watch(block, ranked, relevance)
+            if progress is not None:
+                progress("evaluating", block.stop, len(rows))
+    found: PerQuery = {"id": called, "label": [label or "" for label in asked.labels]}
+    if categories is not None:
+        found["category"] = [categories[row] for row in rows]
+    left_out = len(queries.ids) - len(rows), len(gallery.ids) - len(kept.ids)
+    return summed_up({**found, **answers.columns()}, len(kept.ids), int((own >= 0).sum()), left_out)
 
 
-class _Run:
+class _Answers:
     """One evaluation under way: fills an array a measure, block by block."""
 
     def __init__(
         self,
         gallery: Labelled,
         queries: Labelled,
+        own: Rows,
         metric: Metric,
         ks: Sequence[int],
         neighbours: int,
         task: Task,
     ) -> None:
-        self.gallery, self.queries, self.metric = gallery, queries, metric
-        self.ks, self.neighbours, self.task = ks, neighbours, task
-        self.names, codes = np.unique(
-            np.array([*gallery.labels, *queries.labels], dtype=str), return_inverse=True
-        )
-        self.gallery_codes = codes[: len(gallery.ids)]
-        self.query_codes = codes[len(gallery.ids) :]
-        rows = {name: row for row, name in enumerate(gallery.ids)}
-        self.own_row = np.array([rows.get(name, -1) for name in queries.ids], np.int64)
-        if len(rows) < len(gallery.ids):
-            raise InvalidArgument("An id is in the gallery twice; ids tell items apart.")
-        if len(rows) == 1 and (self.own_row >= 0).any():
-            raise InvalidArgument("One item alone has no others to be compared with.")
-        # The class that each query is itself counted in, −1 if it is not in the gallery.
-        self.own_code = np.where(self.own_row >= 0, self.gallery_codes[self.own_row], -1)
-        sizes = np.bincount(self.gallery_codes, minlength=len(self.names))
-        self.total = sizes[self.query_codes] - (self.own_code == self.query_codes)
-        self.values: dict[str, NDArray[np.float64]] = {}
-        self.knn = np.empty(len(queries.ids), np.int64)
+        self._gallery, self._queries, self._own, self._metric = gallery, queries, own, metric
+        self._ks, self._neighbours, self._task = ks, neighbours, task
+        labels = [label or "" for label in (*gallery.labels, *queries.labels)]
+        self._names, codes = np.unique(np.array(labels, dtype=str), return_inverse=True)
+        self._codes, asked = codes[: len(gallery.ids)], codes[len(gallery.ids) :]
+        self.judge: Judge = LabelJudge(self._codes, asked, own)
+        self._values: dict[str, NDArray[np.float64]] = {}
+        self._knn = np.empty(len(queries.ids), np.int64)
 
-    def measure(self, block: slice, rows: Rows) -> None:
-        rows = _without(rows, self.own_row[block])
-        if self.task != "classification":
-            # Row −1, where a query's own item was, is of no class.
-            codes = np.append(self.gallery_codes, -1)
-            relevance = codes[rows] == self.query_codes[block, None]
-            for name, values in self._retrieval(relevance, self.total[block]).items():
-                self.values.setdefault(name, np.empty(len(self.queries.ids)))[block] = values
-        if self.task != "retrieval":
-            self.knn[block] = self._vote(block, rows[:, : self.neighbours])
+    def measure(self, block: slice, rows: Rows) -> measures.Relevance:
+        """Take in the rankings of some queries; returns what in them is relevant."""
+        relevance = self.judge.relevance(block, rows)
+        if self._task != "classification":
+            for name, values in self._retrieval(block, rows, relevance).items():
+                self._values.setdefault(name, np.empty(len(self._queries.ids)))[block] = values
+        if self._task != "retrieval":
+            self._knn[block] = self._vote(block, rows[:, : self._neighbours])
+        return relevance
+
+    def columns(self) -> PerQuery:
+        """What was found of each query."""
+        total = self.judge.total
+        if not (total > 0).any():
+            raise InvalidArgument(
+                "Nothing in the gallery is relevant to any query: the queries have the label "
+                f"{self._queries.labels[0]!r} and so on, the gallery "
+                f"{self._gallery.labels[0]!r} and so on."
+            )
+        found: PerQuery = {"relevant": total.astype(np.float64), **self._values}
+        if self._task != "retrieval":
+            centroids = Centroids(
+                self._gallery.vectors, self._codes, len(self._names), self._metric
+            )
+            members = np.where(self._own >= 0, self._codes[self._own], -1)
+            nearest = centroids.nearest(self._queries.vectors, members)
+            for method, codes in (("knn", self._knn), ("centroid", nearest)):
+                found[method] = [str(self._names[code]) for code in codes]
+        return found
 
     def _retrieval(
-        self, relevance: measures.Relevance, total: measures.Totals
+        self, block: slice, rows: Rows, relevance: measures.Relevance
     ) -> dict[str, measures.Values]:
-        ks = self.ks
+        total, ks = self.judge.total[block], self._ks
         return {
             **{f"precision@{k}": measures.precision_at(relevance, k) for k in ks},
             **{f"recall@{k}": measures.recall_at(relevance, total, k) for k in ks},
@@ -248,66 +252,32 @@ class _Run:
             "map@r": measures.map_at_r(relevance, total),
             "r_precision": measures.r_precision(relevance, total),
             "mrr": measures.reciprocal_rank(relevance),
-            **{f"ndcg@{k}": measures.ndcg_at(relevance, total, k) for k in ks},
+            **{f"ndcg@{k}": values for k, values in self.judge.ndcg(block, rows, ks).items()},
         }
 
     def _vote(self, block: slice, rows: Rows) -> Rows:
-        queries = self.queries.vectors[block]
+        queries = self._queries.vectors[block]
         apart = np.empty(rows.shape)
         step = max(1, VOTE_BYTES // (32 * queries.shape[1] * rows.shape[1]))
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
             apart[part] = distances(
-                queries[part, None, :], self.gallery.vectors[rows[part]], self.metric
+                queries[part, None, :], self._gallery.vectors[rows[part]], self._metric
             )
         # Row −1, where a query's own item was, is nobody.
-        return knn_vote(np.append(self.gallery_codes, -1)[rows], np.where(rows < 0, np.inf, apart))[
-            0
-        ]
+        codes = np.append(self._codes, -1)[rows]
+        return knn_vote(codes, np.where(rows < 0, np.inf, apart))[0]
 
-    def result(self, unlabelled_queries: int, unlabelled_gallery: int) -> Evaluation:
-        matched = self.total > 0
-        if not matched.any():
-            raise InvalidArgument(
-                "No query has the label of any other item in the gallery: the queries have "
-                f"{str(self.names[self.query_codes[0]])!r} and so on, the gallery "
-                f"{str(self.names[self.gallery_codes[0]])!r} and so on."
-            )
-        figures = {name: float(values[matched].mean()) for name, values in self.values.items()}
-        true = [str(label) for label in self.queries.labels]
-        per_query: dict[str, Sequence[str] | NDArray[np.float64]] = {
-            "id": self.queries.ids,
-            "label": true,
-            **self.values,
-        }
-        tables: dict[str, Classification] = {}
-        if self.task != "retrieval":
-            centroids = Centroids(
-                self.gallery.vectors, self.gallery_codes, len(self.names), self.metric
-            )
-            nearest = centroids.nearest(self.queries.vectors, self.own_code)
-            for method, prefix, found in (
-                ("knn", "", self.knn),
-                ("centroid", "centroid_", nearest),
-            ):
-                predicted = [str(self.names[code]) for code in found]
-                table = classification(true, predicted)
-                tables[method], per_query[method] = table, predicted
-                for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1"):
-                    figures[prefix + name] = getattr(table, name)
-        return Evaluation(
-            queries=len(self.queries.ids),
-            gallery=len(self.gallery.ids),
-            measures=figures,
-            knn=tables.get("knn"),
-            centroid=tables.get("centroid"),
-            unmatched=int((~matched).sum()),
-            own=int((self.own_row >= 0).sum()),
-            unlabelled_queries=unlabelled_queries,
-            unlabelled_gallery=unlabelled_gallery,
-            skipped=(),
-            per_query=per_query,
-        )
+
+def _own_rows(gallery: Labelled, queries: Labelled) -> Rows:
+    """The row of the gallery that each query is itself, or −1."""
+    rows = {name: row for row, name in enumerate(gallery.ids)}
+    own = np.array([rows.get(name, -1) for name in queries.ids], np.int64)
+    if len(rows) < len(gallery.ids):
+        raise InvalidArgument("An id is in the gallery twice; ids tell items apart.")
+    if len(rows) == 1 and (own >= 0).any():
+        raise InvalidArgument("One item alone has no others to be compared with.")
+    return own
 
 
 def measure_names(ks: Sequence[int] = DEFAULT_KS, task: Task = "both") -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.evaluation.protocol import Evaluation
+from vecsearch.evaluation.result import Evaluation
 
 
 def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
 from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, scan
-from vecsearch.images.gathering import Gathered, gather
+from vecsearch.images.gathering import Gathered, gather, subset
 from vecsearch.images.reading import (
     UNREADABLE,
     Batch,
@@ -54,6 +54,7 @@ __all__ = [
     "read_table",
     "scan",
     "stat_files",
+    "subset",
     "to_pixels",
     "typed",
     "walk",

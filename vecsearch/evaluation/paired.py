@@ -1,0 +1,80 @@
+"""Whether one encoder is better than another, or the difference is noise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vecsearch.evaluation.intervals import mean_intervals
+from vecsearch.evaluation.measures import Values
+
+RESAMPLES = 9999
+# Of so many queries the two tests give the same p: Smucker, Allan and Carterette, A Comparison of
+# Statistical Significance Tests for Information Retrieval Evaluation, 2007.
+MANY = 1000
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better or worse than another something is on the same queries.
+
+    Attributes:
+        measure: By which measure.
+        value: The mean difference.
+        low: The lower end of its 95 % interval.
+        high: The upper end.
+        p: How probable a difference at least as large would be if the two were the same, corrected
+            for the number of comparisons.
+    """
+
+    measure: str
+    value: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether such a difference comes up by chance more than once in twenty times."""
+        return self.p >= LEVEL
+
+
+def difference(measure: str, one: Values, other: Values, seed: int = 0) -> Difference:
+    """Compare the values of two on the same queries, ``(n,)`` each.
+
+    The test is Fisher's randomisation test: each query's difference has its sign drawn anew. Of
+    1,000 queries or more it is the paired t-test.
+    """
+    from scipy import stats
+
+    apart = one - other
+    low, high = mean_intervals({measure: apart}, seed)[measure]
+    p = 1.0
+    if len(apart) >= MANY and apart.std() > 0:
+        p = float(stats.ttest_1samp(apart, 0).pvalue)
+    elif apart.any():
+        found = stats.permutation_test(
+            (apart,),
+            lambda drawn, axis: drawn.mean(axis=axis),
+            permutation_type="samples",
+            n_resamples=RESAMPLES,
+            vectorized=True,
+            rng=np.random.default_rng(seed),
+        )
+        p = float(found.pvalue)
+    return Difference(measure, float(apart.mean()), low, high, p)
+
+
+def corrected(values: Sequence[float]) -> list[float]:
+    """P-values of several comparisons, by Holm's method (1979).
+
+    Example:
+        >>> corrected([0.01, 0.5, 0.02])
+        [0.03, 0.5, 0.04]
+    """
+    order = np.argsort(values, kind="stable")
+    found = np.empty(len(order))
+    factors = len(order) - np.arange(len(order))
+    found[order] = np.minimum(1, np.maximum.accumulate(np.array(values)[order] * factors))
+    return [float(value) for value in found]

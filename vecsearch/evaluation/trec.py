@@ -1,0 +1,129 @@
+"""Judgements and rankings in the files of TREC, which other programs for evaluation read too."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import unquote
+
+from vecsearch.errors import InvalidArgument
+from vecsearch.types import Rows
+
+# How deep TREC's own runs go.
+RUN_DEPTH = 1000
+TAG = "vecsearch"
+
+
+def read_qrels(path: str | Path) -> dict[str, dict[str, int]]:
+    """Read relevance judgements: lines of query, iteration, item and grade, spaces between.
+
+    A grade of 1 or more is relevant; those below are judged not to be. Names with spaces in them
+    are written with %20, as ``RunFile`` does it.
+
+    Returns:
+        For each query the grades of items.
+
+    Raises:
+        InvalidArgument: The file cannot be read, or a line is not of this form.
+    """
+    found: dict[str, dict[str, int]] = {}
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"{path} cannot be read: {error}.") from error
+    for number, line in enumerate(lines, 1):
+        parts = line.split()
+        if not parts:
+            continue
+        try:
+            query, _, item, grade = parts
+            found.setdefault(unquote(query), {})[unquote(item)] = int(grade)
+        except ValueError as error:
+            raise InvalidArgument(
+                f"{path}, line {number}: a judgement is 'QUERY 0 ITEM GRADE', not {line.strip()!r}."
+            ) from error
+    if not found:
+        raise InvalidArgument(f"{path} holds no judgements.")
+    return found
+
+
+def grades_of(
+    qrels: Mapping[str, Mapping[str, int]], names: Sequence[str], ids: Sequence[str]
+) -> list[dict[int, int]]:
+    """The grades of each query's items, by their rows.
+
+    Args:
+        qrels: From ``read_qrels``.
+        names: The queries.
+        ids: The items of the gallery. One that was judged but is not there is not relevant.
+
+    Raises:
+        InvalidArgument: No query was judged.
+    """
+    row_of = {name: row for row, name in enumerate(ids)}
+    if not any(name in qrels for name in names):
+        raise InvalidArgument(
+            f"None of the queries was judged: they are called {names[0]!r} and so on, those judged "
+            f"{next(iter(qrels))!r} and so on."
+        )
+    return [
+        {row_of[item]: grade for item, grade in qrels.get(name, {}).items() if item in row_of}
+        for name in names
+    ]
+
+
+class RunFile:
+    """Rankings on their way into a file: query, Q0, item, rank, score, tag.
+
+    The score is the inverse of the rank: programs that sort by it, and settle equal scores in
+    their own way, find the very ranking.
+
+    Args:
+        path: Where to; an earlier one is replaced.
+        names: The queries.
+        ids: The items of the gallery.
+        depth: How many items of each query are written.
+
+    Raises:
+        InvalidArgument: It cannot be written there.
+    """
+
+    def __init__(
+        self, path: str | Path, names: Sequence[str], ids: Sequence[str], depth: int = RUN_DEPTH
+    ) -> None:
+        self._path, self._names, self._ids, self._depth = Path(path), names, ids, depth
+
+    def __call__(self, block: slice, rows: Rows) -> None:
+        """Take in the rankings of some queries, best first; row −1 is none."""
+        for name, ranked in zip(self._names[block], rows[:, : self._depth].tolist(), strict=True):
+            query = in_one_word(name)
+            for rank, row in enumerate((row for row in ranked if row >= 0), 1):
+                item = in_one_word(self._ids[row])
+                self._file.write(f"{query} Q0 {item} {rank} {1 / rank:.9f} {TAG}\n")
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._path.open("w", encoding="utf-8")
+        except OSError as error:
+            message = f"{self._path} cannot be written: {error.strerror}."
+            raise InvalidArgument(message) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def in_one_word(name: str) -> str:
+    """A name with no spaces in it: these, and %, as in an address.
+
+    Example:
+        >>> in_one_word("cat/my photo.png")
+        'cat/my%20photo.png'
+    """
+    return re.sub(r"[%\s]", lambda found: "".join(f"%{b:02X}" for b in found[0].encode()), name)
