@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         VecsearchError,
     )
     from vecsearch.evaluation import (
+        Audit,
         Calibration,
         Classification,
         ClassScores,
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
         Evaluation,
         Figure,
         Labelled,
+        Suspect,
+        Twins,
         calibrate,
         compare,
         draw_calibration,
@@ -84,9 +87,9 @@ _HOMES = {
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
     "DamagedCollection ImageError InvalidArgument MissingPackage NewerFormat NotFitted "
     "VecsearchError",
-    "evaluation": "Calibration ClassScores Classification Comparison Difference Evaluation Figure "
-    "Labelled calibrate compare draw_calibration evaluate evaluate_vectors measure_names "
-    "write_report",
+    "evaluation": "Audit Calibration ClassScores Classification Comparison Difference Evaluation "
+    "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
+    "measure_names write_report",
     "images": "Preprocess",
     "rescue": "repair",
     "store": "Damage Repair Verification",
@@ -98,6 +101,7 @@ _HOMES = {
 _HOME_OF = {name: f"vecsearch.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Audit",
     "Calibration",
     "CentroidClassifier",
     "Centroids",
@@ -134,8 +138,10 @@ __all__ = [
     "Repair",
     "SiameseEncoder",
     "Skipped",
+    "Suspect",
     "TrainSettings",
     "Trainable",
+    "Twins",
     "VecsearchError",
     "Verification",
     "calibrate",

@@ -140,6 +140,11 @@ class Gallery:
         known = [*names, None]  # the last is at −1 too
         return [known[code] for code in codes[store.rows()].tolist()]
 
+    def hashes(self) -> list[str | None]:
+        """The sha256 of each item's file as it was read, in hex, in the order of ``vectors``."""
+        found = [(record.file or {}).get("sha256") for record in self._store.records()]
+        return [None if one is None else str(one) for one in found]
+
     def get(self, name: str) -> Item:
         """The item of an id.
 

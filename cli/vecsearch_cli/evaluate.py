@@ -11,7 +11,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import FILE, FOLDER, INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import FILE, FOLDER, INDEX, SHOWN, Failure, Screen, Verb
 
 EPILOG = """\b
 Examples:
@@ -50,6 +50,13 @@ Examples:
     help="Write the first 1,000 items of each query into this file, in TREC's form.",
 )
 @click.option(
+    "--audit",
+    "audited",
+    is_flag=True,
+    help="Look first for pictures that are among queries and gallery alike, and for labels that "
+    "may be wrong; measure without them too.",
+)
+@click.option(
     "--report",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write all figures into this folder: JSON, and CSV by class and by query.",
@@ -75,6 +82,7 @@ def command(
     labels: str,
     qrels: Path | None,
     run: Path | None,
+    audited: bool,
     report: Path | None,
     gates: Sequence[tuple[str, str]],
     jobs: int | None,
@@ -94,6 +102,7 @@ def command(
             labels=labels,
             qrels=qrels,
             run=run,
+            audited=audited,
             ks=cutoffs,
             neighbours=neighbours or (ks[0] if len(ks) == 1 else 5),
             task=task,
@@ -110,7 +119,8 @@ def command(
             result.measures.items(), result.intervals.values(), strict=True
         )
     ]
-    tables = [(f"{result.queries} queries, {result.gallery} in the gallery", measures)]
+    asked = f"{result.queries} queries, {result.gallery} in the gallery"
+    tables: list[tuple[str, Sequence[dict[str, Any]]]] = [(asked, measures)]
     for title, table in (
         ("k nearest neighbours, by class", result.knn),
         ("Nearest centroid, by class", result.centroid),
@@ -119,9 +129,46 @@ def command(
             tables.append(
                 (title, [{"class": name, **vars(row)} for name, row in table.per_class.items()])
             )
+    if result.audit is not None:
+        tables += _audited(result.audit, measures)
     show(screen.format, [result.to_json()], measures, tables)
     _tell(screen, result, result.own > 0 and _learned_labels(collection))
     _gate(result, floors)
+
+
+def _audited(
+    found: vecsearch.Audit, measures: Sequence[dict[str, Any]]
+) -> list[tuple[str, Sequence[dict[str, Any]]]]:
+    """What an audit found, as tables; the measures get what they are without it."""
+    for row in measures:
+        row["no twins"] = found.without_twins.get(row["measure"])
+        row["nor suspects"] = found.without_suspects.get(row["measure"])
+    twins = [
+        {
+            "query": one.query,
+            "item": one.item,
+            "distance": one.distance,
+            "": "the same file" if one.same_file else "",
+            "labels": " / ".join(str(label) for label in one.labels) if one.contradict else "",
+        }
+        for one in sorted(found.twins, key=lambda one: not one.contradict)
+    ]
+    suspects = [
+        {
+            "image": one.name,
+            "label": one.label,
+            "neighbours say": one.neighbours,
+            "of 10": round(10 * one.share),
+        }
+        for one in found.suspects
+    ]
+    same = sum(one.same_file for one in found.twins)
+    wrong = sum(one.contradict for one in found.twins)
+    title = f"{len(twins)} twins, {same} of them the same file, {wrong} with two labels"
+    return [
+        (title, twins[:SHOWN]),
+        (f"{len(suspects)} labels that may be wrong", suspects[:SHOWN]),
+    ]
 
 
 def _floor(name: str, value: str, ks: Sequence[int], task: Any) -> tuple[str, float]:

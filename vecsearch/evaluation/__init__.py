@@ -1,6 +1,7 @@
 """How good the answers are."""
 
 from vecsearch.evaluation.asking import Labelled
+from vecsearch.evaluation.audit import Audit, Suspect, Twins
 from vecsearch.evaluation.calibration import Calibration, Figure, calibrate
 from vecsearch.evaluation.comparison import (
     Comparison,
@@ -21,6 +22,7 @@ from vecsearch.evaluation.splitting import hold_out
 from vecsearch.evaluation.tables import Classification, ClassScores
 
 __all__ = [
+    "Audit",
     "Calibration",
     "ClassScores",
     "Classification",
@@ -29,6 +31,8 @@ __all__ = [
     "Evaluation",
     "Figure",
     "Labelled",
+    "Suspect",
+    "Twins",
     "calibrate",
     "compare",
     "draw_calibration",

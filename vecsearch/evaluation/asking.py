@@ -13,11 +13,16 @@ from vecsearch.types import Progress, Skipped, Vectors
 
 @dataclass(frozen=True)
 class Labelled:
-    """Vectors with their ids and labels, ``(n, dim)`` and n of each; a label may be None."""
+    """Vectors with their ids and labels, ``(n, dim)`` and n of each; a label may be None.
+
+    Attributes:
+        hashes: The sha256 of the file of each, in hex, where there is one.
+    """
 
     vectors: Vectors
     ids: Sequence[str]
     labels: Sequence[str | None]
+    hashes: Sequence[str | None] | None = None
 
     def part(self, rows: Iterable[int]) -> "Labelled":
         """Those at some rows."""
@@ -26,6 +31,7 @@ class Labelled:
             self.vectors[chosen],
             [self.ids[row] for row in chosen],
             [self.labels[row] for row in chosen],
+            None if self.hashes is None else [self.hashes[row] for row in chosen],
         )
 
 
@@ -63,7 +69,8 @@ def queries_of(
     found = [
         known.get(name) or folder.labels.get(path) for name, path in zip(ids, paths, strict=True)
     ]
-    return Labelled(encoded.vectors, ids, found), paths, [*folder.skipped, *encoded.skipped]
+    hashes = [file.sha256 for file in encoded.files]
+    return Labelled(encoded.vectors, ids, found, hashes), paths, [*folder.skipped, *encoded.skipped]
 
 
 def checked(given: Labelled, dim: int | None = None) -> Labelled:

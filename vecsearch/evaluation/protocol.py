@@ -1,8 +1,9 @@
 """Ask a gallery about labelled queries, and measure the answers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -20,6 +21,7 @@ from vecsearch.evaluation.asking import (
     queries_of,
     with_labels,
 )
+from vecsearch.evaluation.audit import audit
 from vecsearch.evaluation.judging import GradeJudge, Judge, LabelJudge
 from vecsearch.evaluation.result import Evaluation, PerQuery, summed_up
 from vecsearch.evaluation.trec import RunFile, grades_of, read_qrels
@@ -46,6 +48,7 @@ def evaluate(
     neighbours: int = DEFAULT_NEIGHBOURS,
     task: Task | None = None,
     metric: Metric | str | None = None,
+    audited: bool = False,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -67,6 +70,8 @@ def evaluate(
         task: ``retrieval``, ``classification`` or ``both``; both by default, and retrieval where
             there are ``qrels``.
         metric: Another metric than the collection's own.
+        audited: Whether to look first for pictures that are among queries and gallery alike, and
+            for labels that may be wrong; and to measure without them too.
         jobs: How many processes decode the queries.
         progress: Called as the work goes on.
 
@@ -90,19 +95,33 @@ def evaluate(
     skipped: Sequence[Skipped] = ()
     if queries is not None:
         asked, names, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
-    result = evaluate_vectors(
-        gallery,
-        asked,
-        names=names,
+    wanted = as_metric(metric or collection.metric)
+    measured: Callable[..., Evaluation] = partial(
+        evaluate_vectors,
         qrels=judged,
-        run=run,
-        metric=metric or collection.metric,
+        metric=wanted,
         ks=ks,
         neighbours=neighbours,
         task=task,
         progress=progress,
     )
-    return replace(result, skipped=skipped)
+    found = None
+    if audited:
+        hashed = replace(gallery, hashes=collection.hashes())
+        posed = hashed if leave_one_out else asked
+        found, *kept = audit(hashed, posed, names, wanted, progress)
+        less = []
+        for part in kept:
+            left = gallery.part(part.gallery), asked.part(part.queries)
+            called = [names[row] for row in part.queries]
+            # What is left may be too little to be measured.
+            with suppress(InvalidArgument):
+                less.append(measured(*left, names=called).measures)
+        found = replace(
+            found, **dict(zip(("without_twins", "without_suspects"), less, strict=False))
+        )
+    result = measured(gallery, asked, names=names, run=run)
+    return replace(result, skipped=skipped, audit=found)
 
 
 def evaluate_vectors(

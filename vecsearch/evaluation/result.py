@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vecsearch.evaluation.audit import Audit
 from vecsearch.evaluation.intervals import Interval, class_intervals, mean_intervals
 from vecsearch.evaluation.tables import Classification, classification
 from vecsearch.types import JSON, Skipped
@@ -41,6 +42,7 @@ class Evaluation:
         per_query: For each query, by name: its ``id`` and ``label``, its ``category`` if it has
             one, how many items are ``relevant``, its retrieval measures, and what it was taken
             for, ``knn`` and ``centroid``.
+        audit: What was seen in the images before, if that was asked for.
     """
 
     queries: int
@@ -56,6 +58,7 @@ class Evaluation:
     unlabelled_gallery: int
     skipped: Sequence[Skipped]
     per_query: PerQuery
+    audit: Audit | None = None
 
     def to_json(self) -> dict[str, JSON]:
         """As plain values, in the order of the command line's contract."""
@@ -84,6 +87,8 @@ class Evaluation:
             "unlabelled_gallery": self.unlabelled_gallery,
             "skipped": len(self.skipped),
         }
+        if self.audit is not None:
+            result["audit"] = self.audit.to_json()
         return result
 
 
