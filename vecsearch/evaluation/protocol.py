@@ -110,16 +110,14 @@ def evaluate(
         hashed = replace(gallery, hashes=collection.hashes())
         posed = hashed if leave_one_out else asked
         found, *kept = audit(hashed, posed, names, wanted, progress)
-        less = []
-        for part in kept:
+        less: list[dict[str, float]] = [{}, {}]
+        for at, part in enumerate(kept):
             left = gallery.part(part.gallery), asked.part(part.queries)
             called = [names[row] for row in part.queries]
             # What is left may be too little to be measured.
             with suppress(InvalidArgument):
-                less.append(measured(*left, names=called).measures)
-        found = replace(
-            found, **dict(zip(("without_twins", "without_suspects"), less, strict=False))
-        )
+                less[at] = measured(*left, names=called).measures
+        found = replace(found, without_twins=less[0], without_suspects=less[1])
     result = measured(gallery, asked, names=names, run=run)
     return replace(result, skipped=skipped, audit=found)
 
