@@ -15,7 +15,7 @@ CORE = (
 EXTRAS = {
     "torch": ("torch", "torchvision"),
     "onnx": ("onnxruntime",),
-    "plot": ("matplotlib",),
+    "plot": ("matplotlib", "jinja2"),
     "web": ("uvicorn",),
 }
 

@@ -59,7 +59,8 @@ Examples:
 @click.option(
     "--report",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write all figures into this folder: JSON, and CSV by class and by query.",
+    help="Write all figures into this folder: a page with pictures, JSON, and CSV by class and by "
+    "query.",
 )
 @click.option(
     "--fail-under",
@@ -103,6 +104,7 @@ def command(
             qrels=qrels,
             run=run,
             audited=audited,
+            detailed=report is not None,
             ks=cutoffs,
             neighbours=neighbours or (ks[0] if len(ks) == 1 else 5),
             task=task,

@@ -1,5 +1,6 @@
 """What figures look like: curves and histograms, by matplotlib."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,8 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vecsearch.errors import MissingPackage
+from vecsearch.evaluation.asking import Labelled
 from vecsearch.evaluation.calibration import Calibration
-from vecsearch.types import Distances
+from vecsearch.evaluation.details import LEVEL, Details
+from vecsearch.evaluation.tables import Classification
+from vecsearch.training.pictures import principal_plane
+from vecsearch.types import Distances, Vectors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +21,13 @@ if TYPE_CHECKING:
 
 BINS = 60
 DPI = 110
+MOST_POINTS = 5000
+MOST_NAMED = 22
+# Those of matplotlib's tab20, the dark ones first.
+COLOURS = [f"C{number}" for number in range(10)] + [
+    "#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#c7c7c7",
+    "#dbdb8d", "#9edae5", "#393b79", "#8c6d31",
+]  # fmt: skip
 
 
 def draw_calibration(found: Calibration, path: str | Path) -> None:
@@ -64,6 +76,92 @@ def draw_distances(
         axes.axvline(threshold, color="black", linestyle=":", label="threshold")
     axes.set(xlabel=label, ylabel="share")
     axes.legend()
+
+
+def draw_recall(axes: "Axes", details: Details) -> None:
+    """Draw the mean recall of the first k answers over k."""
+    axes.plot(details.ks, details.recall, color="C0")
+    axes.set(xscale="log", xlabel="k", ylabel="recall@k", ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+
+
+def draw_precision(axes: "Axes", details: Details) -> None:
+    """Draw the mean interpolated precision over recall."""
+    axes.plot(LEVEL, details.precision, color="C0")
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+
+
+def draw_confusion(axes: "Axes", table: Classification) -> None:
+    """Draw how often each class was taken for each, as shares of its queries."""
+    counts = table.confusion
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="taken for", ylabel="true class")
+    if len(table.labels) > MOST_NAMED:
+        return
+    names = [plain(label) for label in table.labels]
+    places = range(len(names))
+    axes.set_xticks(places, names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(places, names, fontsize=8)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        text = str(counts[row, column])
+        axes.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
+
+
+def draw_variance(axes: "Axes", vectors: Vectors, kept: float) -> None:
+    """Draw how much of the variance the first dims of PCA keep, ``kept`` being that of all."""
+    each = vectors.var(axis=0, dtype=np.float64)
+    axes.plot(np.arange(1, len(each) + 1), np.cumsum(each) / each.sum() * kept, color="C0")
+    axes.set(xlabel="dims", ylabel="variance kept", ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+
+
+def draw_map(axes: "Axes", gallery: Labelled, method: str = "PCA") -> None:
+    """Draw vectors along their two principal axes, by class, with the middle of each class."""
+    rows = np.arange(len(gallery.ids))
+    if len(rows) > MOST_POINTS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_POINTS, replace=False))
+    points = principal_plane(gallery.vectors[rows])
+    labels = np.array([gallery.labels[row] or "" for row in rows.tolist()], dtype=str)
+    names, codes = np.unique(labels, return_inverse=True)
+    shown = np.argsort(-np.bincount(codes), kind="stable")[:MOST_NAMED]
+    others = ~np.isin(codes, shown)
+    size = min(25.0, max(4.0, 15_000 / len(rows)))
+    axes.scatter(points[others, 0], points[others, 1], s=size, color="lightgrey", linewidths=0)
+    for number, code in enumerate(sorted(shown)):
+        color = COLOURS[number % len(COLOURS)]
+        inside = codes == code
+        across, up = points[inside].T
+        axes.scatter(across, up, s=size, color=color, alpha=0.6, linewidths=0)
+        name = plain(names[code])
+        axes.scatter(across.mean(), up.mean(), s=70, color=color, edgecolors="black", label=name)
+    axes.set(xticks=[], yticks=[])
+    axes.set_xlabel(f"{method}: the two axes along which {len(rows):,} items vary most")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def plain(label: str) -> str:
+    """A label that matplotlib takes as it is, rather than for a formula."""
+    return str(label).replace("$", r"\$")
+
+
+def as_svg(figure: "Figure") -> bytes:
+    """A figure as SVG, always the same bytes for the same figure."""
+    import matplotlib as mpl
+
+    file = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "vecsearch", "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def as_png(figure: "Figure") -> bytes:
+    """A figure as PNG."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI)
+    return file.getvalue()
 
 
 def new_figure(width: float, height: float) -> "Figure":

@@ -22,18 +22,19 @@ from vecsearch.evaluation.asking import (
     with_labels,
 )
 from vecsearch.evaluation.audit import audit
+from vecsearch.evaluation.details import Notes
+from vecsearch.evaluation.intervals import REPLICATES
 from vecsearch.evaluation.judging import GradeJudge, Judge, LabelJudge
 from vecsearch.evaluation.result import Evaluation, PerQuery, summed_up
 from vecsearch.evaluation.trec import RunFile, grades_of, read_qrels
 from vecsearch.index import as_metric, distances, rankings
-from vecsearch.types import Metric, Progress, Rows, Skipped
+from vecsearch.types import JSON, Metric, Progress, Rows, Skipped
 
 DEFAULT_KS = (1, 5, 10)
 DEFAULT_NEIGHBOURS = 5
 VOTE_BYTES = 64 << 20
 
 Task: TypeAlias = Literal["retrieval", "classification", "both"]
-Watch: TypeAlias = Callable[[slice, Rows, measures.Relevance], None]
 
 
 def evaluate(
@@ -49,6 +50,7 @@ def evaluate(
     task: Task | None = None,
     metric: Metric | str | None = None,
     audited: bool = False,
+    detailed: bool = False,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -72,6 +74,7 @@ def evaluate(
         metric: Another metric than the collection's own.
         audited: Whether to look first for pictures that are among queries and gallery alike, and
             for labels that may be wrong; and to measure without them too.
+        detailed: Whether to note what a report with pictures shows; see ``write_report``.
         jobs: How many processes decode the queries.
         progress: Called as the work goes on.
 
@@ -118,8 +121,22 @@ def evaluate(
             with suppress(InvalidArgument):
                 less[at] = measured(*left, names=called).measures
         found = replace(found, without_twins=less[0], without_suspects=less[1])
-    result = measured(gallery, asked, names=names, run=run)
-    return replace(result, skipped=skipped, audit=found)
+    result = measured(gallery, asked, names=names, run=run, detailed=detailed)
+    details = result.details
+    if details is not None:
+        items = {item.id: item.path for item in collection if item.path is not None}
+        place = None if queries is None else Path(queries)
+        files = items if place is None else {name: place / name for name in names}
+        details = replace(details, query_files=files, item_files=items)
+    settings = {
+        **result.settings,
+        "queries": "leave one out" if queries is None else str(queries),
+        "labels": str(labels),
+        "qrels": None if qrels is None else str(qrels),
+        "collection": collection.info(),
+        "rejection": collection.calibration.get("knn"),
+    }
+    return replace(result, skipped=skipped, settings=settings, audit=found, details=details)
 
 
 def evaluate_vectors(
@@ -134,7 +151,7 @@ def evaluate_vectors(
     ks: Sequence[int] = DEFAULT_KS,
     neighbours: int = DEFAULT_NEIGHBOURS,
     task: Task | None = None,
-    watch: Watch | None = None,
+    detailed: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate labelled vectors against labelled vectors; as ``evaluate`` otherwise.
@@ -154,7 +171,7 @@ def evaluate_vectors(
         ks: The cut-offs k.
         neighbours: How many neighbours vote.
         task: What to measure.
-        watch: Called with each block of queries, their rankings, and what in them is relevant.
+        detailed: Whether to note what a report with pictures shows.
         progress: Called as the work goes on.
 
     Raises:
@@ -188,21 +205,34 @@ def evaluate_vectors(
     answers = _Answers(kept, asked, own, wanted, sorted(set(ks)), neighbours, task)
     if qrels is not None:
         answers.judge = GradeJudge(grades_of(qrels, called, kept.ids), own)
+    notes = Notes() if detailed else None
     with RunFile(run, called, kept.ids) if run is not None else nullcontext() as written:
         for block, ranked in rankings(asked.vectors, kept.vectors, wanted):
             ranked = _without(ranked, own[block])  # noqa: PLW2901
             relevance = answers.measure(block, ranked)
             if written is not None:
                 written(block, ranked)
-            if watch is not None:
-                watch(block, ranked, relevance)
+            if notes is not None:
+                notes.take(ranked, relevance)
             if progress is not None:
                 progress("evaluating", block.stop, len(rows))
     found: PerQuery = {"id": called, "label": [label or "" for label in asked.labels]}
     if categories is not None:
         found["category"] = [categories[row] for row in rows]
     left_out = len(queries.ids) - len(rows), len(gallery.ids) - len(kept.ids)
-    return summed_up({**found, **answers.columns()}, len(kept.ids), int((own >= 0).sum()), left_out)
+    result = summed_up(
+        {**found, **answers.columns()}, len(kept.ids), int((own >= 0).sum()), left_out
+    )
+    cutoffs: list[JSON] = [*sorted(set(ks))]
+    settings: dict[str, JSON] = {
+        "metric": wanted.value,
+        "k": cutoffs,
+        "neighbours": neighbours,
+        "task": task,
+        "intervals": f"95 %, {REPLICATES} bootstrap samples, seed 0",
+    }
+    details = None if notes is None else notes.details(kept, asked, wanted)
+    return replace(result, settings=settings, details=details)
 
 
 class _Answers:

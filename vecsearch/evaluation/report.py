@@ -1,7 +1,9 @@
-"""An evaluation as files for spreadsheets and programs."""
+"""An evaluation as files: for people, for spreadsheets and for programs."""
 
 import csv
+import importlib.util
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +11,16 @@ from pathlib import Path
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.result import Evaluation
 
+log = logging.getLogger(__name__)
+
 
 def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     """Write an evaluation into a folder, replacing an earlier one.
 
     ``report.json`` holds everything but single queries, ``queries.csv`` a line for each query,
     and for each method of classification ``METHOD_per_class.csv`` a line for each class and
-    ``METHOD_confusion.csv`` the confusion matrix, true classes down, predicted ones across.
+    ``METHOD_confusion.csv`` the confusion matrix, true classes down, predicted ones across. If it
+    was ``detailed``, and Jinja2 and matplotlib are installed, ``report.html`` shows all of it.
 
     Returns:
         The files written.
@@ -47,6 +52,15 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
         counts = table.confusion.tolist()
         rows = [[label, *row] for label, row in zip(table.labels, counts, strict=True)]
         written.append(_write(place / f"{method}_confusion.csv", ["", *table.labels], rows))
+    if evaluation.details is not None:
+        if all(importlib.util.find_spec(name) for name in ("jinja2", "matplotlib")):
+            from vecsearch.evaluation.page import render
+
+            page = place / "report.html"
+            page.write_text(render(evaluation, evaluation.details), encoding="utf-8")
+            written.append(page)
+        else:
+            log.info("No page is made without matplotlib: pip install 'vecsearch[plot]'")
     return written
 
 

@@ -1,13 +1,14 @@
 """What an evaluation found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.evaluation.audit import Audit
+from vecsearch.evaluation.details import Details
 from vecsearch.evaluation.intervals import Interval, class_intervals, mean_intervals
 from vecsearch.evaluation.tables import Classification, classification
 from vecsearch.types import JSON, Skipped
@@ -42,7 +43,9 @@ class Evaluation:
         per_query: For each query, by name: its ``id`` and ``label``, its ``category`` if it has
             one, how many items are ``relevant``, its retrieval measures, and what it was taken
             for, ``knn`` and ``centroid``.
+        settings: How it was measured, and of what.
         audit: What was seen in the images before, if that was asked for.
+        details: What a report shows beyond the figures, if that was asked for.
     """
 
     queries: int
@@ -58,7 +61,9 @@ class Evaluation:
     unlabelled_gallery: int
     skipped: Sequence[Skipped]
     per_query: PerQuery
+    settings: Mapping[str, JSON] = field(default_factory=dict)
     audit: Audit | None = None
+    details: Details | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, JSON]:
         """As plain values, in the order of the command line's contract."""
@@ -89,6 +94,7 @@ class Evaluation:
         }
         if self.audit is not None:
             result["audit"] = self.audit.to_json()
+        result["settings"] = dict(self.settings)
         return result
 
 
