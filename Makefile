@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export VECSEARCH_DATA ?= ../shared/data
 
-.PHONY: help demo test test-slow check bench docs format clean
+.PHONY: help demo test test-slow check bench seeds docs format clean
 
 help:
 	@echo "make demo       install, then run the main job on bundled images (1 minute)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow  the long proofs"
 	@echo "make check      all that CI asks for: format, lint, types, imports, tests, coverage"
 	@echo "make bench      the measurements that README and docs quote (10 minutes)"
+	@echo "make seeds      what the founding articles show, made again: docs/seeds.md (20 minutes)"
 	@echo "make docs       the documentation as a web site, in site/"
 
 # constraints.txt holds the versions that the tests passed with last; pyproject.toml has bounds.
@@ -43,6 +44,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+seeds: $(STAMP)
+	$(BIN)/python benchmarks/seeds/run.py
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -38,7 +38,8 @@ def main(fashion: Path) -> None:
     run("follow.py", fashion / "train", fashion / "test" / "bag" / "00018.png")
     run("opening.py")
     run("million.py")
-    run("animals.py")
+    run("seeds/animals.py")
+    run("faces_open_set.py")
     run("clothing.py")
 
 
