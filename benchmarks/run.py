@@ -40,6 +40,8 @@ def main(fashion: Path) -> None:
     run("million.py")
     run("seeds/animals.py")
     run("faces_open_set.py")
+    run("agreement.py", fashion)
+    run("evaluation_speed.py", fashion)
     run("clothing.py")
 
 

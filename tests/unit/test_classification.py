@@ -255,3 +255,25 @@ def test_vectors_of_another_encoder_are_refused(tmp_path: Path) -> None:
     assert all(found == label for found, label in own)
     with pytest.raises(InvalidArgument, match="another encoder"):
         model.predict(made[1])
+
+
+@pytest.mark.filterwarnings("ignore:self.within_class_std_dev_")  # corners are always black
+def test_real_images_are_told_as_scikit_learn_tells_them(sample: Path, tmp_path: Path) -> None:
+    """1,000 product images by 2,000; benchmarks/agreement.py does it with all 70,000."""
+    gallery, queries = (
+        Collection.build(
+            sample / part, tmp_path / part, encoder="pixels", size=(28, 28), color="grey"
+        )
+        for part in ("train", "test")
+    )
+    known, asked = gallery.vectors(), queries.vectors()
+    labels = np.array(gallery.labels())
+    for weights in ("uniform", "distance"):
+        theirs = KNeighborsClassifier(5, weights=weights).fit(known.astype(float), labels)
+        votes = np.sort(theirs.predict_proba(asked.astype(float)), axis=1)
+        decided = votes[:, -1] - votes[:, -2] > 1e-9
+        ours = KNNClassifier(5, weights=weights).fit(gallery).predict(queries)
+        np.testing.assert_array_equal(ours[decided], theirs.predict(asked.astype(float))[decided])
+        assert decided.mean() > (0.9 if weights == "uniform" else 0.999)
+    central = NearestCentroid().fit(known.astype(float), labels).predict(asked.astype(float))
+    np.testing.assert_array_equal(CentroidClassifier().fit(gallery).predict(queries), central)
