@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from conftest import COMMAND
 from PIL import Image
+from safetensors.numpy import load, save
 
 import vecsearch
 from vecsearch import InvalidArgument, SiameseEncoder
-from vecsearch.encoders.siamese import run_onnx, run_torch
+from vecsearch.encoders.runtimes import run_onnx, run_plain, run_torch
 from vecsearch.errors import CollectionLocked, DamagedCollection
 
 QUICK: dict[str, Any] = {"epochs": 3, "width": 4, "jobs": 1, "precision": "float32"}
@@ -248,7 +249,7 @@ def test_a_hostile_model_is_an_error_of_ours(model: Path, tmp_path: Path) -> Non
     import hashlib
     import shutil
 
-    images = np.zeros((2, 28, 28, 1), np.uint8)
+    images = np.zeros((6, 28, 28, 1), np.uint8)  # so many that onnxruntime is asked
     whole = json.loads((model / "settings.json").read_text())
     architecture = whole["architecture"]
     changed: list[dict[str, Any]] = [
@@ -277,6 +278,19 @@ def test_a_hostile_model_is_an_error_of_ours(model: Path, tmp_path: Path) -> Non
             (place / "settings.json").write_text(json.dumps(settings))
             with pytest.raises(DamagedCollection):
                 vecsearch.open_encoder(place).encode(images)
+    weights = load((model / "weights.safetensors").read_bytes())
+    place = shutil.copytree(model, tmp_path / "other")
+    for name in ("backbone.0.0.weight", "backbone.3.inner.1.1.running_var", "head.weight", "mean"):
+        without_it = {key: value for key, value in weights.items() if key != name}
+        cut = {**weights, name: np.ascontiguousarray(weights[name][:-1])}
+        flat = {**weights, name: np.ones(5, np.float32)}
+        for other in (without_it, cut, flat):
+            data = save(other)
+            (place / "weights.safetensors").write_bytes(data)
+            settings = {**whole, "weights.safetensors": hashlib.sha256(data).hexdigest()}
+            (place / "settings.json").write_text(json.dumps(settings))
+            with pytest.raises(DamagedCollection):
+                vecsearch.open_encoder(place).encode(images[:1])
 
 
 def test_compare_asks_with_other_images(model: Path, sample: Path) -> None:
@@ -336,7 +350,11 @@ def test_every_way_to_train(clothes: Path, tmp_path: Path, settings: dict[str, A
         run_torch(loaded.trained)(images),
     )
     np.testing.assert_allclose(under_onnx, under_torch, atol=1e-4)
-    np.testing.assert_allclose(loaded.encode(images[:1]), under_onnx[:1], atol=1e-5)
+    if loaded.trained.architecture["backbone"] in ("small", "conv3"):
+        plain = run_plain(loaded.trained)
+        np.testing.assert_allclose(plain(images), under_torch, atol=1e-4)
+        np.testing.assert_array_equal(loaded.encode(images[:1]), plain(images[:1]))
+    np.testing.assert_allclose(loaded.encode(images[:1]), loaded.encode(images)[:1], atol=1e-5)
     lines = (tmp_path / "a" / "history.csv").read_text().splitlines()
     losses = [float(line.split(",")[1]) for line in lines[1:]]
     if "rate" in settings:
@@ -416,9 +434,15 @@ print(json.dumps(encoder.encode(images).tolist()))
     under_onnx = np.array(json.loads(without(("torch",), encode)))
     under_torch = np.array(json.loads(without(("onnxruntime",), encode)))
     np.testing.assert_allclose(under_onnx, under_torch, atol=1e-4)
+    # A network of our own needs neither; the others say what to install.
+    plain = np.array(json.loads(without(("torch", "onnxruntime"), encode)))
+    np.testing.assert_allclose(plain, under_torch, atol=1e-4)
+    large = tmp_path / "large"
+    quick = {**QUICK, "width": None, "epochs": 1, "size": (28, 28)}
+    vecsearch.train(sample / "test", large, backbone="resnet18", **quick)
     said = f"""
 try:
-    exec({encode!r})
+    exec({encode.replace(str(model), str(large))!r})
 except vecsearch.MissingPackage as error:
     print(error)
 """

@@ -1,12 +1,10 @@
 """A trained network as an encoder: it runs under onnxruntime, or under torch."""
 
 import hashlib
-import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -17,39 +15,15 @@ from vecsearch.encoders.base import (
     load_settings,
     save_settings,
 )
-from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, NotFitted
+from vecsearch.encoders.runtimes import Run, Trained, network_of, runtime_of
+from vecsearch.errors import DamagedCollection, InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
-
-if TYPE_CHECKING:
-    from vecsearch.encoders.network import Network
 
 NETWORK = "network.onnx"
 # What the layers of a block may take: images of 28 × 28 go through some 160 at a time.
 BLOCK_BYTES = 32 << 20
 BYTES_A_PIXEL = 256
-FEW_IMAGES = 4
-# How ONNX says that a tensor lies in a file of its own: an entry with this key.
-ELSEWHERE = b"\x0a\x08location"
-
-Run = Callable[[Pixels], Vectors]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network that is trained.
-
-    Attributes:
-        architecture: What it is made of, for ``Architecture.from_json``.
-        weights: Its tensors by name.
-        facts: How it was trained, and what came out.
-        onnx: The same network in the format of ONNX; None until it is saved.
-    """
-
-    architecture: Mapping[str, JSON]
-    weights: Mapping[str, np.ndarray[Any, Any]]
-    facts: Mapping[str, JSON] = field(default_factory=dict)
-    onnx: bytes | None = None
 
 
 class SiameseEncoder:
@@ -168,7 +142,7 @@ class SiameseEncoder:
         """
         checked = check_pixels(images, self.preprocess)
         if self._run is None:
-            self._run = _runtime(self.trained)
+            self._run = runtime_of(self.trained)
         vectors = np.empty((len(checked), self.dim), np.float32)
         height, width, _ = self.preprocess.shape
         step = max(1, BLOCK_BYTES // (BYTES_A_PIXEL * height * width))
@@ -242,80 +216,3 @@ class SiameseEncoder:
         ) as error:
             raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
         return encoder.take(trained)
-
-
-def _runtime(trained: Trained) -> Run:
-    """What runs the network: onnxruntime if it can, which starts sooner, else torch."""
-    if trained.onnx is not None and importlib.util.find_spec("onnxruntime"):
-        return run_onnx(trained.onnx)
-    if importlib.util.find_spec("torch"):
-        return run_torch(trained)
-    raise MissingPackage(
-        "A trained network runs under onnxruntime or torch, and neither is installed: "
-        "pip install 'vecsearch[onnx]'"
-    )
-
-
-def run_onnx(network: bytes) -> Run:
-    """Run a network under onnxruntime.
-
-    Raises:
-        DamagedCollection: It refers to files elsewhere; or, once it is run, it is none of ours.
-    """
-    import onnxruntime
-
-    if ELSEWHERE in network:
-        raise DamagedCollection("The network keeps weights in other files: that is none of ours.")
-    levels = onnxruntime.GraphOptimizationLevel
-
-    @cache
-    def session(many: bool) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if not many:
-            # To lay the network out anew, and to start threads, takes longer than a few images do.
-            options.graph_optimization_level = levels.ORT_DISABLE_ALL
-            options.intra_op_num_threads = 1
-        return onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
-
-    def run(images: Pixels) -> Vectors:
-        try:
-            (vectors,) = session(len(images) > FEW_IMAGES).run(None, {"images": images})
-        except Exception as error:
-            # It raises a class of its own for each kind of damage.
-            raise DamagedCollection(f"The network cannot be run: {error}") from error
-        found: Vectors = vectors
-        return found
-
-    return run
-
-
-def run_torch(trained: Trained) -> Run:
-    """Run a network under torch."""
-    import torch
-
-    network = network_of(trained)
-
-    def run(images: Pixels) -> Vectors:
-        with torch.inference_mode():
-            writable = np.require(images, requirements="W")  # torch knows no other
-            found: Vectors = network(torch.from_numpy(writable)).numpy()
-            return found
-
-    return run
-
-
-def network_of(trained: Trained) -> "Network":
-    """The network under torch, ready to encode."""
-    import torch
-
-    from vecsearch.encoders.network import Architecture, Network
-
-    try:
-        network = Network(Architecture.from_json(trained.architecture))
-        network.load_state_dict(
-            {name: torch.from_numpy(np.array(value)) for name, value in trained.weights.items()}
-        )
-    except (TypeError, ValueError, RuntimeError, InvalidArgument) as error:
-        raise DamagedCollection(f"The network cannot be made of its weights: {error}") from error
-    return network.eval()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vecsearch.encoders.network import Network
-from vecsearch.encoders.siamese import Trained
+from vecsearch.encoders.runtimes import Trained
 from vecsearch.errors import InvalidArgument
 from vecsearch.training.beginning import statistics
 from vecsearch.training.checkpoint import Standing, resume, save_checkpoint

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vecsearch.encoders.base import SETTINGS
-from vecsearch.encoders.siamese import SiameseEncoder, Trained
+from vecsearch.encoders.runtimes import Trained
+from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.errors import CollectionLocked, InvalidArgument, MissingPackage
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
