@@ -15,6 +15,7 @@ from vecsearch.collection import Collection
 from vecsearch.encoders import is_trainable
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled, checked, gallery_of, queries_of, with_labels
+from vecsearch.evaluation.intervals import ENDS
 from vecsearch.evaluation.openset import Curve
 from vecsearch.evaluation.refitting import Refitted, can_refit
 from vecsearch.evaluation.trial import Answers, Trial, ask, strangers_left_out
@@ -274,11 +275,16 @@ def _accepted(answers: Answers, limits: NDArray[np.float64]) -> NDArray[np.bool_
 
 
 def _announced(strangers: Answers, classes: int, far: float, rng: Generator) -> tuple[float, float]:
-    """What share of other strangers is accepted, in 95 of 100 trials.
+    """What share of other strangers is accepted, in 95 of 100 trials: the wider of two intervals.
 
     Thresholds are found by strangers whose labels were drawn with replacement, and tried on those
-    that were not drawn: the out-of-bag bootstrap (Efron and Tibshirani, 1997).
+    that were not drawn: the out-of-bag bootstrap (Efron and Tibshirani, 1997). Of few labels it is
+    too narrow, since the nearest stranger of all is among those that were seen. So there is also
+    what holds of a conformal threshold (Vovk, 2012): the share is of a beta distribution, here of
+    as many strangers as there are labels, as if the images of each were all alike.
     """
+    from scipy.stats import beta
+
     order = np.argsort(strangers.groups, kind="stable")
     firsts = np.unique(strangers.groups[order], return_index=True)[1]
     members = np.split(order, firsts[1:])
@@ -289,8 +295,10 @@ def _announced(strangers: Answers, classes: int, far: float, rng: Generator) -> 
         if len(others):
             limits = _limits(_part(strangers, members, drawn), classes, far)
             shares.append(float(_accepted(_part(strangers, members, others), limits).mean()))
-    low, high = np.quantile(shares or [0, 1], [0.025, 0.975])
-    return float(low), float(high)
+    low, high = np.quantile(shares or [0, 1], ENDS)
+    count = max(1.0, far * (len(members) + 1))
+    least, most = beta.ppf(ENDS, count, len(members) + 1 - count)
+    return float(min(low, least)), float(max(high, most))
 
 
 def _part(answers: Answers, members: Sequence[Rows], groups: Rows) -> Answers:
@@ -333,7 +341,7 @@ def _figures(trial: Trial, limits: NDArray[np.float64], rng: Generator) -> dict[
         for name, value in measured(np.bincount(drawn, minlength=count).astype(float)).items():
             samples.setdefault(name, []).append(value)
     return {
-        name: Figure(value, *(float(end) for end in np.quantile(samples[name], [0.025, 0.975])))
+        name: Figure(value, *(float(end) for end in np.quantile(samples[name], ENDS)))
         for name, value in measured(np.ones(count)).items()
     }
 

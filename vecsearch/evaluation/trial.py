@@ -16,8 +16,8 @@ from vecsearch.types import Distances, Metric, Progress, Rows, Vectors
 
 # More comparisons than these are sampled: the rates of a million are known to a thousandth.
 MOST_COMPARISONS = 1_000_000
-# As many as cross-validation has by custom.
-FOLDS = 10
+# As many as cross-validation has by custom; more where an encoder need not be fitted for each.
+FOLDS, FOLDS_UNFITTED = 10, 50
 # An interval from fewer labels says nothing.
 FEWEST_LABELS = 5
 
@@ -151,8 +151,8 @@ def strangers_left_out(
 ) -> Answers:
     """What the items of a gallery are taken for where their class is not known.
 
-    The classes are dealt into ten folds, and those of each fold are asked of the items of all
-    other classes.
+    The classes are dealt into folds, and those of each fold are asked of the items of all other
+    classes.
 
     Args:
         gallery: What is known; each has a label.
@@ -172,7 +172,7 @@ def strangers_left_out(
         raise InvalidArgument(
             f"The only class is {str(names[0])!r}: to know strangers from it, bring some."
         )
-    folds = min(FOLDS, len(names))
+    folds = min(FOLDS_UNFITTED if encode is None else FOLDS, len(names))
     fold_of = np.random.default_rng(seed).permutation(len(names)) % folds
     parts = []
     for fold in range(folds):

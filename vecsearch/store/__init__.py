@@ -1,5 +1,6 @@
 """The folder on disk. Files never change once written; a manifest names those that count."""
 
+from vecsearch.store.beside import printable
 from vecsearch.store.draft import Draft
 from vecsearch.store.durable import put_whole
 from vecsearch.store.manifest import (
@@ -14,7 +15,7 @@ from vecsearch.store.manifest import (
 from vecsearch.store.records import Record, Records
 from vecsearch.store.repair import Encode, Repair, repair_store
 from vecsearch.store.store import Damage, Store, Verification
-from vecsearch.store.writer import Writer, printable
+from vecsearch.store.writer import Writer
 
 __all__ = [
     "Damage",

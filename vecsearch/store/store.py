@@ -1,6 +1,5 @@
 """Read a collection from its folder, believing nothing that its hash does not prove."""
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import CollectionReplaced, DamagedCollection
+from vecsearch.store.beside import parse_calibration, parse_skipped
 from vecsearch.store.durable import stamp_of
 from vecsearch.store.manifest import Manifest, SegmentEntry, generations, newest
 from vecsearch.store.records import Record
@@ -271,18 +271,7 @@ class Store:
         """
         if self.manifest.skipped is None:
             return []
-        with self._reading():
-            path = self.checked(self.manifest.skipped)
-            # Not splitlines(): a name may hold what that takes for the end of a line.
-            lines = path.read_bytes().split(b"\n")
-        try:
-            entries = [json.loads(line) for line in lines if line]
-            return [
-                Skipped(Path(entry["path"]), str(entry["reason"]), entry["size"], entry["mtime_ns"])
-                for entry in entries
-            ]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise DamagedCollection(f"{path} is no list of skipped files.") from error
+        return parse_skipped(*self._beside(self.manifest.skipped))
 
     def calibration(self) -> dict[str, JSON]:
         """From how far on something is a stranger, as it was committed; empty if never.
@@ -292,16 +281,12 @@ class Store:
         """
         if self.manifest.calibration is None:
             return {}
+        return parse_calibration(*self._beside(self.manifest.calibration))
+
+    def _beside(self, name: str) -> tuple[bytes, Path]:
         with self._reading():
-            path = self.checked(self.manifest.calibration)
-            data = path.read_bytes()
-        try:
-            body = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise DamagedCollection(f"{path} is no calibration.") from error
-        if not isinstance(body, dict):
-            raise DamagedCollection(f"{path} is no calibration.")
-        return body
+            path = self.checked(name)
+            return path.read_bytes(), path
 
     def encoder_folder(self) -> Path | None:
         """Where the encoder lies, its files checked; None if the vectors came without one.

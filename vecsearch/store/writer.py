@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import CollectionExists, DamagedCollection, InvalidArgument
+from vecsearch.store.beside import skipped_lines
 from vecsearch.store.compaction import compacted
 from vecsearch.store.draft import Draft
 from vecsearch.store.durable import (
@@ -286,9 +287,12 @@ class Writer:
             most = _most(manifest.dim)
             manifest = compacted(Store(self.folder, manifest), most, compaction == "all")
         if skipped is not None:
-            manifest = replace(manifest, skipped=self._write_skipped(skipped))
+            name = self._write_beside("skipped.jsonl", skipped_lines(skipped))
+            manifest = replace(manifest, skipped=name)
         if calibration is not None:
-            manifest = replace(manifest, calibration=self._write_calibration(calibration))
+            text = f"{json.dumps(calibration, ensure_ascii=False)}\n" if calibration else ""
+            name = self._write_beside("calibration.json", text.encode())
+            manifest = replace(manifest, calibration=name)
         manifest = self._trimmed(manifest)
         for name in ("segments", "encoder", "ann", "."):
             if (self.folder / name).is_dir():
@@ -382,29 +386,12 @@ class Writer:
         }
         return replace(manifest, files=files)
 
-    def _write_skipped(self, skipped: Iterable[Skipped]) -> str | None:
-        lines = [
-            json.dumps(
-                {
-                    "path": printable(one.path),
-                    "reason": one.reason,
-                    "size": one.size,
-                    "mtime_ns": one.mtime_ns,
-                },
-                ensure_ascii=False,
-            )
-            for one in skipped
-        ]
-        if not lines:
+    def _write_beside(self, kind: str, text: bytes) -> str | None:
+        """Write a file that the manifest names beside the segments; None if it would be empty."""
+        if not text:
             return None
-        name = f"skipped-{uuid4().hex}.jsonl"
-        text = "".join(f"{line}\n" for line in lines).encode()
-        self._files |= write_files({self.folder / name: [text]}, self.folder)
-        return name
-
-    def _write_calibration(self, calibration: Mapping[str, JSON]) -> str:
-        name = f"calibration-{uuid4().hex}.json"
-        text = f"{json.dumps(calibration, ensure_ascii=False)}\n".encode()
+        stem, ending = kind.split(".")
+        name = f"{stem}-{uuid4().hex}.{ending}"
         self._files |= write_files({self.folder / name: [text]}, self.folder)
         return name
 
@@ -437,11 +424,6 @@ def _written(
     folder: Path, vectors: Sequence[Vectors], records: Records
 ) -> tuple[SegmentEntry, dict[str, Stamp]]:
     return write_segment(folder, vectors, encode(records))
-
-
-def printable(path: Path) -> str:
-    """A path as text that any encoding takes: bytes that are no UTF-8 are written as escapes."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _sync_file(path: Path) -> None:
