@@ -83,9 +83,6 @@ def command(
             seed=seed,
             progress=progress,
         )
-    if roc is not None:
-        vecsearch.draw_calibration(found, roc)
-        screen.note(f"Drawn: {roc}")
     rejection = found.rejection
     low, high = rejection.interval
     rows = [{"figure": name, **vars(figure)} for name, figure in found.figures.items()]
@@ -104,6 +101,9 @@ def command(
         f"Of new strangers, {low:.1%} to {high:.1%} will be taken for somebody, in 95 of 100 such "
         "trials."
     )
+    if roc is not None:
+        vecsearch.draw_calibration(found, roc)
+        screen.note(f"Drawn: {roc}")
     if found.left_out:
         screen.note("There were no strangers: items took their part, asked of other classes.")
     if found.flattered:
@@ -111,6 +111,13 @@ def command(
             "The encoder may have learned from these very images: then real strangers come nearer, "
             "and more of them are accepted. Bring strangers that it has not seen."
         )
+    if found.known_learned:
+        screen.note(
+            "The known ones are items that the encoder may have learned from: new pictures of them "
+            "are farther off, and more of them are refused. Bring some to know how many."
+        )
+    if rejection.threshold < 0:
+        screen.note("Strangers are where known ones are, so nobody can be accepted.")
     if found.unlabelled:
         screen.note(f"{found.unlabelled} images have no label and were left out.")
     screen.skipped(found.skipped, "The others are left out too.")

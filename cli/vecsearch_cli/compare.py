@@ -127,7 +127,7 @@ def show_comparison(screen: Screen, lines: Sequence[vecsearch.Comparison]) -> No
     if len(lines) > 1:
         screen.note(
             "* is the best; what differs from it by no more than noise has ≈ (p 0.05 or more, "
-            "paired by query, corrected for the number of lines)."
+            "paired by query, corrected for the number of pairs of lines)."
         )
 
 

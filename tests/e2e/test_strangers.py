@@ -217,7 +217,7 @@ def test_items_without_a_label_have_no_vote() -> None:
         ({"method": "svm"}, "is no method"),
         ({"weights": "heavy"}, "No weights are called"),
         ({"method": "centroid", "center": "mode"}, "No center is called"),
-        ({"method": "centroid", "centroids": 0}, "1 centroid or more"),
+        ({"method": "centroid", "centroids": 0}, "centroids is a whole number"),
         ({"reject": "maybe"}, "not 'maybe'"),
         ({"reject": -1}, "not -1"),
         ({"reject": "auto"}, "was not calibrated for knn"),

@@ -128,3 +128,62 @@ def test_few_items_have_nothing_to_hide() -> None:
     one = Labelled(np.ones((1, 2), np.float32), ["0"], ["a"])
     found, kept, _ = audit(one, one, one.ids, Metric.EUCLIDEAN)
     assert (found.twins, found.suspects, kept.gallery) == ([], [], [0])
+
+
+def test_a_gallery_saved_again_is_nothing_but_twins(small: Path, tmp_path: Path) -> None:
+    for kind in ("bmp", "jpg"):
+        copies = tmp_path / kind
+        for path in (small / "train").rglob("*.png"):
+            target = copies / path.parent.name / f"{path.stem}.{kind}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with Image.open(path) as image:
+                image.convert("L").save(target)
+        clothes = Collection.build(
+            small / "train", tmp_path / f"i{kind}", encoder="pixels", size=(28, 28), color="grey"
+        )
+        found = evaluate(clothes, copies, ks=[1], audited=True)
+        assert found.audit is not None
+        assert len({one.query for one in found.audit.twins}) == 30
+        assert found.audit.without_twins == {}
+
+
+def test_what_has_no_label_spoils_nothing() -> None:
+    vectors = np.random.default_rng(0).normal(size=(30, 4))
+    twice = np.concatenate([vectors, vectors])
+    books = Collection.from_vectors(twice, labels=[*list("abc") * 10, *[None] * 30])
+    found = evaluate(books, leave_one_out=True, ks=[1], audited=True)
+    assert found.audit is not None
+    assert found.audit.twins == []
+    assert found.audit.without_twins == found.measures
+    assert (found.queries, found.unlabelled_queries) == (30, 30)
+
+
+def test_zero_vectors_are_looked_at_too() -> None:
+    vectors = np.random.default_rng(0).normal(size=(30, 4))
+    vectors[3] = 0
+    vectors[7] = 3 * vectors[9]
+    books = Collection.from_vectors(vectors, labels=list("abc") * 10)
+    found = evaluate(books, leave_one_out=True, metric="cosine", ks=[1], audited=True)
+    assert found.audit is not None
+    (one,) = found.audit.twins
+    assert (one.query, one.item, one.distance) == ("9", "7", pytest.approx(0, abs=1e-6))
+
+
+def test_one_file_many_times_is_told_once_each(tmp_path: Path, small: Path) -> None:
+    picture = next((small / "train" / "bag").iterdir()).read_bytes()
+    for at in range(40):
+        place = tmp_path / "images" / ("a" if at < 39 else "b") / f"{at:02}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(picture)
+    for at, path in enumerate(sorted((small / "train" / "sneaker").iterdir())[:8]):
+        shutil.copy(path, tmp_path / "images" / "b" / f"other{at}.png")
+    copies = Collection.build(
+        tmp_path / "images", tmp_path / "index", encoder="pixels", size=(8, 8)
+    )
+    found = evaluate(copies, leave_one_out=True, ks=[1], audited=True)
+    assert found.audit is not None
+    same = [one for one in found.audit.twins if one.same_file]
+    assert len(same) <= 40 * 12  # not 780: by hash two each, by sight ten each at most
+    assert {one.query for one in same} | {one.item for one in same} == {
+        f"{'a' if at < 39 else 'b'}/{at:02}.png" for at in range(40)
+    }

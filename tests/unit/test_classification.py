@@ -277,3 +277,16 @@ def test_real_images_are_told_as_scikit_learn_tells_them(sample: Path, tmp_path:
         assert decided.mean() > (0.9 if weights == "uniform" else 0.999)
     central = NearestCentroid().fit(known.astype(float), labels).predict(asked.astype(float))
     np.testing.assert_array_equal(CentroidClassifier().fit(gallery).predict(queries), central)
+
+
+def test_many_neighbours_vote_as_few_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    codes = rng.integers(-1, 6, (50, 40))
+    apart = np.sort(rng.integers(0, 9, (50, 40)) / 4, axis=1)
+    for weights in ("uniform", "distance"):
+        few = knn_vote(codes, apart, weights)
+        monkeypatch.setattr("vecsearch.classification.votes.MANY", 1)
+        many = knn_vote(codes, apart, weights)
+        monkeypatch.undo()
+        np.testing.assert_array_equal(few[0], many[0])
+        np.testing.assert_allclose(few[1], many[1])

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from vecsearch import InvalidArgument, Metric
+from vecsearch import Classifier, Collection, InvalidArgument, Metric
 from vecsearch.classification import Rule
 from vecsearch.evaluation.asking import Labelled
-from vecsearch.evaluation.calibration import _limit, calibrate_vectors
+from vecsearch.evaluation.calibration import _limit, _limits, calibrate_vectors
 from vecsearch.evaluation.openset import Curve
 from vecsearch.evaluation.trial import ask, strangers_left_out
 
@@ -193,7 +193,7 @@ def test_who_is_in_the_gallery_is_asked_about_the_others() -> None:
     np.testing.assert_allclose(trial.known.distances, [1, 1, 2, 2])  # c has no other
     assert trial.known.right.all()
     assert len(trial.strangers.distances) == 0
-    left = strangers_left_out(gallery, Rule("knn", k=1), Metric.EUCLIDEAN)
+    left = strangers_left_out(gallery, Rule("knn", k=1), Metric.EUCLIDEAN, np.random.default_rng(0))
     found = sorted(zip(left.distances.round(6).tolist(), left.taken_for.tolist(), strict=True))
     # 0 and 1 to 10; 10 and 12 to 1; 30 to 12.
     assert found == [(9, 0), (9, 1), (10, 1), (11, 0), (18, 1)]
@@ -241,3 +241,93 @@ def test_what_cannot_be_calibrated(
     vectors = np.array([[0.0, 1], [3, 4]])
     with pytest.raises(InvalidArgument, match=message):
         calibrate_vectors(labelled(vectors, labels, "g"), labelled(vectors, asked, "q"), far=far)
+
+
+def test_a_class_with_one_item_is_neither_known_nor_a_stranger() -> None:
+    rng = np.random.default_rng(0)
+    labels = [name for name in "abcdef" for _ in range(3)] + ["alone"]
+    gallery = labelled(rng.normal(size=(19, 3)), labels, "g")
+    others = [f"stranger {row % 6}" for row in range(120)]
+    strangers = labelled(rng.normal(size=(120, 3)), others, "s")
+    both = Labelled(
+        np.concatenate([gallery.vectors, strangers.vectors]),
+        [*gallery.ids, *strangers.ids],
+        [*gallery.labels, *strangers.labels],
+    )
+    found = calibrate_vectors(gallery, both, far=0.05, rule=Rule("knn", k=1))
+    assert (found.rejection.known, found.rejection.strangers) == (18, 120)
+
+
+def test_strangers_count_once_where_some_classes_have_thresholds_of_their_own() -> None:
+    """Two classes draw most strangers, a hundred the others: no more come in than were allowed."""
+    rng = np.random.default_rng(1)
+    places = np.concatenate([[[0.0, 0], [50, 0]], np.stack([np.arange(100), [900.0] * 100], 1) * 9])
+    gallery = labelled(places, [f"c{row:03}" for row in range(102)], "g")
+
+    def drawn(count: int) -> Values:
+        rich, poor = rng.integers(0, 2, count), rng.integers(2, 102, count)
+        taken = np.where(rng.random(count) < 0.9, rich, poor)
+        far = np.where(taken < 2, rng.uniform(5, 10, count), rng.uniform(0, 4, count))
+        angle = rng.uniform(0, 2 * np.pi, count)
+        return places[taken] + far[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+
+    shares = []
+    for _ in range(10):
+        names = [f"s{row}" for row in range(2000)]
+        asked = [labelled(drawn(2000), names, "q") for _ in range(2)]
+        trials = [ask(gallery, one, Rule("knn", k=1), Metric.EUCLIDEAN).strangers for one in asked]
+        limits = _limits(trials[0], 102, 0.02)
+        shares.append((trials[1].distances <= limits[trials[1].taken_for]).mean())
+    assert np.mean(shares) == pytest.approx(0.02, abs=0.004)
+
+
+def test_all_brought_strangers_count_however_many_known_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vecsearch.evaluation.calibration.MOST_QUERIES", 150)
+    rng = np.random.default_rng(0)
+    gallery = labelled(rng.normal(size=(40, 2)), ["a", "b"] * 20, "g")
+    queries = labelled(rng.normal(size=(2120, 2)), ["a", "b"] * 1000 + ["x"] * 120, "q")
+    found = calibrate_vectors(gallery, queries, far=0.01)
+    assert (found.rejection.known, found.rejection.strangers) == (150, 120)
+
+
+def test_every_right_comparison_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecsearch.evaluation.trial.MOST_COMPARISONS", 500)
+    rng = np.random.default_rng(0)
+    whole = labelled(rng.normal(size=(200, 2)), [str(row // 2) for row in range(200)], "g")
+    trial = ask(whole, whole, Rule("knn", k=1), Metric.EUCLIDEAN)
+    assert len(trial.genuine.distances) == 200
+    assert 300 < len(trial.impostor.distances) < 700
+
+
+def test_ties_are_settled_as_in_a_search() -> None:
+    vectors = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    gallery = labelled(vectors, ["b", "a", "a", "c"], "g")
+    query = labelled(np.zeros((1, 2)), ["a"], "q")
+    books = Collection.from_vectors(vectors, labels=["b", "a", "a", "c"])
+    for k in (1, 2, 3):
+        trial = ask(gallery, query, Rule("knn", k=k), Metric.EUCLIDEAN)
+        told = Classifier(books, k=k).classify_vectors([[0.0, 0]])[0].nearest
+        assert trial.names[trial.known.taken_for[0]] == told
+
+
+def test_few_classes_announce_little() -> None:
+    rng = np.random.default_rng(0)
+    labels = ["a"] * 100 + ["b"] * 100
+    gallery = labelled(rng.normal(size=(200, 4)), labels, "g")
+    found = calibrate_vectors(gallery, gallery, far=0.05)
+    assert found.left_out
+    assert found.rejection.groups == 2
+    assert found.rejection.interval[1] > 0.6
+
+
+def test_an_item_cannot_be_taken_out_of_several_centroids() -> None:
+    rng = np.random.default_rng(0)
+    gallery = labelled(rng.normal(size=(60, 4)), list("abc") * 20, "g")
+    for rule in (Rule("centroid", centroids=3), Rule("centroid", center="medoid")):
+        with pytest.raises(InvalidArgument, match="bring queries of known classes"):
+            calibrate_vectors(gallery, gallery, far=0.1, rule=rule)
+    for k in (0, 2.5, True):
+        with pytest.raises(InvalidArgument, match="k is a whole number, 1 or more"):
+            Rule("knn", k=k)  # type: ignore[arg-type]

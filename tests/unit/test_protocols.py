@@ -341,3 +341,37 @@ def test_joined_parts_are_the_whole() -> None:
         [evaluate_vectors(gallery, queries.part(rows)) for rows in (range(10), range(10, 30))]
     )
     assert found.to_json() == expected.to_json()
+
+
+def test_a_single_query_can_be_compared(tmp_path: Path, small: Path) -> None:
+    bags = sorted((small / "train" / "bag").iterdir())
+    for name, path in (("bag/0", bags[0]), ("bag/1", bags[1]), ("hat/2", bags[2])):
+        target = tmp_path / f"{name}.png"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    lines = compare(tmp_path, encoders=["pixels", "pca=1"], size=(8, 8), jobs=1)
+    assert {line.evaluation.queries for line in lines} == {1}
+    assert {one.p for line in lines for one in line.differences} == {1.0}
+
+
+def test_folds_that_have_nothing_to_find(tmp_path: Path, small: Path) -> None:
+    bags = sorted((small / "train" / "bag").iterdir())
+    for at, name in enumerate(("a", "b", "c", "d", "d", "d")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / f"{at}.png").write_bytes(bags[at].read_bytes())
+    (line,) = compare(
+        tmp_path, encoders=["pixels"], metrics=["cosine"], size=(8, 8), protocol="kfold", jobs=1
+    )
+    assert (line.evaluation.queries, line.evaluation.unmatched) == (6, 3)
+    for path in [*tmp_path.rglob("*.png")]:
+        path.rename(tmp_path / path.name)
+    with pytest.raises(InvalidArgument, match="has a label, so there is nothing to deal"):
+        compare(tmp_path, encoders=["pixels"], protocol="kfold")
+    with pytest.raises(InvalidArgument, match="has a label"):
+        compare(tmp_path, encoders=["pixels"])
+
+
+def test_files_with_a_mark_before_them(tmp_path: Path) -> None:
+    path = tmp_path / "marked.qrels"
+    path.write_bytes(b"\xef\xbb\xbfa 0 b 1\n")
+    assert read_qrels(path) == {"a": {"b": 1}}

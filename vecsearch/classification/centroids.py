@@ -1,5 +1,6 @@
 """What stands for a class: its mean, several means, or the item nearest to a mean."""
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -78,18 +79,9 @@ class Centroids:
         Raises:
             InvalidArgument: A query is to be taken out of something else than a single mean.
         """
-        if members is not None and (self._medoids or len(self.owners) != self._classes):
-            raise InvalidArgument("A query can be taken out of a single mean only.")
         found = np.full((len(queries), self._classes), np.inf)
-        step = max(1, BLOCK_BYTES // (8 * self.points.size))
-        there = np.flatnonzero(self._counts)
-        for start in range(0, len(queries), step):
-            part = slice(start, start + step)
-            block = queries[part].astype(np.float64)
-            apart = distances(block[:, None, :], self.points[there], self._metric)
-            np.minimum.at(found[part].T, self.owners[there], apart.T)
-            if members is not None:
-                self._without_self(block, members[part], found[part])
+        for part, apart in self._blocks(queries, members):
+            found[part] = apart
         return found
 
     def nearest(self, queries: Vectors, members: Rows | None = None) -> Rows:
@@ -97,8 +89,10 @@ class Centroids:
 
         Args and Raises: As for ``distances``.
         """
-        apart = self.distances(queries, members)
-        return np.where(np.isfinite(apart).any(axis=1), apart.argmin(axis=1), -1)
+        found = np.empty(len(queries), np.int64)
+        for part, apart in self._blocks(queries, members):
+            found[part] = np.where(np.isfinite(apart).any(axis=1), apart.argmin(axis=1), -1)
+        return found
 
     def memberships(self, apart: Distances) -> NDArray[np.float64]:
         """How much each query belongs to each class, ``(n, classes)``; together 1 for each query.
@@ -116,6 +110,21 @@ class Centroids:
             near = np.where(nearest > 0, nearest / squares, squares == 0)
         shares: NDArray[np.float64] = near / near.sum(axis=1, keepdims=True)
         return shares
+
+    def _blocks(self, queries: Vectors, members: Rows | None) -> Iterator[tuple[slice, Distances]]:
+        if members is not None and (self._medoids or len(self.owners) != self._classes):
+            raise InvalidArgument("A query can be taken out of a single mean only.")
+        step = max(1, BLOCK_BYTES // (8 * self.points.size))
+        there = np.flatnonzero(self._counts)
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            block = queries[part].astype(np.float64)
+            found = np.full((len(block), self._classes), np.inf)
+            apart = distances(block[:, None, :], self.points[there], self._metric)
+            np.minimum.at(found.T, self.owners[there], apart.T)
+            if members is not None:
+                self._without_self(block, members[part], found)
+            yield part, found
 
     def _summed(self, vectors: Vectors, parts: Rows) -> NDArray[np.float64]:
         sums = np.zeros((len(self.owners), vectors.shape[1]))

@@ -46,6 +46,10 @@ class Rule:
         if self.method not in get_args(Method):
             raise InvalidArgument(f"{self.method!r} is no method: {' or '.join(get_args(Method))}.")
         as_weights(self.weights)
+        for name in ("k", "centroids"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InvalidArgument(f"{name} is a whole number, 1 or more, not {value!r}.")
 
     @property
     def settings(self) -> dict[str, JSON]:
@@ -133,13 +137,13 @@ class Classifier:
         self._names = sorted({label for label in labels if label is not None})
         if not self._names:
             raise InvalidArgument(f"No item of {collection.path} has a label.")
-        self._codes = {name: code for code, name in enumerate(self._names)}
         self._centroids: Centroids | None = None
         if method == "centroid":
             rows = [row for row, label in enumerate(labels) if label is not None]
+            known = np.array([str(labels[row]) for row in rows])
             self._centroids = Centroids(
                 collection.vectors()[rows],
-                np.array([self._codes[str(labels[row])] for row in rows], np.int64),
+                np.searchsorted(self._names, known),
                 len(self._names),
                 self._metric,
                 each=self._rule.centroids,
@@ -190,18 +194,17 @@ class Classifier:
         if not hits:
             return []
         if self._centroids is None:
-            found = [[self._codes[str(hit.item.label)] for hit in row] for row in hits]
-            apart = [[hit.distance for hit in row] for row in hits]
-            codes, distances, sure = decide(
-                np.array(found, np.int64),
-                np.array(apart, np.float64),
-                self._rule.weights,
-            )
+            # By the hits alone: an item may have come since, with a label that was not there.
+            labels = [[str(hit.item.label) for hit in row] for row in hits]
+            names, found = np.unique(np.array(labels), return_inverse=True)
+            apart = np.array([[hit.distance for hit in row] for row in hits])
+            codes, distances, sure = decide(found.reshape(apart.shape), apart, self._rule.weights)
         else:
+            names = np.array(self._names)
             every = self._centroids.distances(queries)
             codes, distances = every.argmin(axis=1), every.min(axis=1)
             sure = self._centroids.memberships(every)[np.arange(len(queries)), codes]
-        nearest = [self._names[code] for code in codes.tolist()]
+        nearest = [str(names[code]) for code in codes.tolist()]
         accepted = distances <= self._limit
         if self._rejection is not None:
             accepted = self._rejection.accepts(nearest, distances)

@@ -9,6 +9,7 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.types import Distances, Rows
 
 BLOCK_BYTES = 64 << 20
+MANY = 256
 
 Weights: TypeAlias = Literal["uniform", "distance"]
 WEIGHTS: tuple[Weights, ...] = ("uniform", "distance")
@@ -38,6 +39,8 @@ def knn_vote(
         >>> knn_vote(np.array([[0, 1, 1, 0, 2]]), apart)
         (array([1]), array([0.4]))
     """
+    if codes.shape[1] > MANY:
+        return _one_by_one(codes, distances, weights)
     counts = vote_weights(codes, distances, weights)
     whole = counts.sum(axis=1)
     chosen, share = np.empty(len(codes), np.int64), np.zeros(len(codes))
@@ -53,6 +56,24 @@ def knn_vote(
         chosen[block] = np.take_along_axis(part, best, 1)[:, 0]
         share[block] = np.take_along_axis(votes, best, 1)[:, 0]
     return chosen, np.divide(share, whole, out=share, where=whole > 0)
+
+
+def _one_by_one(
+    codes: Rows, distances: Distances, weights: Weights
+) -> tuple[Rows, NDArray[np.float64]]:
+    """The same for so many neighbours that pairs of them would be too many."""
+    counts = vote_weights(codes, distances, weights)
+    chosen, share = np.full(len(codes), -1, np.int64), np.zeros(len(codes))
+    for query in range(len(codes)):
+        voting = np.flatnonzero(codes[query] >= 0)
+        if not len(voting):
+            continue
+        names, first, code = np.unique(codes[query, voting], return_index=True, return_inverse=True)
+        votes = np.bincount(code, counts[query, voting])
+        total = np.bincount(code, distances[query, voting])
+        best = np.lexsort((first, total, -votes))[0]
+        chosen[query], share[query] = names[best], votes[best] / votes.sum()
+    return chosen, share
 
 
 def decide(

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.evaluation.asking import Labelled
-from vecsearch.index import ExactIndex
-from vecsearch.types import JSON, Distances, Metric, Progress, Rows
+from vecsearch.index import ExactIndex, normalized
+from vecsearch.types import JSON, Distances, Metric, Progress, Rows, Vectors
 
 # Nearer than this share of the usual distance between an item and its nearest, two pictures are
 # the same one. On photos of animals, where a perceptual hash finds 85 pairs, that finds 84 of
@@ -117,18 +117,24 @@ def audit(
     Returns:
         What was found; which rows stay if twins go, and which if suspects go too.
     """
-    index = ExactIndex([gallery.vectors], metric)
+    # Among unit vectors the Euclidean distance is in the order of the cosine, and takes zero too.
+    unit = metric is Metric.COSINE
+    items, asked = (normalized(one.vectors) if unit else one.vectors for one in (gallery, queries))
+    index = ExactIndex([items], Metric.EUCLIDEAN)
     row_of = {name: row for row, name in enumerate(gallery.ids)}
     own = np.array([row_of.get(name, -1) for name in queries.ids], np.int64)
-    apart, rows = _search(index, queries, own, progress)
-    pairs = _pairs(gallery, queries, own, apart, rows)
+    itself = np.arange(len(gallery.ids))
+    within, inside = _search(index, items, itself, progress)
+    same = np.array_equal(own, itself)
+    apart, rows = (within, inside) if same else _search(index, asked, own, progress)
+    pairs = _pairs(gallery, queries, own, apart, rows, _usual(within))
     out_items, out_queries = _redundant(pairs, own, gallery, queries)
     twins = [
         Twins(
             names[query],
             gallery.ids[row],
             (queries.labels[query], gallery.labels[row]),
-            distance,
+            distance**2 / 2 if unit else distance,
             _same_file(queries, query, gallery, row),
         )
         for (query, row), distance in pairs.items()
@@ -136,12 +142,9 @@ def audit(
     wrong = _suspects(gallery, queries.labels, own, rows)
     suspects = [replace(one, name=names[query]) for query, one in wrong.items()]
     bad_queries, bad_items = set(wrong), {int(own[query]) for query in wrong}
-    if (own < 0).any():
+    if not same:
         # The gallery's own labels too, unless its items are the queries.
-        itself = np.arange(len(gallery.ids))
-        wrong = _suspects(
-            gallery, gallery.labels, itself, _search(index, gallery, itself, progress)[1]
-        )
+        wrong = _suspects(gallery, gallery.labels, itself, inside)
         suspects += [replace(one, name=gallery.ids[row]) for row, one in wrong.items()]
         bad_items |= set(wrong)
     return (
@@ -162,14 +165,14 @@ def _kept(gallery: Labelled, queries: Labelled, items: set[int], asked: set[int]
 
 
 def _search(
-    index: ExactIndex, queries: Labelled, own: Rows, progress: Progress | None
+    index: ExactIndex, vectors: Vectors, own: Rows, progress: Progress | None
 ) -> tuple[Distances, Rows]:
     """The ten nearest of each query, itself left out: distances and rows; −1 is none."""
     k = min(NEIGHBOURS + 1, len(index))
     apart, rows = np.full((len(own), k), np.inf), np.full((len(own), k), -1, np.int64)
     for start in range(0, len(own), BLOCK):
         block = slice(start, start + BLOCK)
-        apart[block], rows[block] = index.search(queries.vectors[block], k)
+        apart[block], rows[block] = index.search(vectors[block], k)
         if progress is not None:
             progress("looking for duplicates", min(start + BLOCK, len(own)), len(own))
     itself = rows == own[:, None]
@@ -179,9 +182,17 @@ def _search(
 
 
 def _pairs(
-    gallery: Labelled, queries: Labelled, own: Rows, apart: Distances, rows: Rows
+    gallery: Labelled,
+    queries: Labelled,
+    own: Rows,
+    apart: Distances,
+    rows: Rows,
+    usual: float,
 ) -> dict[tuple[int, int], float]:
     """The rows of queries and items that are the same picture, with their distances.
+
+    Of many files of the same bytes each is paired with the first, and with the first of another
+    label.
 
     Of two that are both queries and items, the one that comes first in the gallery is the item.
     """
@@ -199,14 +210,12 @@ def _pairs(
             if one is not None:
                 rows_of.setdefault(one, []).append(row)
         for query, one in enumerate(queries.hashes):
-            for row in rows_of.get(one or "", []):
-                if row != own[query]:
-                    note(query, row, 0.0)
-    nearest = apart[:, 0] if apart.shape[1] else np.empty(0)
-    if (usual := nearest[nearest > 0]).size:
-        limit = NEAR_SHARE * float(np.median(usual))
-        for query, at in zip(*np.nonzero(apart <= limit), strict=True):
-            note(int(query), int(rows[query, at]), float(apart[query, at]))
+            others = [row for row in rows_of.get(one or "", ()) if row != own[query]]
+            contrary = [row for row in others if _contradict(gallery, row, queries, query)]
+            for row in {*others[:1], *contrary[:1]}:
+                note(query, row, 0.0)
+    for query, at in zip(*np.nonzero(apart <= NEAR_SHARE * usual), strict=True):
+        note(int(query), int(rows[query, at]), float(apart[query, at]))
     return found
 
 
@@ -225,10 +234,22 @@ def _redundant(
         asked.add(query)
         if own[query] >= 0:
             items.add(int(own[query]))
-            if queries.labels[query] != gallery.labels[row]:
+            if _contradict(gallery, row, queries, query):
                 items.add(row)
                 asked |= {query_of[row]} if row in query_of else set()
     return items, asked
+
+
+def _usual(within: Distances) -> float:
+    """How far an item usually is from the nearest other that is not the very same."""
+    nearest = np.where(within > 0, within, np.inf).min(axis=1, initial=np.inf)
+    there = nearest[np.isfinite(nearest)]
+    return float(np.median(there)) if len(there) else 0.0
+
+
+def _contradict(gallery: Labelled, row: int, queries: Labelled, query: int) -> bool:
+    both = gallery.labels[row], queries.labels[query]
+    return None not in both and both[0] != both[1]
 
 
 def _same_file(queries: Labelled, query: int, gallery: Labelled, row: int) -> bool:

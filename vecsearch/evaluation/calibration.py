@@ -15,14 +15,13 @@ from vecsearch.collection import Collection
 from vecsearch.encoders import is_trainable
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled, checked, gallery_of, queries_of, with_labels
-from vecsearch.evaluation.intervals import ENDS
+from vecsearch.evaluation.intervals import ENDS, REPLICATES
 from vecsearch.evaluation.openset import Curve
 from vecsearch.evaluation.refitting import Refitted, can_refit
 from vecsearch.evaluation.trial import Answers, Trial, ask, strangers_left_out
 from vecsearch.index import as_metric
 from vecsearch.types import JSON, Distances, Metric, Progress, Rows, Skipped, Vectors
 
-REPLICATES = 1000
 FMRS = (0.01, 0.001)
 FPIRS = (0.01, 0.1)
 # More queries than these say little more, and take long to compare.
@@ -62,6 +61,8 @@ class Calibration:
         left_out: Whether the strangers are items of the collection, asked of other classes.
         flattered: Whether these are vectors of an encoder that may have learned from them, since
             to fit it anew takes long: then real strangers come nearer than these.
+        known_learned: Whether the known queries are items that the encoder may have learned from:
+            then real ones are farther off, and more of them are refused.
         unlabelled: Queries without a label, left out.
         skipped: Query files that could not be read.
     """
@@ -73,6 +74,7 @@ class Calibration:
     strangers: Distances
     left_out: bool
     flattered: bool
+    known_learned: bool
     unlabelled: int
     skipped: Sequence[Skipped]
 
@@ -84,6 +86,7 @@ class Calibration:
             "roc": {name: list(values) for name, values in self.roc.items()},
             "left_out": self.left_out,
             "flattered": self.flattered,
+            "known_learned": self.known_learned,
             "unlabelled": self.unlabelled,
             "skipped": len(self.skipped),
         }
@@ -112,10 +115,11 @@ def calibrate(
     encoder has learned from the items, one that was fitted to items of other classes encodes them.
     Without queries, known ones are the items of the collection too, each asked about the others.
 
-    The threshold is such that a new stranger is accepted with a probability of ``far`` at most,
-    if new strangers are like these (split conformal prediction: Vovk, Gammerman and Shafer, 2005):
+    The threshold is such that another picture of strangers like these is accepted with a
+    probability of ``far`` at most (split conformal prediction: Vovk, Gammerman and Shafer, 2005):
     it lies below the j-th nearest of m strangers, j = ⌊far (m + 1)⌋. A class that enough strangers
-    were taken for has a threshold of its own.
+    were taken for has a threshold of its own. What becomes of people who are new, the announced
+    interval says.
 
     Args:
         collection: What is known.
@@ -160,7 +164,12 @@ def calibrate(
     keep_calibration(collection.path, method, kept, collection.fingerprint)
     collection.refresh()
     learned = encoder is not None and is_trainable(encoder)
-    return replace(found, flattered=found.left_out and learned and encode is None, skipped=skipped)
+    return replace(
+        found,
+        flattered=found.left_out and learned and encode is None,
+        known_learned=learned and queries is None,
+        skipped=skipped,
+    )
 
 
 def calibrate_vectors(
@@ -197,9 +206,7 @@ def calibrate_vectors(
         empty = "gallery" if not known.ids else "queries"
         raise InvalidArgument(f"Nothing in the {empty} has a label.")
     rng = np.random.default_rng(seed)
-    if len(asked.ids) > MOST_QUERIES:
-        asked = asked.part(np.sort(rng.choice(len(asked.ids), MOST_QUERIES, replace=False)))
-    trial = ask(known, asked, chosen, wanted, seed, progress)
+    trial = ask(known, _sampled(asked, known, rng), chosen, wanted, seed, progress)
     if not len(trial.known.distances):
         raise InvalidArgument(
             "No query is of a class that another item of the collection has, so nobody can be "
@@ -207,7 +214,7 @@ def calibrate_vectors(
         )
     left_out = not len(trial.strangers.distances)
     if left_out:
-        taken = strangers_left_out(known, chosen, wanted, seed, encode, progress)
+        taken = strangers_left_out(known, chosen, wanted, rng, encode, MOST_QUERIES, progress)
         free = trial.known.groups.max() + 1  # so that the groups of the two are told apart
         trial = replace(trial, strangers=replace(taken, groups=free + taken.groups))
     strangers, count = trial.strangers, len(trial.names)
@@ -241,21 +248,43 @@ def calibrate_vectors(
         strangers=strangers.distances,
         left_out=left_out,
         flattered=False,
+        known_learned=False,
         unlabelled=len(queries.ids) - len(with_labels(queries).ids),
         skipped=(),
     )
 
 
+def _sampled(asked: Labelled, known: Labelled, rng: Generator) -> Labelled:
+    """Queries of known classes and strangers, 10,000 of each at most."""
+    classes = set(known.labels)
+    is_known = np.array([label in classes for label in asked.labels], np.bool_)
+    chosen = []
+    for rows in (np.flatnonzero(is_known), np.flatnonzero(~is_known)):
+        few = len(rows) <= MOST_QUERIES
+        chosen.append(rows if few else rng.choice(rows, MOST_QUERIES, replace=False))
+    return asked.part(np.sort(np.concatenate(chosen)).tolist())
+
+
 def _limits(strangers: Answers, classes: int, far: float) -> NDArray[np.float64]:
-    """The threshold of each class, and behind them that of all together, ``(classes + 1,)``."""
-    whole = _limit(strangers.distances, far)
-    limits = np.full(classes + 1, whole)
+    """The threshold of each class, and behind them that of all others, ``(classes + 1,)``.
+
+    Each group of classes has a threshold by the strangers that were taken for it (Mondrian
+    conformal prediction): classes with enough of them alone, the others together. If these have
+    too few, all classes are one group, so that no stranger counts twice.
+    """
+    counts = np.bincount(strangers.taken_for, minlength=classes)
+    alone = far * (counts + 1) >= 1
+    rest = ~alone[strangers.taken_for]
+    if far * (np.count_nonzero(rest) + 1) < 1 and not alone.all():
+        return np.full(classes + 1, _limit(strangers.distances, far))
+    limits = np.full(classes + 1, -1.0)
+    limits[classes] = _limit(strangers.distances[rest if rest.any() else slice(None)], far)
+    limits[:classes][~alone] = limits[classes]
     order = np.lexsort((strangers.distances, strangers.taken_for))
     apart, codes = strangers.distances[order], strangers.taken_for[order]
-    present, firsts = np.unique(codes, return_index=True)
-    for code, first, last in zip(present, firsts, [*firsts[1:], len(codes)], strict=True):
-        if far * (last - first + 1) >= 1:
-            limits[code] = _limit(apart[first:last], far)
+    for code in np.flatnonzero(alone):
+        first, last = np.searchsorted(codes, [code, code + 1])
+        limits[code] = _limit(apart[first:last], far)
     return limits
 
 

@@ -23,7 +23,12 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
 from vecsearch.evaluation.measures import Values
 from vecsearch.evaluation.paired import Difference, corrected, difference
-from vecsearch.evaluation.protocol import DEFAULT_KS, DEFAULT_NEIGHBOURS, evaluate_vectors
+from vecsearch.evaluation.protocol import (
+    DEFAULT_KS,
+    DEFAULT_NEIGHBOURS,
+    check_matched,
+    evaluate_vectors,
+)
 from vecsearch.evaluation.result import Evaluation, joined
 from vecsearch.evaluation.splitting import PROTOCOLS, Dealt, Split, deal, whole_labels, whole_paths
 from vecsearch.images import ImageFolder, Preprocess, gather, scan, subset, to_pixels
@@ -75,6 +80,7 @@ class Comparison:
             "measures": dict(self.evaluation.measures),
             "intervals": {name: list(ends) for name, ends in self.evaluation.intervals.items()},
             "differences": [asdict(one) for one in self.differences],
+            **self.evaluation.categories_json(),
         }
 
 
@@ -164,16 +170,17 @@ def compare(
                 )
                 kinds = [dealt.categories.get(one, "") for one in asked.ids]
                 for metric in wanted:
-                    evaluation = evaluate_vectors(
+                    part = evaluate_vectors(
                         gallery,
                         asked,
                         categories=kinds if dealt.categories else None,
                         metric=metric,
                         ks=ks,
                         neighbours=neighbours,
+                        unmatched=True,  # a fold alone may be so
                         progress=progress,
                     )
-                    found.setdefault(metric, []).append(evaluation)
+                    found.setdefault(metric, []).append(part)
             milliseconds = milliseconds_per_image(used, [Path(one) for one in asked.ids])
             lines += [
                 Comparison(
@@ -181,7 +188,7 @@ def compare(
                     metric,
                     used.dim,
                     milliseconds,
-                    joined(parts),
+                    check_matched(joined(parts), gallery),
                 )
                 for metric, parts in found.items()
             ]
@@ -191,16 +198,19 @@ def compare(
 def with_differences(lines: Sequence[Comparison]) -> list[Comparison]:
     """Say of each line how it differs from the best one, by mAP and by accuracy.
 
-    The p of each is corrected for as many comparisons as there are lines; all have the same
-    queries.
+    All have the same queries. The p of each is corrected for as many comparisons as there are
+    pairs of lines, since any of them might have been the best.
     """
+    pairs = len(lines) * (len(lines) - 1) // 2
     found: list[list[Difference]] = [[] for _ in lines]
     for measure in COMPARED:
         values = [_values(line, measure) for line in lines]
         best = int(np.argmax([one.mean() for one in values]))
         others = [row for row in range(len(lines)) if row != best]
         told = [difference(measure, values[row], values[best]) for row in others]
-        for row, one, p in zip(others, told, corrected([one.p for one in told]), strict=True):
+        for row, one, p in zip(
+            others, told, corrected([one.p for one in told], pairs), strict=True
+        ):
             found[row].append(replace(one, p=p))
     return [replace(line, differences=one) for line, one in zip(lines, found, strict=True)]
 

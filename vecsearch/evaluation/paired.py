@@ -12,7 +12,7 @@ RESAMPLES = 9999
 # Of so many queries the two tests give the same p: Smucker, Allan and Carterette, A Comparison of
 # Statistical Significance Tests for Information Retrieval Evaluation, 2007.
 MANY = 1000
-LEVEL = 0.05
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Difference:
     @property
     def is_noise(self) -> bool:
         """Whether such a difference comes up by chance more than once in twenty times."""
-        return self.p >= LEVEL
+        return self.p >= SIGNIFICANT
 
 
 def difference(measure: str, one: Values, other: Values, seed: int = 0) -> Difference:
@@ -53,7 +53,7 @@ def difference(measure: str, one: Values, other: Values, seed: int = 0) -> Diffe
     p = 1.0
     if len(apart) >= MANY and apart.std() > 0:
         p = float(stats.ttest_1samp(apart, 0).pvalue)
-    elif apart.any():
+    elif len(apart) > 1 and apart.any():
         found = stats.permutation_test(
             (apart,),
             lambda drawn, axis: drawn.mean(axis=axis),
@@ -66,8 +66,12 @@ def difference(measure: str, one: Values, other: Values, seed: int = 0) -> Diffe
     return Difference(measure, float(apart.mean()), low, high, p)
 
 
-def corrected(values: Sequence[float]) -> list[float]:
+def corrected(values: Sequence[float], comparisons: int | None = None) -> list[float]:
     """P-values of several comparisons, by Holm's method (1979).
+
+    Args:
+        values: Of those that were made.
+        comparisons: How many could have been made; as many as were, by default.
 
     Example:
         >>> corrected([0.01, 0.5, 0.02])
@@ -75,6 +79,6 @@ def corrected(values: Sequence[float]) -> list[float]:
     """
     order = np.argsort(values, kind="stable")
     found = np.empty(len(order))
-    factors = len(order) - np.arange(len(order))
+    factors = (comparisons or len(order)) - np.arange(len(order))
     found[order] = np.minimum(1, np.maximum.accumulate(np.array(values)[order] * factors))
     return [float(value) for value in found]

@@ -143,8 +143,9 @@ def draw_map(axes: "Axes", gallery: Labelled, method: str = "PCA") -> None:
 
 
 def plain(label: str) -> str:
-    """A label that matplotlib takes as it is, rather than for a formula."""
-    return str(label).replace("$", r"\$")
+    """A label that matplotlib takes as it is, neither for a formula nor for one to be hidden."""
+    text = str(label).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def as_svg(figure: "Figure") -> bytes:

@@ -110,16 +110,19 @@ def evaluate(
     )
     found = None
     if audited:
-        hashed = replace(gallery, hashes=collection.hashes())
-        posed = hashed if leave_one_out else asked
-        found, *kept = audit(hashed, posed, names, wanted, progress)
+        known = replace(gallery, hashes=collection.hashes())
+        posed, called = known if leave_one_out else asked, list(names)
+        if judged is None:  # what has no label is not measured, and spoils nothing
+            rows = [row for row, label in enumerate(posed.labels) if label is not None]
+            known, posed = with_labels(known), posed.part(rows)
+            called = [names[row] for row in rows]
+        found, *kept = audit(known, posed, called, wanted, progress)
         less: list[dict[str, float]] = [{}, {}]
         for at, part in enumerate(kept):
-            left = gallery.part(part.gallery), asked.part(part.queries)
-            called = [names[row] for row in part.queries]
+            left = known.part(part.gallery), posed.part(part.queries)
             # What is left may be too little to be measured.
             with suppress(InvalidArgument):
-                less[at] = measured(*left, names=called).measures
+                less[at] = measured(*left, names=[called[row] for row in part.queries]).measures
         found = replace(found, without_twins=less[0], without_suspects=less[1])
     result = measured(gallery, asked, names=names, run=run, detailed=detailed)
     details = result.details
@@ -151,6 +154,7 @@ def evaluate_vectors(
     ks: Sequence[int] = DEFAULT_KS,
     neighbours: int = DEFAULT_NEIGHBOURS,
     task: Task | None = None,
+    unmatched: bool = False,
     detailed: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -171,6 +175,7 @@ def evaluate_vectors(
         ks: The cut-offs k.
         neighbours: How many neighbours vote.
         task: What to measure.
+        unmatched: Whether it is no error if nothing is relevant to any query.
         detailed: Whether to note what a report with pictures shows.
         progress: Called as the work goes on.
 
@@ -231,8 +236,27 @@ def evaluate_vectors(
         "task": task,
         "intervals": f"95 %, {REPLICATES} bootstrap samples, seed 0",
     }
+    if not unmatched:
+        check_matched(result, kept)
     details = None if notes is None else notes.details(kept, asked, wanted)
     return replace(result, settings=settings, details=details)
+
+
+def check_matched(found: Evaluation, gallery: Labelled) -> Evaluation:
+    """Refuse an evaluation that found nothing to be relevant.
+
+    Raises:
+        InvalidArgument: It did.
+    """
+    if found.unmatched == found.queries:
+        text = "Nothing in the gallery is relevant to any query"
+        asked, held = (
+            next(filter(None, one), None) for one in (found.per_query["label"], gallery.labels)
+        )
+        if asked and held:
+            text += f": the queries have the label {str(asked)!r} and so on, the gallery {held!r}"
+        raise InvalidArgument(f"{text}.")
+    return found
 
 
 class _Answers:
@@ -270,12 +294,6 @@ class _Answers:
     def columns(self) -> PerQuery:
         """What was found of each query."""
         total = self.judge.total
-        if not (total > 0).any():
-            raise InvalidArgument(
-                "Nothing in the gallery is relevant to any query: the queries have the label "
-                f"{self._queries.labels[0]!r} and so on, the gallery "
-                f"{self._gallery.labels[0]!r} and so on."
-            )
         found: PerQuery = {"relevant": total.astype(np.float64), **self._values}
         if self._task != "retrieval":
             centroids = Centroids(

@@ -60,7 +60,13 @@ class Refitted:
         if len(rows) > most:
             rows = np.sort(np.random.default_rng(self._seed).choice(rows, most, replace=False))
         encoder: Trainable = remake_encoder(self._encoder.name, self._encoder.get_params())  # type: ignore[assignment]
-        encoder.fit(self._pixels[rows], [self._items.labels[row] for row in rows.tolist()])
+        try:
+            encoder.fit(self._pixels[rows], [self._items.labels[row] for row in rows.tolist()])
+        except InvalidArgument as error:
+            raise InvalidArgument(
+                f"Without some of the classes the encoder cannot be fitted ({error}) Bring "
+                "strangers, or build the collection with fewer dims."
+            ) from error
         return encoder.encode(self._pixels)
 
     @cached_property

@@ -13,6 +13,12 @@ from vecsearch.evaluation.result import Evaluation
 
 log = logging.getLogger(__name__)
 
+# What an earlier report may have left.
+OWN = (
+    "report.html", "report.json", "queries.csv",
+    "knn_per_class.csv", "knn_confusion.csv", "centroid_per_class.csv", "centroid_confusion.csv",
+)  # fmt: skip
+
 
 def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     """Write an evaluation into a folder, replacing an earlier one.
@@ -33,6 +39,8 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidArgument(f"Cannot make the folder {place}: {error.strerror}.") from error
+    for name in OWN:
+        (place / name).unlink(missing_ok=True)
     summary = place / "report.json"
     summary.write_text(json.dumps(evaluation.to_json(), indent=2) + "\n", encoding="utf-8")
     names = list(evaluation.per_query)

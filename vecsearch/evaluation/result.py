@@ -1,7 +1,7 @@
 """What an evaluation found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -83,8 +83,7 @@ class Evaluation:
                     "labels": list(table.labels),
                     "counts": table.confusion.tolist(),
                 }
-        if self.per_category:
-            result["per_category"] = {name: dict(row) for name, row in self.per_category.items()}
+        result |= self.categories_json()
         result |= {
             "unmatched": self.unmatched,
             "own": self.own,
@@ -97,6 +96,12 @@ class Evaluation:
         result["settings"] = dict(self.settings)
         return result
 
+    def categories_json(self) -> dict[str, JSON]:
+        """The figures of each category as plain values; empty if there are no categories."""
+        if not self.per_category:
+            return {}
+        return {"per_category": {name: {**row} for name, row in self.per_category.items()}}
+
 
 def summed_up(
     per_query: PerQuery,
@@ -108,7 +113,8 @@ def summed_up(
     """Put what was found of each query together.
 
     Args:
-        per_query: As ``Evaluation`` has it; at least one query has something relevant.
+        per_query: As ``Evaluation`` has it. Where nothing is relevant to any query there are no
+            measures of retrieval.
         gallery: How many items were asked.
         own: How many queries are among them.
         unlabelled: How many queries, and how many items, have no label and were left out.
@@ -120,6 +126,8 @@ def summed_up(
         for name, column in per_query.items()
         if name not in OTHERS
     }
+    if not matched.any():
+        values = {}
     measures = {name: float(column.mean()) for name, column in values.items()}
     ends = mean_intervals(values)
     true = [str(label) for label in per_query["label"]]
@@ -160,13 +168,14 @@ def joined(parts: Sequence[Evaluation]) -> Evaluation:
     for name, column in per_query.items():
         if isinstance(column, np.ndarray):
             per_query[name] = np.concatenate([np.asarray(part.per_query[name]) for part in parts])
-    return summed_up(
+    found = summed_up(
         per_query,
         max(part.gallery for part in parts),
         sum(part.own for part in parts),
         (sum(part.unlabelled_queries for part in parts), parts[0].unlabelled_gallery),
         [one for part in parts for one in part.skipped],
     )
+    return replace(found, settings=parts[0].settings)
 
 
 def _by_category(

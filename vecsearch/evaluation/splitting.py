@@ -12,6 +12,7 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.images import ImageFolder, read_table
 
 PROTOCOLS = ("holdout", "kfold", "unseen")
+SPLITS = ("train", "validation", "val", "test")
 TRUTHS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
@@ -72,6 +73,10 @@ def deal(
     if protocol in PROTOCOLS and folds < 2:
         raise InvalidArgument(f"There are 2 folds or more, not {folds}.")
     if protocol == "kfold":
+        if not folder.labels:
+            raise InvalidArgument(
+                f"Nothing in {folder.root} has a label, so there is nothing to deal."
+            )
         return Dealt(_stratified(folder, folds, seed), whole_labels(folder), {})
     if protocol == "unseen":
         return Dealt(_class_disjoint(folder, folds, seed), whole_labels(folder), {})
@@ -173,10 +178,15 @@ def _from_table(folder: ImageFolder, table: Path) -> Dealt:
         if "label" not in row or "split" not in row:
             raise InvalidArgument(f"{table}, line {line}: {name} has no label or no split.")
         path = known[name]
-        labels[path] = str(row["label"])
+        labels[path] = str(row["label"]).strip()
         if "category" in row:
-            categories[path] = str(row["category"])
-        if row["split"] == "train":
+            categories[path] = str(row["category"]).strip()
+        split = str(row["split"]).strip().lower()
+        if split not in SPLITS:
+            raise InvalidArgument(
+                f"{table}, line {line}: {row['split']!r} is no split: {', '.join(SPLITS)}."
+            )
+        if split == "train":
             parts["learned"].append(path)
             continue
         for part, column in (("queries", "is_query"), ("gallery", "is_gallery")):
@@ -190,7 +200,7 @@ def _from_table(folder: ImageFolder, table: Path) -> Dealt:
 
 def _is_true(cell: Any, table: Path, line: int) -> bool:
     try:
-        return TRUTHS[str("" if cell is None else cell).lower()]
+        return TRUTHS[str("" if cell is None else cell).strip().lower()]
     except KeyError as error:
         raise InvalidArgument(
             f"{table}, line {line}: {cell!r} is neither true nor false."

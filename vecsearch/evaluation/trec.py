@@ -29,7 +29,7 @@ def read_qrels(path: str | Path) -> dict[str, dict[str, int]]:
     """
     found: dict[str, dict[str, int]] = {}
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidArgument(f"{path} cannot be read: {error}.") from error
     for number, line in enumerate(lines, 1):
@@ -62,6 +62,8 @@ def grades_of(
         InvalidArgument: No query was judged.
     """
     row_of = {name: row for row, name in enumerate(ids)}
+    if not names:
+        raise InvalidArgument("There are no queries.")
     if not any(name in qrels for name in names):
         raise InvalidArgument(
             f"None of the queries was judged: they are called {names[0]!r} and so on, those judged "

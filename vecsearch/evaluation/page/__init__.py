@@ -180,7 +180,9 @@ def _categories(evaluation: Evaluation) -> dict[str, Any] | None:
 def _curves(evaluation: Evaluation, details: Details, collection: Mapping[str, Any]) -> list[Any]:
     threshold = None
     if body := evaluation.settings.get("rejection"):
-        threshold = Rejection.from_json(body).threshold
+        rejection = Rejection.from_json(body)
+        if rejection.metric is details.metric and rejection.threshold >= 0:
+            threshold = rejection.threshold
     kinds = {"same label": details.same, "different label": details.different}
     curves = [
         _picture(lambda axes: plots.draw_precision(axes, details), "Precision over recall"),
