@@ -80,6 +80,36 @@ def test_the_page_on_training(place: Path) -> None:
     assert 0 <= float(run.stdout) <= 1
 
 
+def test_the_page_on_classification(place: Path, sample: Path) -> None:
+    page = (PROJECT / "docs" / "classification.md").read_text()
+    names = {"bag": "anna", "sneaker": "ben", "trouser": "dora", "coat": "emil"}
+    for name, friend in names.items():
+        (place / "friends" / friend).mkdir(parents=True)
+        for path in sorted((sample / "train" / name).iterdir())[:30]:
+            shutil.copy(path, place / "friends" / friend)
+    (place / "carla").mkdir()
+    for path in sorted((sample / "train" / "dress").iterdir())[:5]:
+        shutil.copy(path, (place / "carla" / path.name).with_suffix(".jpg"))
+    shutil.copy(place / "new.jpg", place / "door.jpg")
+    (place / "new").mkdir()
+    shutil.copy(place / "new.jpg", place / "new" / "one.jpg")
+    env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+    lines = ["vecsearch build photos -o indexes/clothes -q"]
+    lines += "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
+    assert len(lines) == 8
+    for line in lines:
+        run = subprocess.run(
+            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, (line, run.stderr)
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    run = subprocess.run(
+        [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) == 3
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
     ours = [link for link in links if not link.startswith("http")]
