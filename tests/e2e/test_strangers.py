@@ -16,10 +16,14 @@ from vecsearch import (
     Collection,
     DamagedCollection,
     InvalidArgument,
+    Labelled,
     calibrate,
     classify,
     draw_calibration,
 )
+from vecsearch.classification import Rule
+from vecsearch.evaluation.asking import gallery_of
+from vecsearch.evaluation.calibration import calibrate_vectors
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -239,3 +243,30 @@ def test_a_calibration_can_be_drawn(friends: Collection, tmp_path: Path) -> None
     draw_calibration(calibrate(friends, far=0.1), tmp_path / "roc.png")
     with Image.open(tmp_path / "roc.png") as image:
         assert image.size[0] > 1000
+
+
+@pytest.mark.parametrize("method", ["knn", "centroid"])
+def test_a_label_that_comes_later(method: Any) -> None:
+    books = Collection.from_vectors([[0.0, 1], [5, 0]], labels=["a", "b"])
+    classifier = Classifier(books, k=1, method=method)
+    books.add_vectors([[20.0, 20]], ["new"], ["c"])
+    (found,) = classifier.classify_vectors([[19.0, 19]])
+    assert found.neighbours[0].item.label == "c"
+    assert found.label == ("c" if method == "knn" else "b")  # its centroids are those of before
+
+
+def test_centroids_of_the_threshold_are_those_that_are_used() -> None:
+    """Several centroids a class are the same whatever seed the calibration has."""
+    rng = np.random.default_rng(0)
+    books = Collection.from_vectors(rng.normal(size=(80, 3)), labels=list("ab") * 40)
+    rule = Rule("centroid", centroids=5)
+    others = Labelled(
+        rng.normal(size=(60, 3)).astype(np.float32),
+        [f"q{row}" for row in range(60)],
+        ["a", "stranger"] * 30,
+    )
+    found = calibrate_vectors(gallery_of(books), others, far=0.1, rule=rule, seed=7)
+    used = Classifier(books, method="centroid", centroids=5).classify_vectors(others.vectors)
+    expected = [one.distance for one in used]
+    np.testing.assert_allclose(found.known, expected[::2], rtol=1e-6)
+    np.testing.assert_allclose(found.strangers, expected[1::2], rtol=1e-6)

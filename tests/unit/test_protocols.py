@@ -92,6 +92,7 @@ def test_a_table_deals_as_it_says(tmp_path: Path) -> None:
         ("a/0.png,,train,,,", "no label or no split"),
         ("a/0.png,x,validation,maybe,1,", "'maybe' is neither true nor false"),
         ("a/0.png,x,train,,,", "has no gallery"),
+        ("a/0.png,x,trian,,,", "line 2: 'trian' is no split: train, validation, val, test"),
         ("a/0.png,x,test,1,0,", "has no gallery"),
         ("a/0.png,x,test,0,1,", "has no queries"),
     ],

@@ -205,3 +205,13 @@ def test_the_command(vecsearch: Callable[..., Any], small: Path, tmp_path: Path)
     run = vecsearch("evaluate", index, small / "test", "--report", tmp_path / "report")
     assert run.returncode == 0, run.stderr
     assert re.search(r"Written: .*report\.html", run.stderr)
+
+
+def test_a_report_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    books = Collection.from_vectors([[0.0], [1], [5], [6]], labels=list("aabb"))
+    write_report(evaluate(books, leave_one_out=True, detailed=True), tmp_path)
+    (tmp_path / "mine.txt").write_text("kept")
+    write_report(evaluate(books, leave_one_out=True, task="retrieval"), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "mine.txt", "queries.csv", "report.json",
+    ]  # fmt: skip
