@@ -26,7 +26,7 @@ from vecsearch.evaluation.details import Notes
 from vecsearch.evaluation.intervals import REPLICATES
 from vecsearch.evaluation.judging import GradeJudge, Judge, LabelJudge
 from vecsearch.evaluation.result import Evaluation, PerQuery, summed_up
-from vecsearch.evaluation.trec import RunFile, grades_of, read_qrels
+from vecsearch.evaluation.trec import grades_of, read_qrels, run_file
 from vecsearch.index import as_metric, distances, rankings
 from vecsearch.types import JSON, Metric, Progress, Rows, Skipped
 
@@ -211,7 +211,7 @@ def evaluate_vectors(
     if qrels is not None:
         answers.judge = GradeJudge(grades_of(qrels, called, kept.ids), own)
     notes = Notes() if detailed else None
-    with RunFile(run, called, kept.ids) if run is not None else nullcontext() as written:
+    with run_file(run, called, kept.ids) if run is not None else nullcontext() as written:
         for block, ranked in rankings(asked.vectors, kept.vectors, wanted):
             ranked = _without(ranked, own[block])  # noqa: PLW2901
             relevance = answers.measure(block, ranked)

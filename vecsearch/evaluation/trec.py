@@ -1,10 +1,9 @@
 """Judgements and rankings in the files of TREC, which other programs for evaluation read too."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import unquote
 
 from vecsearch.errors import InvalidArgument
@@ -19,7 +18,7 @@ def read_qrels(path: str | Path) -> dict[str, dict[str, int]]:
     """Read relevance judgements: lines of query, iteration, item and grade, spaces between.
 
     A grade of 1 or more is relevant; those below are judged not to be. Names with spaces in them
-    are written with %20, as ``RunFile`` does it.
+    are written with %20, as ``run_file`` does it.
 
     Returns:
         For each query the grades of items.
@@ -75,8 +74,11 @@ def grades_of(
     ]
 
 
-class RunFile:
-    """Rankings on their way into a file: query, Q0, item, rank, score, tag.
+@contextmanager
+def run_file(
+    path: str | Path, names: Sequence[str], ids: Sequence[str], depth: int = RUN_DEPTH
+) -> Iterator[Callable[[slice, Rows], None]]:
+    """Write rankings into a file: query, Q0, item, rank, score, tag.
 
     The score is the inverse of the rank: programs that sort by it, and settle equal scores in
     their own way, find the very ranking.
@@ -87,38 +89,25 @@ class RunFile:
         ids: The items of the gallery.
         depth: How many items of each query are written.
 
+    Yields:
+        What takes in the rankings of a block of queries, best first; row −1 is none.
+
     Raises:
         InvalidArgument: It cannot be written there.
     """
-
-    def __init__(
-        self, path: str | Path, names: Sequence[str], ids: Sequence[str], depth: int = RUN_DEPTH
-    ) -> None:
-        self._path, self._names, self._ids, self._depth = Path(path), names, ids, depth
-
-    def __call__(self, block: slice, rows: Rows) -> None:
-        """Take in the rankings of some queries, best first; row −1 is none."""
-        for name, ranked in zip(self._names[block], rows[:, : self._depth].tolist(), strict=True):
-            query = in_one_word(name)
-            for rank, row in enumerate((row for row in ranked if row >= 0), 1):
-                item = in_one_word(self._ids[row])
-                self._file.write(f"{query} Q0 {item} {rank} {1 / rank:.9f} {TAG}\n")
-
-    def __enter__(self) -> Self:
+    with ExitStack() as stack:
         try:
-            self._file = self._path.open("w", encoding="utf-8")
+            file = stack.enter_context(Path(path).open("w", encoding="utf-8"))
         except OSError as error:
-            message = f"{self._path} cannot be written: {error.strerror}."
-            raise InvalidArgument(message) from error
-        return self
+            raise InvalidArgument(f"{path} cannot be written: {error.strerror}.") from error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
+        def write(block: slice, rows: Rows) -> None:
+            for name, ranked in zip(names[block], rows[:, :depth].tolist(), strict=True):
+                query = in_one_word(name)
+                for rank, row in enumerate((row for row in ranked if row >= 0), 1):
+                    file.write(f"{query} Q0 {in_one_word(ids[row])} {rank} {1 / rank:.9f} {TAG}\n")
+
+        yield write
 
 
 def in_one_word(name: str) -> str:
