@@ -40,6 +40,11 @@ class Gallery:
     def _store(self) -> Store:
         return self._view.store
 
+    @property
+    def view(self) -> View:
+        """The generation that questions see now, for tasks that ask it more than once."""
+        return self._view
+
     def refresh(self) -> bool:
         """See what was committed since; returns whether there was anything.
 

@@ -16,10 +16,24 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.images import ImageLike, to_pixels
 from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores
 from vecsearch.store import Record, Store
-from vecsearch.types import Hit, Item, Metric, Rows, Vectors
+from vecsearch.types import Distances, Hit, Item, Metric, Rows, Vectors
 from vecsearch.where import Condition
 
 FILTERS_KEPT = 64
+
+
+def as_count(k: object) -> int:
+    """A number of items, given by a user.
+
+    Raises:
+        InvalidArgument: It is no whole number.
+    """
+    try:
+        if not isinstance(k, bool):
+            return operator.index(k)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise InvalidArgument(f"k is a whole number, not {k!r}.")
 
 
 class View:
@@ -81,23 +95,21 @@ class View:
         exact: bool,
     ) -> list[list[Hit]]:
         """The items nearest to each of some vectors, ``(n, dim)``."""
-        try:
-            count = operator.index(k)
-        except TypeError as error:
-            raise InvalidArgument(f"k is a whole number, not {k!r}.") from error
-        if isinstance(k, bool):
-            raise InvalidArgument(f"k is a whole number, not {k!r}.")
-        allowed = self._allowed_by(conditions)
-        index = self._index(metric, exact or allowed is not self.store.alive())
+        count = as_count(k)
+        allowed = self.allowed(conditions)
+        index = self.index(metric, exact or allowed is not self.store.alive())
         queries = check_vectors(vectors, self.store.manifest.dim, metric)
         distances, rows = index.search(queries, count, allowed)
         values = scores(distances, metric)
+        return [self.hits(*answer) for answer in zip(rows, distances, values, strict=True)]
+
+    def hits(self, rows: Rows, distances: Distances, scores: Distances) -> list[Hit]:
+        """What was found at some rows, ``(k,)`` each."""
         return [
-            [
-                Hit(self.item(self.store.record(int(row))), float(distance), float(score))
-                for row, distance, score in zip(*answer, strict=True)
-            ]
-            for answer in zip(rows, distances, values, strict=True)
+            Hit(self.item(self.store.record(row)), distance, score)
+            for row, distance, score in zip(
+                rows.tolist(), distances.tolist(), scores.tolist(), strict=True
+            )
         ]
 
     def rows(self, ids: Sequence[str]) -> Rows:
@@ -119,7 +131,8 @@ class View:
             path = self.root / record.path
         return Item(record.id, path, record.label, record.metadata)
 
-    def _index(self, metric: Metric, exact: bool) -> ExactIndex | PartialIndex:
+    def index(self, metric: Metric, exact: bool) -> ExactIndex | PartialIndex:
+        """What finds the nearest rows: every one compared, or the collection's own kind."""
         with self._lock:
             if (metric, True) not in self._indexes:
                 self._indexes[metric, True] = ExactIndex(self.store.vectors(), metric)
@@ -131,7 +144,7 @@ class View:
                 self._indexes[metric, False] = open_index(self.store, whole) or whole
             return self._indexes[metric, False]
 
-    def _allowed_by(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
+    def allowed(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
         """Which rows may be found: those of ``store.alive()`` if all may."""
         if not conditions:
             return self.store.alive()
