@@ -82,12 +82,13 @@ class ExactIndex:
         if k == 0 or len(queries) == 0:
             return found, rows
         candidates, floor = self._candidates(queries, k, allowed)
-        for query in range(len(queries)):
-            near, order = self._nearest(queries[query], candidates[query], k)
-            if not near[-1] <= floor[query]:
-                rows_left = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
-                near, order = self._nearest(queries[query], rows_left, k)
-            found[query], rows[query] = near, order
+        step = max(1, WORK_BYTES // (32 * candidates.shape[1] * queries.shape[1]))
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            found[part], rows[part] = self._nearest_of(queries[part], candidates[part], k)
+        for query in np.flatnonzero(~(found[:, -1] <= floor)).tolist():
+            every = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+            found[query], rows[query] = self._nearest(queries[query], every, k)
         return found, rows
 
     def _candidates(
@@ -148,9 +149,17 @@ class ExactIndex:
         margin = 1 + self._blocks[0].shape[1] * float(np.finfo(np.float32).eps)
         return float((margin * max(squares)) ** 0.5)
 
+    def _nearest_of(
+        self, queries: Vectors, candidates: Rows, k: int
+    ) -> tuple[NDArray[np.float64], Rows]:
+        """The k nearest of each query's own candidates, in double precision, ``(n, k)``."""
+        rows = np.sort(candidates, axis=1)
+        apart = distances(queries[:, None], self.take(rows), self._metric)
+        order = np.argsort(apart, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(apart, order, 1), np.take_along_axis(rows, order, 1)
+
     def _nearest(self, query: Vectors, rows: Rows, k: int) -> tuple[NDArray[np.float64], Rows]:
-        """The k nearest of some rows in double precision, by distance, then by row."""
-        rows = np.sort(rows)
+        """The k nearest of ascending rows in double precision, by distance, then by row."""
         step = max(1, WORK_BYTES // (32 * len(query)))
         apart = np.concatenate(
             [
@@ -162,16 +171,15 @@ class ExactIndex:
         return apart[order], rows[order]
 
     def take(self, rows: Rows) -> Vectors:
-        """The vectors at ascending rows, whichever blocks they lie in."""
-        ends = np.searchsorted(rows, self._starts)
-        return np.concatenate(
-            [
-                block[rows[first:last] - start]
-                for block, start, first, last in zip(
-                    self._blocks, self._starts, ends, ends[1:], strict=False
-                )
-            ]
-        )
+        """The vectors at some rows, ``(…, dim)``, whichever blocks they lie in."""
+        if len(self._blocks) == 1:
+            return self._blocks[0][rows]
+        taken = np.empty((*rows.shape, self._blocks[0].shape[1]), np.float32)
+        blocks = np.searchsorted(self._starts, rows, side="right") - 1
+        for at in np.unique(blocks).tolist():
+            inside = blocks == at
+            taken[inside] = self._blocks[at][rows[inside] - self._starts[at]]
+        return taken
 
 
 def _knn(
