@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from vecsearch.images import Preprocess
+    from vecsearch.recommendation import recommend, recommend_for_each
     from vecsearch.rescue import repair
     from vecsearch.store import Damage, Repair, Verification
     from vecsearch.training.settings import TrainSettings
@@ -91,6 +92,7 @@ _HOMES = {
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
     "images": "Preprocess",
+    "recommendation": "recommend recommend_for_each",
     "rescue": "repair",
     "store": "Damage Repair Verification",
     "training.settings": "TrainSettings",
@@ -158,6 +160,8 @@ __all__ = [
     "measure_names",
     "open_encoder",
     "parse_condition",
+    "recommend",
+    "recommend_for_each",
     "repair",
     "run_demo",
     "train",

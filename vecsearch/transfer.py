@@ -101,6 +101,22 @@ def read_vectors(path: Path) -> NDArray[Any]:
         raise InvalidArgument(f"{path} is no .npy file of numbers: {error}.") from error
 
 
+def import_parquet() -> tuple[Any, Any]:
+    """The packages ``pyarrow`` and ``pyarrow.parquet``.
+
+    Raises:
+        MissingPackage: They are not installed.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        raise MissingPackage(
+            "Parquet needs the package pyarrow: pip install 'vecsearch[parquet]'"
+        ) from error
+    return pa, parquet
+
+
 def _blocks(store: Store) -> Iterator[Block]:
     """All items with their vectors, in order."""
     for entry in store.manifest.segments:
@@ -178,13 +194,7 @@ def _header(file: IO[bytes], kind: np.dtype[Any], shape: tuple[int, ...]) -> Non
 
 
 def _write_parquet(store: Store, file: IO[bytes]) -> None:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise MissingPackage(
-            "Parquet needs the package pyarrow: pip install 'vecsearch[parquet]'"
-        ) from error
+    pa, parquet = import_parquet()
     dim = store.manifest.dim
     schema = pa.schema(
         [

@@ -16,10 +16,11 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.images import ImageLike, to_pixels
 from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores
 from vecsearch.store import Record, Store
-from vecsearch.types import Distances, Hit, Item, Metric, Rows, Vectors
+from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
 from vecsearch.where import Condition
 
 FILTERS_KEPT = 64
+OWN = ("id", "label", "path")
 
 
 def as_count(k: object) -> int:
@@ -124,6 +125,28 @@ class View:
             raise InvalidArgument(f"There is no item {some(missing)} in {self.store.folder}.")
         return rows
 
+    def column(self, key: str) -> list[JSON]:
+        """What each item has of a key, in the order of ``store.rows()``; None where it has none.
+
+        Args:
+            key: ``id``, ``label``, ``path`` or a key of the metadata.
+
+        Raises:
+            InvalidArgument: No item has it.
+        """
+        known: set[str] = set()
+        column = []
+        for record in self.store.records():
+            values = _values(record)
+            known |= values.keys()
+            column.append(values.get(key))
+        _check_known(key, known)
+        return column
+
+    def values(self, row: int) -> dict[str, JSON]:
+        """All that is known of the item at a row: id, label, path and its metadata."""
+        return _values(self.store.record(row))
+
     def item(self, record: Record) -> Item:
         """What is stored of an item, as its users see it."""
         path = None
@@ -174,16 +197,25 @@ class View:
         return allowed
 
     def _rows_where(self, conditions: tuple[Condition, ...]) -> list[int]:
-        known: set[str] = {"id", "label", "path"}
+        known: set[str] = set()
         found = []
         for row, record in zip(self.store.rows().tolist(), self.store.records(), strict=True):
-            own = {"id": record.id, "label": record.label, "path": record.path}
-            values = {**record.metadata, **own}
+            values = _values(record)
             known |= values.keys()
             if all(condition.holds(values) for condition in conditions):
                 found.append(row)
-        if strange := sorted({condition.key for condition in conditions} - known):
-            raise InvalidArgument(
-                f"No item has {strange[0]!r}; where knows: {', '.join(sorted(known))}."
-            )
+        for key in sorted({condition.key for condition in conditions}):
+            _check_known(key, known)
         return found
+
+
+def _values(record: Record) -> dict[str, JSON]:
+    own: dict[str, JSON] = {"id": record.id, "label": record.label, "path": record.path}
+    return {**record.metadata, **own}
+
+
+def _check_known(key: str, known: set[str]) -> None:
+    if key not in OWN and key not in known:
+        raise InvalidArgument(
+            f"No item has {key!r}; there are: {', '.join(sorted({*OWN, *known}))}."
+        )

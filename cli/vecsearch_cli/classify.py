@@ -54,7 +54,7 @@ class Rejection(click.ParamType[float | str | None]):
     "than this from the class that is nearest.",
 )
 @options.metric
-@click.option("--exact", is_flag=True, help="Compare with every item, whatever index there is.")
+@options.exact
 @options.strict
 @options.jobs
 @click.pass_obj

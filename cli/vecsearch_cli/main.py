@@ -14,6 +14,7 @@ VERBS = {
     "build": "Turn a folder of images into a collection.",
     "update": "Follow the folder at the cost of what changed.",
     "query": "Find the nearest items of images.",
+    "recommend": "Find more like these, less like those.",
     "classify": "Say what images are.",
     "calibrate": "Find from how far on something is a stranger.",
     "evaluate": "Measure how good a collection's answers are.",

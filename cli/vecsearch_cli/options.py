@@ -155,6 +155,25 @@ def metric(function: Function) -> Function:
     )(function)
 
 
+def where(function: Function) -> Function:
+    """Which items may be found."""
+    return click.option(
+        "--where",
+        metavar="CONDITION",
+        multiple=True,
+        help="Only items of which this holds: KEY=VALUE, or !=, <, <=, >, >= for =, or 'KEY in "
+        "VALUE,VALUE', or 'KEY exists'. KEY is id, label, path or one of the metadata. More than "
+        "one must all hold.",
+    )(function)
+
+
+def exact(function: Function) -> Function:
+    """Whether to do without an approximate index."""
+    return click.option(
+        "--exact", is_flag=True, help="Compare with every item, whatever index there is."
+    )(function)
+
+
 def cutoffs(function: Function) -> Function:
     """The k of precision@k and so on."""
     return click.option(

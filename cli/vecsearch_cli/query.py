@@ -34,20 +34,13 @@ Examples:
     help="How many to find.",
 )
 @options.metric
-@click.option(
-    "--where",
-    metavar="CONDITION",
-    multiple=True,
-    help="Only items of which this holds: KEY=VALUE, or !=, <, <=, >, >= for =, or 'KEY in "
-    "VALUE,VALUE', or 'KEY exists'. KEY is id, label, path or one of the metadata. More than one "
-    "must all hold.",
-)
+@options.where
 @click.option(
     "--sheet",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw queries and hits as a PNG.",
 )
-@click.option("--exact", is_flag=True, help="Compare with every item, whatever index there is.")
+@options.exact
 @click.pass_obj
 def command(
     screen: Screen,

@@ -62,7 +62,7 @@ def test_where_keeps_k_full(books: Collection) -> None:
     assert books.query_vectors([[3, 4]], where={"sea": False}) == [[]]
     assert books.query_vectors([[3, 4]], where={"id": "nobody"}) == [[]]
     with pytest.raises(
-        InvalidArgument, match="No item has 'colour'; where knows: id, label, path, sea"
+        InvalidArgument, match="No item has 'colour'; there are: id, label, path, sea"
     ):
         books.query_vectors([[3, 4]], where={"colour": "red"})
 
