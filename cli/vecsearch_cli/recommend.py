@@ -200,5 +200,6 @@ def _draw(
         (collection.get(name).path or Path(name)) if name in collection else Path(name)
         for name in (*liked, *unliked)
     ]
-    contact_sheet([(pictures[0], hits), *((one, []) for one in pictures[1:])], sheet)
+    rows = [(pictures[0], hits), *((one, []) for one in pictures[1:])]
+    contact_sheet(rows, sheet, order="recommended")
     screen.note(f"Drawn: {sheet}")

@@ -35,7 +35,10 @@ def check_sheet(out: Path) -> None:
 
 
 def contact_sheet(
-    answers: Sequence[tuple[Path, Sequence[Hit]]], out: Path, label: str | None = None
+    answers: Sequence[tuple[Path, Sequence[Hit]]],
+    out: Path,
+    label: str | None = None,
+    order: str = "nearest first",
 ) -> None:
     """Draw each query and its hits as a row, with their labels and distances.
 
@@ -43,6 +46,7 @@ def contact_sheet(
         answers: The query images and their hits.
         out: Where the picture goes; its ending says in which format.
         label: The true label of the queries, if known: hits are then framed green or red.
+        order: What the hits are in order of.
     """
     lines = [
         (query if start == 0 else None, hits[start : start + ACROSS])
@@ -60,7 +64,7 @@ def contact_sheet(
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, MARGIN - 2), "query", QUERY, font=_font(11))
-    draw.text((MARGIN + tile + MARGIN, MARGIN - 2), "nearest first", FAINT, font=_font(11))
+    draw.text((MARGIN + tile + MARGIN, MARGIN - 2), order, FAINT, font=_font(11))
     for row, (query, hits) in enumerate(lines):
         top = HEADER + row * line
         if query is not None:
