@@ -15,6 +15,8 @@ from vecsearch.types import Distances, Metric, Rows, Vectors
 Allowed: TypeAlias = NDArray[np.bool_]
 
 WORK_BYTES = 64 << 20
+# What is done in parts of this size stays in a processor's own memory.
+CACHED_BYTES = 1 << 20
 # How many more than k FAISS is asked for, so that the k nearest are almost always among them.
 SPARE = 16
 
@@ -42,7 +44,7 @@ class ExactIndex:
     """
 
     def __init__(self, blocks: Sequence[Vectors], metric: Metric) -> None:
-        self._blocks = blocks
+        self._blocks = [np.asarray(block) for block in blocks]  # of a plain kind, quicker to index
         self._metric = metric
         self._cosine = metric is Metric.COSINE
         self._starts = np.cumsum([0, *(len(block) for block in blocks)])
@@ -82,7 +84,7 @@ class ExactIndex:
         if k == 0 or len(queries) == 0:
             return found, rows
         candidates, floor = self._candidates(queries, k, allowed)
-        step = max(1, WORK_BYTES // (32 * candidates.shape[1] * queries.shape[1]))
+        step = max(1, CACHED_BYTES // (8 * candidates.shape[1] * queries.shape[1]))
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
             found[part], rows[part] = self._nearest_of(queries[part], candidates[part], k)
@@ -173,7 +175,7 @@ class ExactIndex:
     def take(self, rows: Rows) -> Vectors:
         """The vectors at some rows, ``(…, dim)``, whichever blocks they lie in."""
         if len(self._blocks) == 1:
-            return self._blocks[0][rows]
+            return np.take(self._blocks[0], rows, axis=0)
         taken = np.empty((*rows.shape, self._blocks[0].shape[1]), np.float32)
         blocks = np.searchsorted(self._starts, rows, side="right") - 1
         for at in np.unique(blocks).tolist():

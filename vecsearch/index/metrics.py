@@ -117,13 +117,20 @@ def distances(queries: NDArray[Any], others: NDArray[Any], metric: Metric) -> Di
     """
     left, right = queries.astype(np.float64), others.astype(np.float64)
     if metric is Metric.EUCLIDEAN:
-        apart: Distances = np.sqrt(np.square(left - right).sum(axis=-1))
+        between = left - right
+        apart: Distances = np.sqrt(_products(between, between))
         return apart
-    products: Distances = (left * right).sum(axis=-1)
-    lengths = np.sqrt(np.square(left).sum(axis=-1) * np.square(right).sum(axis=-1))
+    products = _products(left, right)
+    lengths = np.sqrt(_products(left, left) * _products(right, right))
     cosines = np.zeros_like(products)
     np.divide(products, lengths, out=cosines, where=lengths > 0)
     return np.clip(1 - cosines, 0, 2)
+
+
+def _products(left: NDArray[Any], right: NDArray[Any]) -> Distances:
+    """Inner products; einsum makes no array of all the terms, and is several times as quick."""
+    sums: Distances = np.einsum("...i,...i->...", left, right)
+    return sums
 
 
 def scores(distances: Distances, metric: Metric) -> Distances:

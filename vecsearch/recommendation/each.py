@@ -88,7 +88,8 @@ def recommend_for_each(
         import_parquet()
     if count < 1:
         raise InvalidArgument(f"k is how many to find: 1 or more, not {count}.")
-    work = _Work(collection.view, count, where, metric, exact)
+    view = collection.view
+    work = _Work(view, count, where, metric, exact)
     parts = place.with_name(f"{place.name}.parts")
     resumed = work.begin(parts)
     for done in work.run(parts):
@@ -111,7 +112,7 @@ def recommend_for_each(
             )
 
     with put_whole(place) as file:
-        write(file, work.ids(), blocks())
+        write(file, view.store.ids(), blocks())
     shutil.rmtree(parts)
     return Written(len(work.rows), total, resumed)
 
@@ -185,10 +186,6 @@ class _Work:
         found: NDArray[Any] = np.load(self._part(parts, start), allow_pickle=False)
         return found
 
-    def ids(self) -> list[str]:
-        """The ids of all items."""
-        return [record.id for record in self._view.store.records()]
-
     def _found(self, rows: Rows) -> NDArray[Any]:
         apart, near = self._index.search(self._view.store.take(rows), self._k + 1, self._allowed)
         own = near == rows[:, None]
@@ -226,7 +223,8 @@ def _write_parquet(file: IO[bytes], ids: list[str], blocks: Iterator[Block]) -> 
     names = pa.array(ids, pa.string())
     kinds = pa.string(), pa.int32(), pa.string(), pa.float64(), pa.float64()
     schema = pa.schema(list(zip(COLUMNS, kinds, strict=True)))
-    with parquet.ParquetWriter(file, schema) as writer:
+    # A dictionary of numbers, nearly all different, is made for nothing.
+    with parquet.ParquetWriter(file, schema, use_dictionary=["id", "recommended"]) as writer:
         for block in blocks:
             columns = [
                 names.take(pa.array(block.items)),

@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,7 @@ from vecsearch.types import JSON, Vectors
 # Lines are found and checked by pages of this many. A query reads a page for each hit: with 64 it
 # is 20 kB at most times, and the table of pages is a thousandth of the vectors.
 PAGE_LINES = 64
+_BEFORE_ID = '{"id": "'
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 # JSON has no line ends inside, so that a list written with this is split by lines.
 _JSON_LIST = json.JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
@@ -119,7 +121,7 @@ def _lines(records: Records) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]
         return "", sizes, mtimes
     if (records.paths, records.labels, records.metadata, records.files) == (None,) * 4:
         # Lines that differ by their ids alone, as those of a million bare vectors.
-        first, rest = '{"id": "', '", "path": null, "label": null, "metadata": {}, "file": null}\n'
+        first, rest = _BEFORE_ID, '", "path": null, "label": null, "metadata": {}, "file": null}\n'
         return first + f"{rest}{first}".join(_escaped(records.ids)) + rest, sizes, mtimes
     nothing = ["null"] * count
     ids = _as_json(records.ids)
@@ -322,7 +324,21 @@ def read_lines(path: Path) -> Iterator[Record]:
             yield parse_line(line, path)
 
 
-def parse_line(line: bytes, path: Path | str) -> Record:
+def read_ids(path: Path) -> Iterator[str]:
+    """Read the ids of all items of a file that has been checked, which stand first in their lines.
+
+    It takes a fifth of the time of reading all that the lines hold.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="\n") as file:
+            for line in file:
+                whole = not line.startswith(_BEFORE_ID)
+                yield parse_line(line, path).id if whole else scanstring(line, len(_BEFORE_ID))[0]
+    except ValueError as error:
+        raise DamagedCollection(f"{path} has a line that is no item.") from error
+
+
+def parse_line(line: bytes | str, path: Path | str) -> Record:
     """Read a line of the items file."""
     try:
         return Record(**json.loads(line))

@@ -1,11 +1,12 @@
 """Read a collection from its folder, believing nothing that its hash does not prove."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from vecsearch.store.segment import (
     parse_line,
     read_array,
     read_columns,
+    read_ids,
     read_lines,
     read_page,
 )
@@ -30,6 +32,7 @@ from vecsearch.types import JSON, Rows, Skipped, Vectors
 
 # Files of at least this many bytes are hashed by two threads; others are done before one starts.
 LARGE_BYTES = 8 << 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -172,14 +175,26 @@ class Store:
         for entry in self.manifest.segments:
             yield from self.records_of(entry)
 
+    def ids(self) -> list[str]:
+        """The ids of all items, in the order of ``rows``.
+
+        Raises:
+            DamagedCollection: A file is not as it was written.
+        """
+        return [name for entry in self.manifest.segments for name in self._read(entry, read_ids)]
+
     def records_of(self, entry: SegmentEntry) -> Iterator[Record]:
         """The items of one segment."""
+        return self._read(entry, read_lines)
+
+    def _read(self, entry: SegmentEntry, lines: Callable[[Path], Iterator[T]]) -> Iterator[T]:
+        """What there is of each item of one segment."""
         living = self.alive_in(entry).tolist()
         row = 0
         with self._reading():
-            for row, record in enumerate(read_lines(self.checked(entry.items)), 1):
+            for row, one in enumerate(lines(self.checked(entry.items)), 1):
                 if row <= entry.count and living[row - 1]:
-                    yield record
+                    yield one
         if row != entry.count:
             raise DamagedCollection(f"{entry.items} has {row} lines, not {entry.count}.")
 
