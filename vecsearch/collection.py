@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
 from vecsearch.ann import keep_indexed, reindex
 from vecsearch.build import build_collection
-from vecsearch.encoders import Encoder, make_encoder
+from vecsearch.encoders import Encoder, make_encoder_for
 from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.gallery import Gallery, newest_store
-from vecsearch.images import Preprocess, scan
+from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
@@ -50,9 +50,10 @@ class Collection(Gallery):
         encoder: str | Encoder = "pca",
         metric: Metric | str = Metric.EUCLIDEAN,
         dim: float | None = None,
-        size: tuple[int, int] = (64, 64),
-        fit: Fit = "stretch",
-        color: Color = "rgb",
+        size: tuple[int, int] | None = None,
+        fit: Fit | None = None,
+        color: Color | None = None,
+        weights: str | Path | None = None,
         labels: str | Path = "folder",
         metadata: str | Path | None = None,
         index: str = "auto",
@@ -71,12 +72,16 @@ class Collection(Gallery):
             path: Where the collection goes.
             encoder: The name of an encoder, which is fitted to the images if it learns; or an
                 encoder, which is used as it is if it is fitted. With an encoder, ``dim``,
-                ``size``, ``fit``, ``color`` and ``seed`` are its own.
+                ``size``, ``fit``, ``color``, ``weights`` and ``seed`` are its own.
             metric: ``euclidean`` or ``cosine``.
             dim: How long the vectors are; the encoder has a default.
-            size: Width and height that images are brought to.
-            fit: ``stretch``, ``crop`` or ``pad`` them to that size.
+            size: Width and height that images are brought to; 64 × 64, or as a pretrained network
+                wants them.
+            fit: ``stretch``, ``crop`` or ``pad`` them to that size; ``stretch``, or as a network
+                wants them.
             color: ``rgb`` or ``grey``.
+            weights: Those of a pretrained network: a file, or ``DEFAULT``; see
+                ``docs/encoders.md``.
             labels: ``folder``: the first sub-folder is the label; ``none``; or a CSV file with
                 the columns path and label.
             metadata: A CSV file or JSON lines with path or id, and what else is known of each
@@ -97,8 +102,15 @@ class Collection(Gallery):
         if index not in EXACT:
             check_kind(index)
         if isinstance(encoder, str):
-            preprocess = Preprocess(size, fit, color)
-            encoder = make_encoder(encoder, dim=dim, preprocess=preprocess, seed=seed)
+            encoder = make_encoder_for(
+                encoder,
+                size=size,
+                fit=fit,
+                color=color,
+                dim=dim,
+                weights=None if weights is None else str(weights),
+                seed=seed,
+            )
         found = scan(folder, labels, metadata)
         build_collection(
             found, Path(path), encoder, as_metric(metric), index, jobs, overwrite, progress

@@ -248,6 +248,38 @@ class Gallery:
         wanted = view.store.manifest.metric if metric is None else as_metric(metric)
         return view.search(vectors, k, as_conditions(where), wanted, exact)
 
+    def query_text(
+        self,
+        texts: Sequence[str],
+        k: int = 10,
+        *,
+        where: Where = None,
+        metric: MetricName = None,
+        exact: bool = False,
+    ) -> list[list[Hit]]:
+        """Find the items that some words describe; as ``query`` otherwise.
+
+        Args:
+            texts: What to look for, as ``["a red shoe"]``.
+            k: How many.
+            where: Which items may be found.
+            metric: Another metric than the collection's own.
+            exact: Compare with every item.
+
+        Raises:
+            InvalidArgument: The encoder knows no words.
+        """
+        if isinstance(texts, str):
+            raise InvalidArgument(f"Texts come as a list: [{texts!r}].")
+        encode_text = getattr(self.encoder, "encode_text", None)
+        if encode_text is None:
+            raise InvalidArgument(
+                f"The encoder {self.encoder.name!r} of {self.path} knows no words: build the "
+                "collection with one that does, as openclip:ViT-B-32."
+            )
+        vectors: Vectors = encode_text(texts)
+        return self.query_vectors(vectors, k, where=where, metric=metric, exact=exact)
+
     def encode(self, images: Sequence[ImageLike]) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32.
 

@@ -15,6 +15,8 @@ EPILOG = """\b
 Examples:
   vecsearch build photos -o indexes/photos
   vecsearch build photos -o indexes/photos --encoder lda --metric cosine
+  vecsearch build photos -o indexes/photos --encoder efficientnet-lite0
+  vecsearch build shop -o indexes/shop --encoder chain:efficientnet-lite0+lda
   vecsearch build shop -o indexes/shop --labels shop.csv --metadata shop.csv
 """
 
@@ -62,9 +64,10 @@ def command(
     index: Path,
     encoder: str,
     dim: float | None,
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     fit: Any,
     color: Any,
+    weights: str | None,
     metric: str,
     labels: str,
     metadata: Path | None,
@@ -94,6 +97,7 @@ def command(
             size=size,
             fit=fit,
             color=color,
+            weights=weights,
             labels=labels,
             metadata=metadata,
             index=kind,
@@ -126,7 +130,9 @@ def command(
 def _saved(ctx: click.Context, model: Path, encoder: str) -> Any:
     saved = vecsearch.open_encoder(model)
     given = [
-        name for name in ("encoder", "dim", "size", "fit", "color") if options.was_given(ctx, name)
+        name
+        for name in ("encoder", "dim", "size", "fit", "color", "weights")
+        if options.was_given(ctx, name)
     ]
     if others := [f"--{name}" for name in given if name != "encoder"]:
         raise click.UsageError(f"The encoder of --model has its own {', '.join(others)}.")

@@ -76,9 +76,10 @@ def command(
     queries: Path | None,
     encoders: str,
     metrics: Sequence[str],
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     fit: Any,
     color: Any,
+    weights: str | None,
     labels: str,
     protocol: str,
     folds: int,
@@ -93,11 +94,12 @@ def command(
         lines = vecsearch.compare(
             folder,
             queries,
-            encoders=[name.strip() for name in encoders.split(",")],
+            encoders=_names(encoders),
             metrics=metrics or options.METRICS,
             size=size,
             fit=fit,
             color=color,
+            weights=weights,
             labels=labels,
             protocol=protocol,
             folds=folds,
@@ -109,6 +111,13 @@ def command(
             progress=progress,
         )
     show_comparison(screen, lines)
+
+
+def _names(text: str) -> list[str]:
+    """With commas between; or, where concat has commas of its own, semicolons."""
+    if ";" in text or text.startswith("concat:"):
+        return [name.strip() for name in text.split(";")]
+    return [name.strip() for name in text.split(",")]
 
 
 def show_comparison(screen: Screen, lines: Sequence[vecsearch.Comparison]) -> None:

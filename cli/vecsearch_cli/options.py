@@ -108,28 +108,30 @@ def jobs(function: Function) -> Function:
 
 
 def preprocessing(function: Function) -> Function:
-    """What images are brought to."""
+    """What images are brought to, and what networks begin with."""
     for option in (
+        click.option(
+            "--weights",
+            metavar="FILE|DEFAULT",
+            help="Of a pretrained network: a .pth or .safetensors file, or those that its package "
+            "has, or fetches.",
+        ),
         click.option(
             "--color",
             type=click.Choice(["rgb", "grey"]),
-            default="rgb",
-            show_default=True,
-            help="Keep the colours or not.",
+            help="Keep the colours or not.  [default: rgb, or as a network wants it]",
         ),
         click.option(
             "--fit",
             type=click.Choice(["stretch", "crop", "pad"]),
-            default="stretch",
-            show_default=True,
-            help="How images of other proportions come to that size.",
+            help="How images of other proportions come to that size.  [default: stretch, or as a "
+            "network wants it]",
         ),
         click.option(
             "--size",
             type=Size(),
-            default="64x64",
-            show_default=True,
-            help="Width and height that images are brought to.",
+            help="Width and height that images are brought to.  [default: 64x64, or as a network "
+            "wants it]",
         ),
     ):
         function = option(function)

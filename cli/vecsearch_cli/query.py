@@ -20,12 +20,19 @@ Examples:
   vecsearch query indexes/photos *.jpg --sheet nearest.png
   find new -name '*.jpg' | vecsearch query indexes/photos - --format jsonl
   vecsearch query indexes/photos dress.jpg --where label=hat --where 'price<9'
+  vecsearch query indexes/photos --text 'a red shoe'
 """
 
 
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=INDEX)
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.argument("images", metavar="[IMAGE...]", nargs=-1)
+@click.option(
+    "--text",
+    metavar="WORDS",
+    multiple=True,
+    help="What to look for, in words, if the encoder knows any (openclip); may be repeated.",
+)
 @click.option(
     "-k",
     type=click.IntRange(1, options.MOST),
@@ -46,20 +53,32 @@ def command(
     screen: Screen,
     index: Path,
     images: Sequence[str],
+    text: Sequence[str],
     k: int,
     metric: str | None,
     where: Sequence[str],
     sheet: Path | None,
     exact: bool,
 ) -> None:
-    """Find the items of INDEX that are nearest to each IMAGE; - reads their paths from stdin."""
+    """Find the items of INDEX that are nearest to each IMAGE; - reads their paths from stdin.
+
+    With --text, find those that words describe.
+    """
+    if not images and not text:
+        raise click.UsageError("Name an IMAGE, or say --text WORDS.")
     if sheet is not None:
         from vecsearch_cli.sheet import check_sheet, contact_sheet
 
         check_sheet(sheet)
     collection = vecsearch.Collection.open(index)
-    found: list[tuple[Path, list[vecsearch.Hit]]] = []
+    found: list[tuple[str, list[vecsearch.Hit]]] = []
     failed = 0
+    if text:
+        found += zip(
+            text,
+            collection.query_text(text, k, where=where, metric=metric, exact=exact),
+            strict=True,
+        )
     for image in options.given(images):
         try:
             hits = collection.query_one(image, k, where=where, metric=metric, exact=exact)
@@ -67,12 +86,12 @@ def command(
             click.echo(f"Error: {printable(error)}", err=True)
             failed += 1
         else:
-            found.append((Path(image), hits))
+            found.append((image, hits))
     answers: list[dict[str, Any]] = [
-        {"query": str(image), "hits": ranked(hits)} for image, hits in found
+        {"query": image, "hits": ranked(hits)} for image, hits in found
     ]
     if sheet is not None:
-        contact_sheet(found, sheet)
+        contact_sheet([(Path(image), hits) for image, hits in found], sheet)
         screen.note(f"Drawn: {sheet}")
     show(
         screen.format,

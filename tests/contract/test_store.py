@@ -484,7 +484,9 @@ def test_files_of_other_encoders(tmp_path: Path) -> None:
         Collection.build(PHOTOS, tmp_path / "index", encoder=good, overwrite=True)  # type: ignore[arg-type]
     assert len(list((tmp_path / "index" / "encoder").glob("*/*"))) == 3 * 3
     bad = Saving("settings.json", "with space.bin")
-    with pytest.raises(InvalidArgument, match=r"saved 'with space\.bin': it may save files only"):
+    with pytest.raises(
+        InvalidArgument, match=r"saved 'with space\.bin': it may save files and folders"
+    ):
         Collection.build(PHOTOS, tmp_path / "index", encoder=bad, overwrite=True)  # type: ignore[arg-type]
     assert len(Collection.open(tmp_path / "index")) == 10
     assert verify(tmp_path / "index").damages == []

@@ -22,6 +22,7 @@ from conftest import COMMAND, PHOTOS, PROJECT
 from PIL import Image
 
 from vecsearch import Collection
+from vecsearch_cli.main import VERBS
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -499,8 +500,17 @@ def test_an_error_of_the_system_is_told(vecsearch: Command, tmp_path: Path) -> N
 def test_encoders_and_doctor(vecsearch: Command) -> None:
     lines = map(json.loads, vecsearch("encoders").stdout.splitlines())
     assert [(line["name"], line["learns"], line["status"]) for line in lines] == [
-        ("lda", "from labels", "ok"), ("pca", "from images", "ok"), ("pixels", "no", "ok"),
+        ("chain:ENCODER+STEP", "as its parts", "ok"),
+        ("concat:ENCODER,ENCODER", "as its parts", "ok"),
+        ("efficientnet-lite0", "no", "ok"),
+        ("lda", "from labels", "ok"),
+        ("onnx:FILE", "no", "ok"),
+        ("openclip:NETWORK", "no", "ok"),
+        ("pca", "from images", "ok"),
+        ("pixels", "no", "ok"),
         ("siamese", "from labels", "ok"),
+        ("timm:NETWORK", "no", "ok"),
+        ("torchvision:NETWORK", "no", "ok"),
     ]  # fmt: skip
     told = answer(vecsearch("doctor"))
     assert told["selftest"]["ok"] is True
@@ -515,8 +525,7 @@ def test_encoders_and_doctor(vecsearch: Command) -> None:
 
 def test_every_verb_has_help_and_every_help_an_example_that_parses(vecsearch: Command) -> None:
     listed = vecsearch("--help").stdout
-    verbs = "demo build update query evaluate compare train add remove info verify repair compact"
-    for verb in [*verbs.split(), "export", "import", "encoders", "doctor"]:
+    for verb in VERBS:
         assert f"  {verb} " in listed
         said = vecsearch(verb, "--help")
         assert said.returncode == 0

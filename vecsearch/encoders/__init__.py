@@ -8,8 +8,10 @@ from vecsearch.encoders.registry import (
     encoder_entries,
     load_encoder,
     make_encoder,
+    make_encoder_for,
     open_encoder,
     remake_encoder,
+    takes_weights,
 )
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "is_trainable",
     "load_encoder",
     "make_encoder",
+    "make_encoder_for",
     "open_encoder",
     "remake_encoder",
+    "takes_weights",
 ]

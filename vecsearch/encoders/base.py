@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeGuard
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from vecsearch.types import JSON, Pixels, Vectors
 
 SETTINGS = "settings.json"
 WEIGHTS = "weights.safetensors"
+
+Requires: TypeAlias = "tuple[tuple[str, str], ...]"
+"""Modules that an encoder cannot do without, and the extra of ours that installs each."""
 
 
 class Encoder(Protocol):

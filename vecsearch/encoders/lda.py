@@ -1,7 +1,8 @@
 """Linear discriminant analysis: the axes along which the classes differ most."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,33 +77,53 @@ class LDAEncoder(AffineEncoder):
         )
         chosen = self._sample(images, labelled)
         names = np.array([labels[row] for row in chosen])
-        classes, counts = np.unique(names, return_counts=True)
-        if len(classes) < 2 or counts.max() < 2:
-            raise InvalidArgument(
-                f"LDA tells classes apart: it needs 2 or more, and 2 images in one of them, but "
-                f"here are {len(names)} images in {len(classes)}."
-            )
-        most = min(len(classes) - 1, int(np.prod(self.preprocess.shape)))
-        dim = most if self.requested_dim is None else int(self.requested_dim)
-        if dim > most:
-            raise InvalidArgument(
-                f"LDA gives at most classes − 1 dims and no more than there are pixels, which is "
-                f"{most} for these {len(classes)} classes: {dim} are too many."
-            )
-        rows = as_rows(images[chosen])
-        reduced_to = min(PRINCIPAL_AXES, len(rows) - len(classes), rows.shape[1])
-        axes = principal_axes(rows, max(reduced_to, dim), self.seed)
-        reduced = (rows @ axes.components - axes.mean @ axes.components).astype(np.float64)
-        count = len(rows)
-        del rows  # 256 MiB that the rest has no use for
-        scalings = _discriminants(reduced, names)[:, :dim]
-        facts: dict[str, JSON] = {
-            "classes": len(classes),
-            "fitted_on": count,
-            "principal_axes": axes.components.shape[1],
-        }
-        self._learned(axes.mean, axes.components @ scalings, facts)
+        found = discriminant_axes(as_rows(images[chosen]), names, self.requested_dim, self.seed)
+        self._learned(found.mean, found.components, found.facts)
         return self
+
+
+@dataclass(frozen=True)
+class Discriminants:
+    """Discriminant axes: ``components`` is ``(numbers, dim)``, the axes as columns."""
+
+    mean: NDArray[Any]
+    components: NDArray[Any]
+    facts: dict[str, JSON]
+
+
+def discriminant_axes(
+    rows: NDArray[np.float32], names: NDArray[np.str_], dim: float | None, seed: int
+) -> Discriminants:
+    """The axes along which the classes of ``(n, numbers)`` differ most: all, or ``dim`` of them.
+
+    Raises:
+        InvalidArgument: There are fewer than 2 classes, no class with 2 rows, or fewer than
+            ``dim`` + 1 classes.
+    """
+    classes, counts = np.unique(names, return_counts=True)
+    if len(classes) < 2 or counts.max() < 2:
+        raise InvalidArgument(
+            f"LDA tells classes apart: it needs 2 or more, and 2 images in one of them, but "
+            f"here are {len(names)} images in {len(classes)}."
+        )
+    most = min(len(classes) - 1, rows.shape[1])
+    wanted = most if dim is None else int(dim)
+    if wanted > most:
+        raise InvalidArgument(
+            f"LDA gives at most classes − 1 dims and no more than there are pixels, which is "
+            f"{most} for these {len(classes)} classes: {wanted} are too many."
+        )
+    reduced_to = min(PRINCIPAL_AXES, len(rows) - len(classes), rows.shape[1])
+    axes = principal_axes(rows, max(reduced_to, wanted), seed)
+    reduced = (rows @ axes.components - axes.mean @ axes.components).astype(np.float64)
+    del rows  # perhaps 256 MiB that the rest has no use for
+    scalings = _discriminants(reduced, names)[:, :wanted]
+    facts: dict[str, JSON] = {
+        "classes": len(classes),
+        "fitted_on": len(reduced),
+        "principal_axes": axes.components.shape[1],
+    }
+    return Discriminants(axes.mean, axes.components @ scalings, facts)
 
 
 def _discriminants(rows: NDArray[np.float64], names: NDArray[np.str_]) -> NDArray[np.float64]:

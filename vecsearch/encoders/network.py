@@ -1,6 +1,5 @@
 """The networks: from pixels to an embedding. This file needs torch."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,15 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vecsearch.encoders.pretrained_files import read_weights
+from vecsearch.encoders.pretrained_files import take_weights
 from vecsearch.encoders.vision import vision_backbone
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import JSON
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALL, FOUNDING = "small", "conv3"
-# The files of densenets have norm.1 for what is norm1 now.
-OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
 @dataclass(frozen=True)
@@ -121,23 +118,7 @@ class Network(nn.Module):
         """
         if not self._colored:
             raise InvalidArgument("Weights from a file are for the networks of torchvision only.")
-        given = {OLD_NAME.sub(r"\1\2", name): value for name, value in read_weights(file).items()}
-        wanted = self.backbone.state_dict()
-        fitting = {
-            name: value
-            for name, value in given.items()
-            if name in wanted and value.shape == wanted[name].shape
-        }
-        # What counts batches says nothing of images, and older files lack it.
-        missing = [
-            name for name in wanted if name not in fitting and "num_batches_tracked" not in name
-        ]
-        if missing:
-            raise InvalidArgument(
-                f"{file} holds no weights of {self.architecture.backbone}: {len(missing)} of "
-                f"{len(wanted)} are missing or of another shape, as {missing[0]!r}."
-            )
-        self.backbone.load_state_dict(fitting, strict=False)
+        take_weights(self.backbone, file, self.architecture.backbone)
         self.look_at(IMAGENET_MEAN, IMAGENET_STD)
 
 

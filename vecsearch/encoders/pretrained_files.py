@@ -1,11 +1,43 @@
 """Weights that a user has on disk."""
 
+import re
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vecsearch.errors import InvalidArgument
+
+# How early files of torchvision name the layers of DenseNet.
+OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+
+
+def take_weights(network: nn.Module, file: Path, name: str) -> None:
+    """Give a network weights that were trained elsewhere; what else the file holds is left out.
+
+    Args:
+        network: What takes them.
+        file: As for ``read_weights``.
+        name: What the network is called in a message.
+
+    Raises:
+        InvalidArgument: The file cannot be read, or it is of another network.
+    """
+    given = {OLD_NAME.sub(r"\1\2", key): value for key, value in read_weights(file).items()}
+    wanted = network.state_dict()
+    fitting = {
+        key: value
+        for key, value in given.items()
+        if key in wanted and value.shape == wanted[key].shape
+    }
+    # What counts batches says nothing of images, and older files lack it.
+    missing = [key for key in wanted if key not in fitting and "num_batches_tracked" not in key]
+    if missing:
+        raise InvalidArgument(
+            f"{file} holds no weights of {name}: {len(missing)} of {len(wanted)} are missing or "
+            f"of another shape, as {missing[0]!r}."
+        )
+    network.load_state_dict(fitting, strict=False)
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:

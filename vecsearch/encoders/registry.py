@@ -1,8 +1,9 @@
 """Encoders by name: our own, and those that other packages declare by entry point."""
 
 import importlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ BUILT_IN = {
     "pca": "vecsearch.encoders.pca:PCAEncoder",
     "lda": "vecsearch.encoders.lda:LDAEncoder",
     "siamese": "vecsearch.encoders.siamese:SiameseEncoder",
+    "efficientnet-lite0": "vecsearch.encoders.efficientnet:EfficientNetLite0",
+    "onnx": "vecsearch.encoders.onnx_file:OnnxEncoder",
+    "torchvision": "vecsearch.encoders.torch_networks:TorchvisionEncoder",
+    "timm": "vecsearch.encoders.torch_networks:TimmEncoder",
+    "openclip": "vecsearch.encoders.torch_networks:OpenClipEncoder",
+    "chain": "vecsearch.encoders.chain:ChainEncoder",
+    "concat": "vecsearch.encoders.concat:ConcatEncoder",
 }
+
+
+SIZED = re.compile(r"(pca|lda)(\d+|0?\.\d+)")
 
 
 @dataclass(frozen=True)
@@ -43,25 +54,30 @@ def encoder_entries() -> list[EncoderEntry]:
 def describe_encoders() -> list[dict[str, JSON]]:
     """Each declared encoder as plain values: what it is called, whose it is, and what it takes.
 
+    One that stands for many is called as in ``torchvision:NETWORK``.
     ``learns`` is ``no``, ``from images`` or ``from labels``; ``status`` is ``ok``, or why it
     cannot be used.
     """
     described: list[dict[str, JSON]] = []
     for entry in encoder_entries():
-        learns, takes, status = "", "", "ok"
+        name, learns, takes, licence, status = entry.name, "", "", "", "ok"
         try:
             found = encoder_class(entry.name)
+            licence, name = getattr(found, "licence", ""), getattr(found, "form", entry.name)
             needs_labels = getattr(found, "needs_labels", None)
-            learns = {None: "no", False: "from images", True: "from labels"}[needs_labels]
+            known = {None: "no", False: "from images", True: "from labels"}
+            learns = known.get(needs_labels, "as its parts")  # a property, if it depends on them
             takes = _taken(found)
+            status = _lacking(found) or "ok"
         except VecsearchError as error:
             status = str(error)
         described.append(
             {
-                "name": entry.name,
+                "name": name,
                 "learns": learns,
                 "takes": takes,
                 "package": entry.package,
+                "licence": licence,
                 "status": status,
             }
         )
@@ -69,7 +85,7 @@ def describe_encoders() -> list[dict[str, JSON]]:
 
 
 def encoder_class(name: str) -> type[Encoder]:
-    """Import the encoder of that name.
+    """Import the encoder of that name, what stands behind a colon left out.
 
     Raises:
         InvalidArgument: No encoder has that name, or two packages claim it.
@@ -80,7 +96,7 @@ def encoder_class(name: str) -> type[Encoder]:
         'PCAEncoder'
     """
     entries = encoder_entries()
-    claims = [entry for entry in entries if entry.name == name]
+    claims = [entry for entry in entries if entry.name == name.partition(":")[0]]
     if not claims:
         names = sorted({entry.name for entry in entries})
         import difflib
@@ -100,7 +116,8 @@ def make_encoder(name: str, **params: Any) -> Encoder:
     """Make a new encoder, not yet fitted.
 
     Args:
-        name: What it is registered as.
+        name: What it is registered as; for one that stands for many, with a colon and which of
+            them, as ``torchvision:resnet18``.
         **params: What it takes; one that is None is left out, and so is a seed that it has no use
             for.
 
@@ -113,6 +130,14 @@ def make_encoder(name: str, **params: Any) -> Encoder:
     factory: Any = encoder_class(name)
     takes = inspect.signature(factory).parameters
     given = {key: value for key, value in params.items() if value is not None}
+    family, colon, which = name.partition(":")
+    if argument := getattr(factory, "argument", None):
+        if which:
+            given[argument] = which
+        elif argument not in given:
+            raise InvalidArgument(f"Say which: {factory.form}, as {factory.example}.")
+    elif colon:
+        raise InvalidArgument(f"The encoder {family!r} takes nothing behind a colon.")
     if "seed" not in takes:
         given.pop("seed", None)
     for key in given:
@@ -122,6 +147,61 @@ def make_encoder(name: str, **params: Any) -> Encoder:
             )
     encoder: Encoder = factory(**given)
     return encoder
+
+
+def make_encoder_for(
+    name: str,
+    *,
+    size: tuple[int, int] | None = None,
+    fit: str | None = None,
+    color: str | None = None,
+    **params: Any,
+) -> Encoder:
+    """Make a new encoder, some of whose preprocessing may be given; the rest is its own.
+
+    Raises:
+        InvalidArgument: As for ``make_encoder``; or it does not take such images.
+        MissingPackage: It needs a package that is not installed.
+    """
+    encoder = make_encoder(name, **params)
+    given: dict[str, Any] = {"size": size, "fit": fit, "color": color}
+    changed = {key: value for key, value in given.items() if value is not None}
+    if not changed:
+        return encoder
+    return make_encoder(name, preprocess=replace(encoder.preprocess, **changed), **params)
+
+
+def takes_weights(name: str) -> bool:
+    """Whether an encoder is one that can be given weights.
+
+    Raises:
+        InvalidArgument: The name is not known.
+        MissingPackage: It needs a package that is not installed.
+    """
+    import inspect
+
+    return "weights" in inspect.signature(encoder_class(name)).parameters
+
+
+def make_part(name: str, preprocess: Preprocess | None, seed: int, weights: str | None) -> Encoder:
+    """An encoder that is a part of another: by name, not yet fitted; or by the folder it is in.
+
+    Args:
+        name: As for ``make_encoder``; ``pca`` and ``lda`` with a dim behind it or not, as
+            ``pca64``; or a folder.
+        preprocess: What images are brought to; None, and for a folder, for its own.
+        seed: For everything random.
+        weights: Left out where it takes none.
+
+    Raises:
+        InvalidArgument: There is neither.
+    """
+    if Path(name).is_dir():
+        return open_encoder(name)
+    sized = SIZED.fullmatch(name)
+    kind, dim = (sized[1], float(sized[2])) if sized else (name, None)
+    given = weights if takes_weights(kind) else None
+    return make_encoder(kind, dim=dim, preprocess=preprocess, seed=seed, weights=given)
 
 
 def remake_encoder(name: str, params: Mapping[str, Any]) -> Encoder:
@@ -159,6 +239,16 @@ def load_encoder(name: str, folder: Path) -> Encoder:
     if name in BUILT_IN:
         return _import(EncoderEntry(name, BUILT_IN[name], "vecsearch")).load(folder)
     return encoder_class(name).load(folder)
+
+
+def _lacking(found: Any) -> str:
+    """Which package an encoder needs that is not installed, and what installs it."""
+    import importlib.util
+
+    for module, extra in getattr(found, "requires", ()):
+        if importlib.util.find_spec(module) is None:
+            return f"needs the package {module}: pip install 'vecsearch[{extra}]'"
+    return ""
 
 
 def _taken(found: Any) -> str:

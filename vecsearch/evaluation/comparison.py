@@ -3,10 +3,12 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +17,9 @@ from vecsearch.encoders import (
     encoder_entries,
     is_fitted,
     is_trainable,
-    make_encoder,
+    make_encoder_for,
     open_encoder,
+    takes_weights,
 )
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
@@ -90,9 +93,10 @@ def compare(
     *,
     encoders: Sequence[str] = DEFAULT_ENCODERS,
     metrics: Sequence[Metric | str] = tuple(Metric),
-    size: tuple[int, int] = (64, 64),
-    fit: Fit = "stretch",
-    color: Color = "rgb",
+    size: tuple[int, int] | None = None,
+    fit: Fit | None = None,
+    color: Color | None = None,
+    weights: str | Path | None = None,
     labels: str | Path = "folder",
     protocol: str | Path = "holdout",
     holdout: float = 0.2,
@@ -115,9 +119,11 @@ def compare(
         encoders: Names, each with ``=DIM`` behind it if another dim than its own is wanted; or
             folders with a trained encoder, which is taken as it is.
         metrics: ``euclidean``, ``cosine`` or both.
-        size: Width and height that images are brought to.
+        size: Width and height that images are brought to, with every encoder; 64 × 64, or as a
+            pretrained network wants them.
         fit: ``stretch``, ``crop`` or ``pad`` them to that size.
         color: ``rgb`` or ``grey``.
+        weights: For those encoders that take any; see ``docs/encoders.md``.
         labels: ``folder``, or a CSV file with the columns path and label.
         protocol: Which images are learned from and asked about where there is no ``queries``:
             ``holdout``, ``kfold``, ``unseen`` or a CSV file; see ``deal``.
@@ -136,8 +142,9 @@ def compare(
         InvalidArgument: A value makes no sense, or there is nothing labelled to compare.
     """
     wanted = [as_metric(metric) for metric in metrics]
-    preprocess = Preprocess(size, fit, color)
-    made = [_make(encoder, preprocess, seed) for encoder in encoders]
+    look: dict[str, Any] = {"size": size, "fit": fit, "color": color}
+    make = partial(_make, look=look, weights=None if weights is None else str(weights), seed=seed)
+    made = [make(encoder) for encoder in encoders]
     shown = scan(folder, labels)
     if queries is not None:
         posed = scan(queries, labels)
@@ -155,14 +162,14 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
         seen: dict[Preprocess, _Pictures] = {}
         for name, encoder in zip(encoders, made, strict=True):
-            look = encoder.preprocess
-            if look not in seen:
-                seen[look] = _Pictures(dealt, look, jobs, Path(scratch), progress)
-            pictures = seen[look]
+            wants = encoder.preprocess
+            if wants not in seen:
+                seen[wants] = _Pictures(dealt, wants, jobs, Path(scratch), progress)
+            pictures = seen[wants]
             learns = is_trainable(encoder) and not is_fitted(encoder)
             found: dict[Metric, list[Evaluation]] = {}
             for split in dealt.splits:
-                used = _make(name, preprocess, seed) if learns else encoder
+                used = make(name) if learns else encoder
                 if learns and is_trainable(used):
                     used.fit(*pictures.learned(split.learned))
                 gallery, asked = (
@@ -184,7 +191,7 @@ def compare(
             milliseconds = milliseconds_per_image(used, [Path(one) for one in asked.ids])
             lines += [
                 Comparison(
-                    name if _is_model(name) else used.name,
+                    name if _is_model(name) else name.partition("=")[0],
                     metric,
                     used.dim,
                     milliseconds,
@@ -282,7 +289,7 @@ def _is_model(name: str) -> bool:
     return name.partition("=")[0] not in known and Path(name).is_dir()
 
 
-def _make(name: str, preprocess: Preprocess, seed: int) -> Encoder:
+def _make(name: str, look: Mapping[str, Any], weights: str | None, seed: int) -> Encoder:
     if _is_model(name):
         return open_encoder(name)
     base, _, dim = name.partition("=")
@@ -290,4 +297,5 @@ def _make(name: str, preprocess: Preprocess, seed: int) -> Encoder:
         number = float(dim) if dim else None
     except ValueError as error:
         raise InvalidArgument(f"{name!r}: behind = stands a dim, as in pca=32.") from error
-    return make_encoder(base, dim=number, preprocess=preprocess, seed=seed)
+    given = weights if takes_weights(base) else None
+    return make_encoder_for(base, dim=number, weights=given, seed=seed, **look)

@@ -34,7 +34,7 @@ def collect_garbage(folder: Path, keep_draft: bool = False) -> None:
             with suppress(OSError):
                 path.unlink()
     for emptied in [
-        *folder.glob("encoder/*"),
+        *sorted((path for path in folder.glob("encoder/**/*") if path.is_dir()), reverse=True),
         *map(folder.joinpath, ("encoder", "segments", "ann")),
     ]:
         with suppress(OSError):

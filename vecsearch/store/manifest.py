@@ -19,7 +19,7 @@ NAME = re.compile(r"manifest-(\d{6,18})\.json")
 FILE = re.compile(
     r"skipped-[0-9a-f]{32}\.jsonl|calibration-[0-9a-f]{32}\.json|ann/[0-9a-f]{32}\.faiss"
     r"|segments/[0-9a-f]{32}\.(npy|jsonl|offsets\.npy|columns\.safetensors|dead\.npy)"
-    r"|encoder/[0-9a-f]{32}/[0-9A-Za-z_][0-9A-Za-z._-]*"
+    r"|encoder/[0-9a-f]{32}(/[0-9A-Za-z_][0-9A-Za-z._-]*){1,5}"
 )
 # Where a build keeps what it has done so far.
 DRAFT = "draft"

@@ -317,9 +317,10 @@ class Store:
             if name.startswith(f"{encoder.folder}/"):
                 self.checked(name)
         with self._reading():
-            present = sorted(folder.iterdir())
+            present = sorted(folder.rglob("*"))
         for path in present:
-            if f"{encoder.folder}/{path.name}" not in self.manifest.files:
+            named = path.relative_to(self.folder).as_posix() in self.manifest.files
+            if not named and (path.is_symlink() or not path.is_dir()):
                 raise DamagedCollection(f"{path} is not a file that the manifest names.")
         return folder
 

@@ -215,15 +215,22 @@ class Writer:
             InvalidArgument: It saved something else than files with plain names.
         """
         relative = folder.relative_to(self.folder).as_posix()
-        for path in sorted(folder.iterdir()):
-            file = f"{relative}/{path.name}"
-            if not path.is_file() or not FILE.fullmatch(file):
+        for path in sorted(folder.rglob("*")):
+            file = f"{relative}/{path.relative_to(folder).as_posix()}"
+            if (
+                path.is_symlink()
+                or not (path.is_dir() or path.is_file())
+                or not FILE.fullmatch(file)
+            ):
                 raise InvalidArgument(
-                    f"The encoder {name!r} saved {path.name!r}: it may save files only, "
-                    "with names of letters, digits, '.', '_' and '-'."
+                    f"The encoder {name!r} saved {path.name!r}: it may save files and folders "
+                    "only, with names of letters, digits, '.', '_' and '-', five deep at most."
                 )
-            _sync_file(path)
-            self._files[file] = stamp_of(path)
+            if path.is_dir():
+                sync_folder(path)
+            else:
+                _sync_file(path)
+                self._files[file] = stamp_of(path)
         sync_folder(folder)
         self._encoder = EncoderEntry(name, params, fingerprint, facts, relative)
 

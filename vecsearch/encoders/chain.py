@@ -1,0 +1,279 @@
+"""A learned affine map behind another encoder: often the best quality for its bytes."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.encoders.base import (
+    WEIGHTS,
+    check_pixels,
+    fingerprint,
+    is_fitted,
+    is_trainable,
+    load_settings,
+    save_settings,
+)
+from vecsearch.encoders.registry import load_encoder, make_part
+from vecsearch.encoders.steps import STEP, Affine, Step
+from vecsearch.errors import DamagedCollection, InvalidArgument, NotFitted
+from vecsearch.images import Preprocess
+from vecsearch.types import JSON, Pixels, Vectors
+
+BASE = "base"
+# How many bytes of vectors the steps are fitted on at most.
+FIT_BYTES = 256 << 20
+FIT_BATCH = 256
+# How many bytes of vectors are kept that were made while fitting, to be made only once.
+SEEN_BYTES = 64 << 20
+
+
+class ChainEncoder:
+    """An encoder, and behind it PCA, LDA or whitening of its vectors, one or more of them.
+
+    Args:
+        parts: The encoder and the steps, as ``efficientnet-lite0+pca128+whiten``. The encoder is
+            named as any other, or by a folder that it was saved in.
+        preprocess: The size, fit and colour of the images; the encoder's own by default.
+        seed: For the choice of images to fit on when there are too many, and for the parts.
+        weights: Those of the encoder, if it takes any.
+
+    Raises:
+        InvalidArgument: A part is not known.
+    """
+
+    name: ClassVar[str] = "chain"
+    argument: ClassVar[str] = "parts"
+    form: ClassVar[str] = "chain:ENCODER+STEP"
+    example: ClassVar[str] = "chain:efficientnet-lite0+pca128"
+
+    def __init__(
+        self,
+        parts: str,
+        preprocess: Preprocess | None = None,
+        seed: int = 0,
+        weights: str | None = None,
+    ) -> None:
+        whole, steps = parts, list[str]()
+        while "+" in whole and STEP.fullmatch(whole.rpartition("+")[2]):
+            whole, _, last = whole.rpartition("+")
+            steps.insert(0, last)
+        if not steps or not whole:
+            raise InvalidArgument(
+                f"{parts!r} is no chain: write ENCODER+pca128, ENCODER+lda or ENCODER+whiten."
+            )
+        self.parts, self.seed, self.weights = parts, seed, weights
+        self.steps = [Step.parse(text) for text in steps]
+        self.base = make_part(whole, preprocess, seed, weights)
+        self._maps: list[Affine] = []
+        self._facts: dict[str, JSON] = {}
+        self._seen: dict[bytes, NDArray[np.float32]] = {}
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """What images are brought to: what the encoder wants."""
+        return self.base.preprocess
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether a part of it learns from labels."""
+        return any(step.kind == "lda" for step in self.steps) or bool(
+            not is_fitted(self.base) and getattr(self.base, "needs_labels", False)
+        )
+
+    @property
+    def slow_to_fit(self) -> bool:
+        """Whether the encoder is one that is trained."""
+        return bool(getattr(self.base, "slow_to_fit", False))
+
+    @property
+    def dim(self) -> int:
+        """The length of the vectors, known once fitted."""
+        return int(self._fitted()[-1].components.shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 over its parts and all that they have learned, in hex."""
+        learned = {
+            f"{name} {number}": array
+            for number, part in enumerate(self._fitted())
+            for name, array in vars(part).items()
+        }
+        told: dict[str, JSON] = {"base": self.base.fingerprint, "steps": _told(self.steps)}
+        return fingerprint(self.name, told, learned)
+
+    def get_params(self) -> dict[str, JSON]:
+        """The parameters it was made with."""
+        return {
+            "parts": self.parts,
+            "seed": self.seed,
+            "weights": self.weights,
+            **self.preprocess.to_json(),
+        }
+
+    def facts(self) -> dict[str, JSON]:
+        """What the encoder and fitting told."""
+        return {**self.base.facts(), **self._facts}
+
+    def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
+        """Fit the encoder, if it learns and has not yet, and each step to what comes before it.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8, which may be memory-mapped. Where their
+                vectors are more than 256 MiB, a random choice of that size is used.
+            labels: The class of each; for LDA, images without one are left out.
+
+        Raises:
+            InvalidArgument: There are too few images or labels.
+        """
+        check_pixels(images, self.preprocess)
+        if labels is not None and len(labels) != len(images):
+            raise InvalidArgument(f"{len(labels)} labels do not fit {len(images)} images.")
+        if is_trainable(self.base) and not is_fitted(self.base):
+            self.base.fit(images, labels)
+        usable = np.arange(len(images))
+        if self.needs_labels:
+            if labels is None:
+                raise InvalidArgument("LDA learns from labels: give one for each image.")
+            usable = np.array(
+                [row for row, label in enumerate(labels) if label is not None], np.int64
+            )
+        if len(usable) < 2:
+            raise InvalidArgument(f"A chain learns from 2 images or more, not {len(usable)}.")
+        most = max(2, FIT_BYTES // (4 * self.base.dim))
+        if len(usable) > most:
+            usable = np.sort(np.random.default_rng(self.seed).choice(usable, most, replace=False))
+        vectors = self._base_vectors(images, usable)
+        names = None if labels is None else np.array([str(labels[row]) for row in usable.tolist()])
+        self._maps, self._facts = [], {}
+        for step in self.steps:
+            learned, facts = step.fitted(vectors, names, self.seed)
+            self._maps.append(learned)
+            self._facts |= facts
+            vectors = learned(vectors)
+        return self
+
+    def encode(self, images: Pixels) -> Vectors:
+        """Embed images.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8.
+
+        Returns:
+            ``(n, dim)`` float32.
+
+        Raises:
+            InvalidArgument: The images are of another size, colour or type.
+            NotFitted: ``fit`` was not called.
+        """
+        maps = self._fitted()
+        vectors = self._once(check_pixels(images, self.preprocess))
+        for one in maps:
+            vectors = one(vectors)
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write settings, weights, and the encoder into ``folder``.
+
+        Raises:
+            NotFitted: There is nothing to save yet.
+        """
+        from safetensors.numpy import save
+
+        maps = self._fitted()
+        self.base.save(folder / BASE)
+        learned = {
+            f"{name}{number}": array
+            for number, part in enumerate(maps)
+            for name, array in vars(part).items()
+        }
+        (folder / WEIGHTS).write_bytes(save(learned))
+        settings: dict[str, JSON] = {
+            "params": self.get_params(),
+            "base": self.base.name,
+            "facts": self._facts,
+        }
+        save_settings(folder, self.name, settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            DamagedCollection: It cannot be read, or its parts do not fit each other.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        settings = load_settings(folder, cls.name)
+        try:
+            params = settings["params"]
+            encoder = cls.__new__(cls)
+            encoder.parts, encoder.seed = str(params["parts"]), int(params["seed"])
+            encoder.weights = params["weights"]
+            texts = encoder.parts.split("+")
+            encoder.base = load_encoder(str(settings["base"]), folder / BASE)
+            found = load_file(folder / WEIGHTS)
+            encoder._maps = [
+                Affine.of(found[f"mean{number}"], found[f"components{number}"])
+                for number in range(len(found) // 2)
+            ]
+            encoder.steps = [Step.parse(text) for text in texts[len(texts) - len(encoder._maps) :]]
+            encoder._facts, encoder._seen = dict(settings["facts"]), {}
+        except (
+            OSError,
+            SafetensorError,
+            KeyError,
+            TypeError,
+            ValueError,
+            InvalidArgument,
+        ) as error:
+            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
+        sizes = [part.components.shape for part in encoder._maps]
+        if not sizes or any(
+            len(size) != 2 or part.mean.shape != size[:1]
+            for part, size in zip(encoder._maps, sizes, strict=True)
+        ):
+            raise DamagedCollection(f"{folder / WEIGHTS} does not fit its settings.")
+        return encoder
+
+    def _base_vectors(self, images: Pixels, rows: NDArray[np.int64]) -> Vectors:
+        vectors = np.empty((len(rows), self.base.dim), np.float32)
+        self._seen = {}
+        for start in range(0, len(rows), FIT_BATCH):
+            block = np.ascontiguousarray(images[rows[start : start + FIT_BATCH]])
+            found = self.base.encode(block)
+            vectors[start : start + len(block)] = found
+            if vectors[: start + len(block)].nbytes <= SEEN_BYTES:
+                self._seen |= zip(map(_digest, block), found, strict=True)
+        return vectors
+
+    def _once(self, images: Pixels) -> Vectors:
+        """Vectors of the encoder, those anew that fitting has not made already."""
+        if not self._seen:
+            return self.base.encode(images)
+        known = [self._seen.get(_digest(image)) for image in images]
+        new = [row for row, vector in enumerate(known) if vector is None]
+        vectors = np.empty((len(images), self.base.dim), np.float32)
+        for row, vector in enumerate(known):
+            if vector is not None:
+                vectors[row] = vector
+        if new:
+            vectors[new] = self.base.encode(np.ascontiguousarray(images[new]))
+        return vectors
+
+    def _fitted(self) -> list[Affine]:
+        if not self._maps:
+            raise NotFitted(f"The chain {self.parts!r} has not seen any images: call fit first.")
+        return self._maps
+
+
+def _told(steps: Sequence[Step]) -> list[JSON]:
+    return [{"kind": step.kind, "dim": step.dim} for step in steps]
+
+
+def _digest(image: NDArray[Any]) -> bytes:
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()

@@ -1,0 +1,202 @@
+"""Several encoders side by side, as one vector."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from PIL import Image
+
+from vecsearch.encoders.base import (
+    Encoder,
+    check_pixels,
+    fingerprint,
+    is_fitted,
+    is_trainable,
+    load_settings,
+    save_settings,
+)
+from vecsearch.encoders.registry import load_encoder, make_part
+from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.images import Preprocess, prepare
+from vecsearch.types import JSON, Pixels, Vectors
+
+# Images are brought to what each part wants so many at a time.
+BLOCK_IMAGES = 256
+
+
+class ConcatEncoder:
+    """The vectors of several encoders one behind the other, each brought to length 1 first.
+
+    So each part counts the same, under both metrics. Images are read once, at the largest size
+    and with the colours that any part wants, and brought to that of each part from there.
+
+    Args:
+        parts: The encoders with commas between, as ``efficientnet-lite0,pca``. Each is named as
+            any other, or by a folder that it was saved in.
+        preprocess: The size, fit and colour of the images; by default what the parts want.
+        seed: For the parts.
+        weights: Those of the parts that take any.
+
+    Raises:
+        InvalidArgument: A part is not known, or one wants images fitted in another way than the
+            first.
+    """
+
+    name: ClassVar[str] = "concat"
+    argument: ClassVar[str] = "parts"
+    form: ClassVar[str] = "concat:ENCODER,ENCODER"
+    example: ClassVar[str] = "concat:efficientnet-lite0,pca"
+
+    def __init__(
+        self,
+        parts: str,
+        preprocess: Preprocess | None = None,
+        seed: int = 0,
+        weights: str | None = None,
+    ) -> None:
+        names = [name.strip() for name in parts.split(",")]
+        if len(names) < 2 or not all(names):
+            raise InvalidArgument(f"{parts!r} are no two encoders: write ENCODER,ENCODER.")
+        self.parts, self.seed, self.weights = parts, seed, weights
+        first = make_part(names[0], None, seed, weights)
+        fit = preprocess.fit if preprocess is not None else first.preprocess.fit
+        self.encoders: list[Encoder] = []
+        for name in names:
+            part = make_part(name, None, seed, weights)
+            if part.preprocess.fit != fit:
+                look = replace(part.preprocess, fit=fit)
+                part = make_part(name, look, seed, weights)
+            if part.preprocess.fit != fit:
+                raise InvalidArgument(
+                    f"{name!r} wants images fitted by {part.preprocess.fit}, {names[0]!r} by "
+                    f"{fit}: they cannot see the same ones."
+                )
+            self.encoders.append(part)
+        looks = [part.preprocess for part in self.encoders]
+        widths, heights = zip(*(look.size for look in looks), strict=True)
+        coloured = any(look.color == "rgb" for look in looks)
+        self.preprocess = preprocess or Preprocess(
+            (max(widths), max(heights)), fit, "rgb" if coloured else "grey"
+        )
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether a part of it learns from labels."""
+        return any(
+            getattr(part, "needs_labels", False) and not is_fitted(part) for part in self.encoders
+        )
+
+    @property
+    def slow_to_fit(self) -> bool:
+        """Whether a part is one that is trained."""
+        return any(getattr(part, "slow_to_fit", False) for part in self.encoders)
+
+    @property
+    def dim(self) -> int:
+        """The length of the vectors: those of the parts together."""
+        return sum(part.dim for part in self.encoders)
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 over the fingerprints of its parts, in hex."""
+        parts: list[JSON] = [part.fingerprint for part in self.encoders]
+        return fingerprint(self.name, {"parts": parts, **self.preprocess.to_json()}, {})
+
+    def get_params(self) -> dict[str, JSON]:
+        """The parameters it was made with."""
+        return {
+            "parts": self.parts,
+            "seed": self.seed,
+            "weights": self.weights,
+            **self.preprocess.to_json(),
+        }
+
+    def facts(self) -> dict[str, JSON]:
+        """What each part has to tell."""
+        return {
+            f"{part.name}: {name}": value
+            for part in self.encoders
+            for name, value in part.facts().items()
+        }
+
+    def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
+        """Fit those parts that learn and have not yet.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8, which may be memory-mapped.
+            labels: The class of each.
+        """
+        check_pixels(images, self.preprocess)
+        for part in self.encoders:
+            if is_trainable(part) and not is_fitted(part):
+                part.fit(self._seen_by(part, images), labels)
+        return self
+
+    def encode(self, images: Pixels) -> Vectors:
+        """Embed images.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8.
+
+        Returns:
+            ``(n, dim)`` float32.
+
+        Raises:
+            InvalidArgument: The images are of another size, colour or type.
+            NotFitted: A part has not been fitted yet.
+        """
+        checked = check_pixels(images, self.preprocess)
+        found = [np.empty((0, self.dim), np.float32)]
+        for start in range(0, len(checked), BLOCK_IMAGES):
+            block = checked[start : start + BLOCK_IMAGES]
+            vectors = [part.encode(self._seen_by(part, block)) for part in self.encoders]
+            found.append(np.concatenate([_of_length_1(one) for one in vectors], axis=1))
+        return np.concatenate(found)
+
+    def save(self, folder: Path) -> None:
+        """Write settings, and each part into a folder of its own, into ``folder``."""
+        for number, part in enumerate(self.encoders):
+            part.save(folder / str(number))
+        names: list[JSON] = [part.name for part in self.encoders]
+        save_settings(folder, self.name, {"params": self.get_params(), "encoders": names})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            DamagedCollection: It cannot be read.
+        """
+        settings = load_settings(folder, cls.name)
+        try:
+            params = settings["params"]
+            encoder = cls.__new__(cls)
+            encoder.parts, encoder.seed = str(params["parts"]), int(params["seed"])
+            encoder.weights = params["weights"]
+            encoder.preprocess = Preprocess.from_json(params)
+            encoder.encoders = [
+                load_encoder(str(name), folder / str(number))
+                for number, name in enumerate(settings["encoders"])
+            ]
+        except (OSError, KeyError, TypeError, ValueError, InvalidArgument) as error:
+            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
+        return encoder
+
+    def _seen_by(self, part: Encoder, images: Pixels) -> Pixels:
+        """The images as a part wants them."""
+        if part.preprocess == self.preprocess:
+            return images
+        seen = np.empty((len(images), *part.preprocess.shape), np.uint8)
+        for row, image in enumerate(images):
+            whole = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
+            seen[row] = prepare(whole, part.preprocess)
+        return seen
+
+
+def _of_length_1(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths[lengths == 0] = 1
+    unit: Vectors = vectors / lengths
+    return unit

@@ -1,0 +1,188 @@
+"""What encoders have in common that are a network which others have trained, in ONNX's format."""
+
+import hashlib
+import importlib.util
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecsearch.encoders.base import Requires, check_pixels, load_settings, save_settings
+from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, VecsearchError
+from vecsearch.images import Preprocess
+from vecsearch.types import JSON, Pixels, Vectors
+
+NETWORK = "network.onnx"
+# How ONNX says that a tensor lies in a file of its own: an entry with this key.
+ELSEWHERE = b"\x0a\x08location"
+BATCH = 8
+ONNXRUNTIME: Requires = (("onnxruntime", "onnx"),)
+
+
+class NetworkEncoder:
+    """A network in the format of ONNX, run by onnxruntime.
+
+    A class that derives from it has a ``name``, makes its network in ``_make``, and may bring
+    images to what the network takes in ``_prepared``, and its answer to vectors in ``_vectors``.
+
+    Args:
+        preprocess: The size, fit and colour of the images.
+    """
+
+    name: ClassVar[str]
+    licence: ClassVar[str] = ""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        self.preprocess = preprocess
+        self._loaded: bytes | None = None
+
+    @cached_property
+    def network(self) -> bytes:
+        """The network, as it lies in its file.
+
+        Raises:
+            MissingPackage: A package that brings it is not installed.
+            InvalidArgument: It cannot be used.
+        """
+        network = self._make() if self._loaded is None else self._loaded
+        if ELSEWHERE in network:
+            raise InvalidArgument(
+                "The network keeps weights in other files: save it as one file first."
+            )
+        return network
+
+    @cached_property
+    def dim(self) -> int:
+        """The length of its vectors."""
+        fixed = self._session.get_inputs()[0].shape[0]
+        count = fixed if isinstance(fixed, int) else 1
+        blank = np.zeros((count, *self.preprocess.shape), np.uint8)
+        return int(self._encoded(blank).shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 over name, parameters and network, in hex."""
+        digest = hashlib.sha256(repr((self.name, sorted(self._identity().items()))).encode())
+        digest.update(self.network)
+        return digest.hexdigest()
+
+    def get_params(self) -> dict[str, JSON]:
+        """The parameters it was made with."""
+        return self.preprocess.to_json()
+
+    def facts(self) -> dict[str, JSON]:
+        """What is worth knowing of the network."""
+        return {"licence": self.licence} if self.licence else {}
+
+    def encode(self, images: Pixels) -> Vectors:
+        """Embed images.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8.
+
+        Returns:
+            ``(n, dim)`` float32.
+
+        Raises:
+            InvalidArgument: The images are of another size, colour or type.
+            MissingPackage: onnxruntime is not installed.
+        """
+        checked = check_pixels(images, self.preprocess)
+        vectors = np.empty((len(checked), self.dim), np.float32)
+        fixed = self._session.get_inputs()[0].shape[0]
+        step = fixed if isinstance(fixed, int) else BATCH
+        for start in range(0, len(checked), step):
+            block = checked[start : start + step]
+            if isinstance(fixed, int) and len(block) < fixed:
+                block = np.concatenate(
+                    [block, np.zeros((fixed - len(block), *block.shape[1:]), np.uint8)]
+                )
+            vectors[start : start + step] = self._encoded(block)[: len(checked) - start]
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write settings and network into ``folder``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / NETWORK).write_bytes(self.network)
+        save_settings(
+            folder,
+            self.name,
+            {"params": self.get_params(), NETWORK: hashlib.sha256(self.network).hexdigest()},
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            DamagedCollection: It cannot be read.
+        """
+        settings = load_settings(folder, cls.name)
+        try:
+            encoder = cls._from_params(settings["params"])
+            network = (folder / NETWORK).read_bytes()
+            if hashlib.sha256(network).hexdigest() != settings[NETWORK]:
+                raise ValueError(f"{NETWORK} is not as it was written")
+        except (OSError, KeyError, TypeError, ValueError, InvalidArgument) as error:
+            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
+        encoder._loaded = network
+        return encoder
+
+    @classmethod
+    def _from_params(cls, params: dict[str, Any]) -> Self:
+        return cls(preprocess=Preprocess.from_json(params))
+
+    def _make(self) -> bytes:
+        """The network of an encoder that was not loaded."""
+        raise NotImplementedError
+
+    def _identity(self) -> dict[str, JSON]:
+        """The parameters that its vectors depend on."""
+        return self.get_params()
+
+    def _prepared(self, images: Pixels) -> NDArray[Any]:
+        """What the network takes, of uint8 images."""
+        return images
+
+    def _vectors(self, answer: NDArray[Any]) -> NDArray[Any]:
+        """Vectors, of what the network gives."""
+        return answer
+
+    def _encoded(self, images: Pixels) -> NDArray[Any]:
+        fed = {self._session.get_inputs()[0].name: self._prepared(images)}
+        try:
+            (answer,) = self._session.run([self._output()], fed)
+        except Exception as error:
+            # onnxruntime raises a class of its own for each kind of fault.
+            raise VecsearchError(f"The network cannot be run: {error}") from error
+        vectors = self._vectors(answer)
+        if vectors.ndim != 2 or len(vectors) != len(images):
+            raise InvalidArgument(
+                f"The network gives {answer.shape} for {len(images)} images, where a vector each "
+                "was expected: name another output, or how to pool it."
+            )
+        return vectors
+
+    def _output(self) -> str:
+        """Which output of the network is taken."""
+        return str(self._session.get_outputs()[0].name)
+
+    @cached_property
+    def _session(self) -> Any:
+        if not importlib.util.find_spec("onnxruntime"):
+            raise MissingPackage(
+                f"The encoder {self.name!r} needs the package onnxruntime: "
+                "pip install 'vecsearch[onnx]'"
+            )
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(
+                self.network, options, providers=onnxruntime.get_available_providers()
+            )
+        except Exception as error:
+            raise InvalidArgument(f"The network cannot be loaded: {error}") from error

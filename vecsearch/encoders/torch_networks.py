@@ -1,0 +1,356 @@
+"""Networks of torchvision, timm and OpenCLIP, run under torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from vecsearch.encoders.base import (
+    WEIGHTS,
+    Requires,
+    check_pixels,
+    fingerprint,
+    load_settings,
+    save_settings,
+)
+from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage
+from vecsearch.images import Preprocess
+from vecsearch.types import JSON, Pixels, Vectors
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+DEFAULT = "DEFAULT"
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Look:
+    """How images come to a network.
+
+    Attributes:
+        size: Width and height that it takes.
+        resize: What they are brought to first, of which the middle is cut.
+        mean: Taken from the channels of pixels in [0, 1].
+        std: What they are divided by then.
+    """
+
+    size: tuple[int, int]
+    resize: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def from_json(cls, values: Any) -> "Look":
+        """Back from ``vars`` as JSON."""
+        return cls(**{name: tuple(value) for name, value in values.items()})
+
+
+class TorchEncoder:
+    """A network that was trained elsewhere.
+
+    A class that derives from it has a ``name``, and gives networks in ``_network``.
+
+    Args:
+        network: Which one, by its name in the package that has it.
+        weights: A file with its weights, ``.pth`` or ``.safetensors``; or ``DEFAULT``, those that
+            the package has or fetches.
+        preprocess: Another fit of the images, or another size that the network takes.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        InvalidArgument: There is no such network, or the weights are not its own.
+        MissingPackage: A package is not installed.
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+    argument: ClassVar[str] = "network"
+
+    def __init__(
+        self,
+        network: str,
+        weights: str | None = None,
+        preprocess: Preprocess | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.network, self.weights, self.device = network, weights, device
+        if preprocess is not None and preprocess.color == "grey":
+            raise InvalidArgument(f"{self.name}:{network} takes RGB images.")
+        self._given = preprocess
+        self._loaded: tuple[Look, dict[str, np.ndarray[Any, Any]]] | None = None
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """What images are brought to."""
+        return Preprocess(self.look.resize, "crop" if self._given is None else self._given.fit)
+
+    @property
+    def look(self) -> Look:
+        """How images come to the network."""
+        look = self._opened[1]
+        if self._given is None or self._given.size == look.resize:
+            return look
+        return replace(look, size=self._given.size, resize=self._given.size)
+
+    @cached_property
+    def dim(self) -> int:
+        """The length of its vectors."""
+        return int(self.encode(np.zeros((1, *self.preprocess.shape), np.uint8)).shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A sha256 over name, network, preprocessing and weights, in hex."""
+        told: dict[str, JSON] = {
+            "network": self.network,
+            "look": {name: list(value) for name, value in vars(self.look).items()},
+            **self.preprocess.to_json(),
+        }
+        return fingerprint(self.name, told, self._arrays())
+
+    def get_params(self) -> dict[str, JSON]:
+        """The parameters it was made with."""
+        return {"network": self.network, "weights": self.weights, **self.preprocess.to_json()}
+
+    def facts(self) -> dict[str, JSON]:
+        """What is worth knowing of the network."""
+        return {"network": f"{self.name}:{self.network}"}
+
+    def encode(self, images: Pixels) -> Vectors:
+        """Embed images.
+
+        Args:
+            images: ``(n, height, width, 3)`` uint8.
+
+        Returns:
+            ``(n, dim)`` float32.
+
+        Raises:
+            InvalidArgument: The images are of another size, colour or type.
+        """
+        import torch
+
+        checked = check_pixels(images, self.preprocess)
+        width, height = self.look.size
+        top, left = (checked.shape[1] - height) // 2, (checked.shape[2] - width) // 2
+        network, look = self._opened[0], self.look
+        device = next(network.parameters()).device
+        mean, std = (torch.tensor(one, device=device) for one in (look.mean, look.std))
+        found: list[Any] = []
+        with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+            for start in range(0, len(checked), BATCH):
+                cut = checked[start : start + BATCH, top : top + height, left : left + width]
+                pixels = torch.from_numpy(np.array(cut)).to(device)
+                values = ((pixels / 255 - mean) / std).permute(0, 3, 1, 2)
+                try:
+                    found.append(self._features(network, values).float().cpu().numpy())
+                except (RuntimeError, AssertionError) as error:
+                    raise InvalidArgument(
+                        f"{self.name}:{self.network} cannot take {width}x{height}: {error}"
+                    ) from error
+        return np.concatenate(found) if found else np.empty((0, self.dim), np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write settings and weights into ``folder``."""
+        from safetensors.numpy import save
+
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / WEIGHTS).write_bytes(save(self._arrays()))
+        look: dict[str, JSON] = {name: list(value) for name, value in vars(self.look).items()}
+        save_settings(folder, self.name, {"params": self.get_params(), "look": look})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            DamagedCollection: It cannot be read.
+            MissingPackage: The package that has the network is not installed.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        settings = load_settings(folder, cls.name)
+        try:
+            params = settings["params"]
+            encoder = cls(params["network"], params["weights"], Preprocess.from_json(params))
+            look = Look.from_json(settings["look"])
+            encoder._loaded = look, load_file(folder / WEIGHTS)
+        except (
+            OSError,
+            SafetensorError,
+            KeyError,
+            TypeError,
+            ValueError,
+            InvalidArgument,
+        ) as error:
+            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
+        return encoder
+
+    @cached_property
+    def _opened(self) -> "tuple[nn.Module, Look]":
+        """The network with its weights, ready to encode, and how images come to it."""
+        import torch
+
+        if self.weights is None and self._loaded is None:
+            raise InvalidArgument(
+                f"{self.name}:{self.network} needs its weights: --weights FILE, or --weights "
+                f"DEFAULT for those that {self.package} has, which may be fetched."
+            )
+        asked = self.weights == DEFAULT and self._loaded is None
+        network, look = self._network(asked)
+        if self._loaded is not None:
+            look, arrays = self._loaded
+            tensors = {name: torch.from_numpy(np.array(one)) for name, one in arrays.items()}
+            try:
+                network.load_state_dict(tensors)
+            except RuntimeError as error:
+                raise DamagedCollection(
+                    f"The weights are not of {self.network}: {error}"
+                ) from error
+        elif not asked:
+            from vecsearch.encoders.pretrained_files import take_weights
+
+            take_weights(network, Path(str(self.weights)), f"{self.name}:{self.network}")
+        for parameter in network.parameters():
+            parameter.requires_grad_(False)
+        device = self.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return network.eval().to(device), look
+
+    def _arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        state = self._opened[0].state_dict()
+        return {name: value.cpu().numpy() for name, value in state.items()}
+
+    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":
+        """The network without what names classes, with the package's own weights or none."""
+        raise NotImplementedError
+
+    def _features(self, network: "nn.Module", values: "Tensor") -> "Tensor":
+        features: Tensor = network(values)
+        return features.flatten(1)
+
+    def _missing(self, error: ModuleNotFoundError) -> MissingPackage:
+        return MissingPackage(
+            f"The encoder {self.name!r} needs the package {error.name!r}: "
+            f"pip install 'vecsearch[{self.package}]'"
+        )
+
+
+class TorchvisionEncoder(TorchEncoder):
+    """The features of any network of torchvision that names classes of images.
+
+    They are what its last layer stands on. Images are resized, cut and normalised as for the
+    network's own weights. Args and Raises: as for all; ``--weights DEFAULT`` has torchvision fetch
+    its weights, unless they were fetched before.
+    """
+
+    name: ClassVar[str] = "torchvision"
+    package: ClassVar[str] = "torch"
+    requires: ClassVar[Requires] = (("torch", "torch"), ("torchvision", "torch"))
+    form: ClassVar[str] = "torchvision:NETWORK"
+    example: ClassVar[str] = "torchvision:resnet18"
+    licence: ClassVar[str] = "BSD-3-Clause; of weights, see torchvision"
+
+    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":
+        try:
+            from vecsearch.encoders.vision import torchvision, vision_backbone
+        except ModuleNotFoundError as error:
+            raise self._missing(error) from error
+        network, _ = vision_backbone(self.network)
+        models = torchvision().models
+        known = models.get_model_weights(self.network).DEFAULT
+        if fetched:
+            whole = known.get_state_dict(progress=False, check_hash=True)
+            names = network.state_dict()
+            network.load_state_dict({name: whole[name] for name in names})
+        how = known.transforms()
+        side, cut = how.resize_size[0], how.crop_size[0]
+        return network, Look((cut, cut), (side, side), tuple(how.mean), tuple(how.std))
+
+
+class TimmEncoder(TorchEncoder):
+    """The features of any network of the package timm.
+
+    Args and Raises: as for all; ``--weights DEFAULT`` has timm fetch its weights, unless they were
+    fetched before.
+    """
+
+    name: ClassVar[str] = "timm"
+    package: ClassVar[str] = "timm"
+    requires: ClassVar[Requires] = (("timm", "timm"),)
+    form: ClassVar[str] = "timm:NETWORK"
+    example: ClassVar[str] = "timm:vit_small_patch16_224"
+    licence: ClassVar[str] = "Apache-2.0; of weights, see their card"
+
+    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":
+        timm = _import_beside_torchvision(self, "timm")
+        if not timm.is_model(self.network.partition(".")[0]):
+            raise InvalidArgument(f"timm has no network {self.network!r}: see timm.list_models().")
+        network = timm.create_model(self.network, pretrained=fetched, num_classes=0)
+        how = timm.data.resolve_model_data_config(network)
+        _, height, width = how["input_size"]
+        resize = (round(width / how["crop_pct"]), round(height / how["crop_pct"]))
+        return network, Look((width, height), resize, tuple(how["mean"]), tuple(how["std"]))
+
+
+class OpenClipEncoder(TorchEncoder):
+    """What OpenCLIP's networks make of images, and of words: both lie in one space.
+
+    ``--weights`` is a file, or the name of weights that OpenCLIP knows, as ``laion2b_s34b_b79k``,
+    which it fetches unless they were fetched before. Compare by cosine.
+    """
+
+    name: ClassVar[str] = "openclip"
+    package: ClassVar[str] = "openclip"
+    requires: ClassVar[Requires] = (("open_clip", "openclip"),)
+    form: ClassVar[str] = "openclip:NETWORK"
+    example: ClassVar[str] = "openclip:ViT-B-32"
+    licence: ClassVar[str] = "MIT; of weights, see their card"
+
+    def encode_text(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of some words, ``(n, dim)``, to be compared with those of images."""
+        import torch
+
+        network: Any = self._opened[0]
+        tokenizer = _import_beside_torchvision(self, "open_clip").get_tokenizer(self.network)
+        with torch.inference_mode():
+            tokens = tokenizer(list(texts)).to(next(network.parameters()).device)
+            found = network.encode_text(tokens)
+        vectors: Vectors = found.float().cpu().numpy()
+        return vectors
+
+    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":  # noqa: ARG002
+        open_clip = _import_beside_torchvision(self, "open_clip")
+        if self.network not in open_clip.list_models():
+            raise InvalidArgument(
+                f"OpenCLIP has no network {self.network!r}: see open_clip.list_models()."
+            )
+        network = open_clip.create_model(self.network)
+        visual = network.visual
+        sides = visual.image_size
+        width, height = (sides, sides) if isinstance(sides, int) else (sides[1], sides[0])
+        mean = getattr(visual, "image_mean", None) or open_clip.OPENAI_DATASET_MEAN
+        std = getattr(visual, "image_std", None) or open_clip.OPENAI_DATASET_STD
+        return network, Look((width, height), (width, height), tuple(mean), tuple(std))
+
+    def _features(self, network: Any, values: "Tensor") -> "Tensor":
+        features: Tensor = network.encode_image(values)
+        return features
+
+
+def _import_beside_torchvision(encoder: TorchEncoder, package: str) -> Any:
+    """Import a package that itself imports torchvision."""
+    import importlib
+
+    try:
+        from vecsearch.encoders.vision import torchvision
+
+        torchvision()
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise encoder._missing(error) from error
