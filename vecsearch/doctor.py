@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import platform
 
-from vecsearch.encoders import encoder_class, encoder_entries
+from vecsearch.encoders import encoder_class, encoder_entries, lacking
 from vecsearch.errors import VecsearchError
 from vecsearch.index import faiss_facts, selftest
 from vecsearch.types import JSON
@@ -32,8 +32,7 @@ def diagnose() -> dict[str, JSON]:
     entries = encoder_entries()
     for name in sorted({entry.name for entry in entries}):
         try:
-            encoder_class(name)
-            encoders[name] = "ok"
+            encoders[name] = lacking(encoder_class(name)) or "ok"
         except VecsearchError as error:
             encoders[name] = str(error)
             problems.append(str(error))

@@ -16,9 +16,9 @@ from vecsearch_cli.verb import INDEX, Screen, Verb
 EPILOG = """\b
 Examples:
   vecsearch recommend indexes/shop --like dress/17.jpg --unlike hat/3.jpg
-  vecsearch recommend indexes/shop --like my.jpg --diversity 0.3 --max-per line 2
-  vecsearch recommend indexes/shop --like my.jpg --boost sold:1 --where 'price<9'
-  vecsearch recommend indexes/shop --for-each -k 20 -o similar.parquet
+  vecsearch recommend indexes/shop --like my.jpg --diversity 0.3
+  vecsearch recommend indexes/shop --like my.jpg --boost sold:0.2
+  vecsearch recommend indexes/shop --for-each -o similar.parquet
 """
 # What only makes sense for a list of its own.
 OF_ONE = ("like", "unlike", "strategy", "diversity", "max_per", "collapse", "boost", "offset")

@@ -68,7 +68,7 @@ def describe_encoders() -> list[dict[str, JSON]]:
             known = {None: "no", False: "from images", True: "from labels"}
             learns = known.get(needs_labels, "as its parts")  # a property, if it depends on them
             takes = _taken(found)
-            status = _lacking(found) or "ok"
+            status = lacking(found) or "ok"
         except VecsearchError as error:
             status = str(error)
         described.append(
@@ -241,7 +241,7 @@ def load_encoder(name: str, folder: Path) -> Encoder:
     return encoder_class(name).load(folder)
 
 
-def _lacking(found: Any) -> str:
+def lacking(found: Any) -> str:
     """Which package an encoder needs that is not installed, and what installs it."""
     import importlib.util
 
