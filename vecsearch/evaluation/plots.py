@@ -1,33 +1,28 @@
 """What figures look like: curves and histograms, by matplotlib."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vecsearch.errors import MissingPackage
 from vecsearch.evaluation.asking import Labelled
 from vecsearch.evaluation.calibration import Calibration
 from vecsearch.evaluation.details import LEVEL, Details
 from vecsearch.evaluation.tables import Classification
-from vecsearch.training.pictures import principal_plane
+from vecsearch.figures import DPI, new_figure, plain
+from vecsearch.projection.cloud import stratified
+from vecsearch.projection.colouring import Classes
+from vecsearch.projection.drawing import draw_centers, draw_classes
+from vecsearch.projection.linear import principal_plane
 from vecsearch.types import Distances, Vectors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BINS = 60
-DPI = 110
 MOST_POINTS = 5000
 MOST_NAMED = 22
-# Those of matplotlib's tab20, the dark ones first.
-COLOURS = [f"C{number}" for number in range(10)] + [
-    "#aec7e8", "#ffbb78", "#98df8a", "#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#c7c7c7",
-    "#dbdb8d", "#9edae5", "#393b79", "#8c6d31",
-]  # fmt: skip
 
 
 def draw_calibration(found: Calibration, path: str | Path) -> None:
@@ -120,61 +115,13 @@ def draw_variance(axes: "Axes", vectors: Vectors, kept: float) -> None:
 
 def draw_map(axes: "Axes", gallery: Labelled, method: str = "PCA") -> None:
     """Draw vectors along their two principal axes, by class, with the middle of each class."""
-    rows = np.arange(len(gallery.ids))
-    if len(rows) > MOST_POINTS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_POINTS, replace=False))
+    labels = gallery.labels
+    codes = Classes.of(list(labels)).codes
+    rows = stratified(codes, MOST_POINTS, 0)
     points = principal_plane(gallery.vectors[rows])
-    labels = np.array([gallery.labels[row] or "" for row in rows.tolist()], dtype=str)
-    names, codes = np.unique(labels, return_inverse=True)
-    shown = np.argsort(-np.bincount(codes), kind="stable")[:MOST_NAMED]
-    others = ~np.isin(codes, shown)
-    size = min(25.0, max(4.0, 15_000 / len(rows)))
-    axes.scatter(points[others, 0], points[others, 1], s=size, color="lightgrey", linewidths=0)
-    for number, code in enumerate(sorted(shown)):
-        color = COLOURS[number % len(COLOURS)]
-        inside = codes == code
-        across, up = points[inside].T
-        axes.scatter(across, up, s=size, color=color, alpha=0.6, linewidths=0)
-        name = plain(names[code])
-        axes.scatter(across.mean(), up.mean(), s=70, color=color, edgecolors="black", label=name)
+    classes = Classes.of([labels[row] for row in rows.tolist()])
+    listed = draw_classes(axes, points, classes, MOST_NAMED)
+    draw_centers(axes, points, classes, MOST_NAMED)
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(f"{method}: the two axes along which {len(rows):,} items vary most")
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-def plain(label: str) -> str:
-    """A label that matplotlib takes as it is, neither for a formula nor for one to be hidden."""
-    text = str(label).replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
-
-
-def as_svg(figure: "Figure") -> bytes:
-    """A figure as SVG, always the same bytes for the same figure."""
-    import matplotlib as mpl
-
-    file = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "vecsearch", "svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
-
-
-def as_png(figure: "Figure") -> bytes:
-    """A figure as PNG."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DPI)
-    return file.getvalue()
-
-
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, in inches.
-
-    Raises:
-        MissingPackage: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackage(
-            "Pictures of figures need matplotlib: pip install 'vecsearch[plot]'"
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    axes.legend(handles=listed, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -5,21 +5,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vecsearch.encoders.siamese import SiameseEncoder
+from vecsearch.projection.colouring import Classes
+from vecsearch.projection.drawing import draw_classes, draw_hexbin
+from vecsearch.projection.linear import principal_plane
 from vecsearch.training.data import Pictures
 from vecsearch.training.split import Split
-from vecsearch.types import JSON, Rows, Vectors
+from vecsearch.types import JSON, Rows
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from vecsearch.training.run import Outcome
 
 MOST_POINTS = 5000
 POINT_BYTES = 64 << 20
 MOST_CLASSES = 20
+HEXAGONS = 50
 SHOWN = 12
 
 
@@ -74,9 +75,10 @@ def draw_embedding(path: Path, images: Pictures, split: Split, encoder: SiameseE
         strict=True,
     ):
         points = principal_plane(vectors)
-        dense.hexbin(points[:, 0], points[:, 1], gridsize=50, bins="log", cmap="viridis", mincnt=1)
+        draw_hexbin(dense, points, HEXAGONS)
         dense.set_title(f"{name}, {vectors.shape[1]} numbers: density")
-        _scatter(classes, points, codes, images.names)
+        listed = draw_classes(classes, points, Classes(images.names, codes), MOST_CLASSES)
+        classes.legend(handles=listed, fontsize=7, loc="best")
         classes.set_title(f"{name}: classes")
         for axes in (dense, classes):
             axes.set(xticks=[], yticks=[])
@@ -106,32 +108,3 @@ def draw_reconstructions(
             axes.set_axis_off()
     figure.suptitle("Images, and what is drawn from their embeddings", fontsize=9)
     figure.savefig(path, dpi=110)
-
-
-def principal_plane(vectors: Vectors) -> NDArray[np.float64]:
-    """Vectors along their two principal axes, ``(n, 2)``.
-
-    Example:
-        >>> principal_plane(np.array([[3, 0, 0], [-3, 0, 0], [0, 1, 0], [0, -1, 0]])).shape
-        (4, 2)
-    """
-    from sklearn.decomposition import PCA
-
-    if vectors.shape[1] == 1:
-        return np.column_stack([vectors, np.zeros_like(vectors)])
-    plane: NDArray[np.float64] = PCA(2, random_state=0).fit_transform(vectors)
-    return plane
-
-
-def _scatter(
-    axes: "Axes", points: NDArray[np.float64], codes: NDArray[np.int64], names: Sequence[str]
-) -> None:
-    common = np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")[:MOST_CLASSES]
-    others = ~np.isin(codes, common)
-    axes.scatter(points[others, 0], points[others, 1], s=4, color="lightgrey")
-    for number, code in enumerate(sorted(common)):
-        inside = codes == code
-        color = f"C{number}" if number < 10 else None
-        label = names[code].replace("$", r"\$")  # which would begin a formula
-        axes.scatter(points[inside, 0], points[inside, 1], s=5, label=label, color=color)
-    axes.legend(fontsize=7, markerscale=2, loc="best")

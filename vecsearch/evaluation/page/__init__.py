@@ -18,6 +18,7 @@ from vecsearch.evaluation import plots
 from vecsearch.evaluation.details import Details
 from vecsearch.evaluation.result import Evaluation, PerQuery
 from vecsearch.evaluation.tables import Classification
+from vecsearch.figures import as_png, as_svg, new_figure
 from vecsearch.images import Preprocess, to_pixels
 from vecsearch.types import JSON
 
@@ -68,7 +69,7 @@ def _context(evaluation: Evaluation, details: Details) -> dict[str, Any]:
     measured = {name: table for name, table in tables.items() if table is not None}
     examples = _examples(evaluation, details)
     gallery_map = _picture(
-        lambda axes: plots.draw_map(axes, details.gallery), "", (9, 6), as_svg=False
+        lambda axes: plots.draw_map(axes, details.gallery), "", (9, 6), drawn=False
     )
     contents = [
         ("classes", "By class", measured),
@@ -301,14 +302,14 @@ def _picture(
     draw: Callable[["Axes"], None],
     caption: str,
     size: tuple[float, float] = (5.2, 3.8),
-    as_svg: bool = True,
+    drawn: bool = True,
 ) -> Any:
     from markupsafe import Markup
 
-    figure = plots.new_figure(*size)
+    figure = new_figure(*size)
     draw(figure.subplots())
-    kind = "svg+xml" if as_svg else "png"
-    data = plots.as_svg(figure) if as_svg else plots.as_png(figure)
+    kind = "svg+xml" if drawn else "png"
+    data = as_svg(figure) if drawn else as_png(figure)
     return Markup("<figure><img src='{}' alt='{}'><figcaption>{}</figcaption></figure>").format(
         _uri(data, f"image/{kind}"), caption or "picture", caption
     )

@@ -1,0 +1,275 @@
+"""A collection in two dimensions."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vecsearch.collection import Collection
+from vecsearch.errors import InvalidArgument
+from vecsearch.index import as_metric, check_vectors
+from vecsearch.projection.cloud import Cloud, stratified
+from vecsearch.projection.colouring import Classes, numbers_of, values_of
+from vecsearch.projection.linear import lda_plane, pca_plane
+from vecsearch.projection.neighbourly import check_umap, tsne_points, umap_points
+from vecsearch.store import Record
+from vecsearch.types import JSON, Metric, Rows
+from vecsearch.view import View
+from vecsearch.where import Where, as_conditions
+
+log = logging.getLogger(__name__)
+
+Method: TypeAlias = Literal["pca", "lda", "tsne", "umap"]
+METHODS: tuple[Method, ...] = get_args(Method)
+NAMES: Mapping[str, str] = {"pca": "PCA", "lda": "LDA", "tsne": "t-SNE", "umap": "UMAP"}
+
+# How many items t-SNE and UMAP take unless they are told to take more: some minutes.
+SAMPLE = 20_000
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Items in two dimensions.
+
+    Attributes:
+        method: ``pca``, ``lda``, ``tsne`` or ``umap``.
+        points: Where they are, ``(n, 2)`` float32.
+        ids: What they are called.
+        labels: Their labels, or None.
+        values: What they are coloured by: their labels, or another of their values.
+        color_by: What those are called.
+        paths: Where their pictures lie, or None.
+        total: How many items there were; more than n if some were drawn.
+        explained: For PCA and LDA, what share of the variance lies along each axis: of all of it,
+            or of that between the classes.
+        settings: How it was made.
+    """
+
+    method: Method
+    points: NDArray[np.float32]
+    ids: Sequence[str]
+    labels: Sequence[str | None]
+    values: Sequence[JSON]
+    color_by: str
+    paths: Sequence[Path | None]
+    total: int
+    explained: tuple[float, ...] | None
+    settings: Mapping[str, JSON]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.float64] | None:
+        """What they are coloured by, if that is numbers, ``(n,)``; NaN where there is none."""
+        return None if self.color_by == "label" else numbers_of(self.values)
+
+    @cached_property
+    def classes(self) -> Classes:
+        """The classes they are coloured by, or, where these are numbers, those of the labels."""
+        return Classes.of(self.values if self.numbers is None else self.labels)
+
+
+def project(
+    collection: Collection,
+    method: Method = "pca",
+    *,
+    color_by: str = "label",
+    where: Where = None,
+    sample: int | None = None,
+    neighbours: float | None = None,
+    seed: int = 0,
+) -> Projection:
+    """Bring the items of a collection into two dimensions.
+
+    Under cosine the vectors are brought to length 1 first.
+
+    Args:
+        collection: Whose items.
+        method: ``pca``: where they vary most. ``lda``: where their labels differ most. ``tsne``,
+            ``umap``: neighbours stay together; ``umap`` needs umap-learn, and ``tsne`` is quicker
+            with openTSNE.
+        color_by: ``label``, or a key of the metadata, to be kept with the points.
+        where: Only items of which all of this holds; as for ``Collection.query``.
+        sample: How many items at most, drawn so that each label keeps its share. By default
+            20,000 for t-SNE and UMAP, and all for PCA and LDA.
+        neighbours: How many others an item is seen with: the perplexity of t-SNE, 30 by default,
+            or the n_neighbors of UMAP, 15.
+        seed: For everything random.
+
+    Raises:
+        InvalidArgument: A value makes no sense, there are fewer than two items, or LDA has no
+            labels to tell apart.
+        MissingPackage: umap-learn is not installed.
+        DamagedCollection: A file is not as it was written.
+
+    Example:
+        >>> photos = Collection.open("tests/golden/v1")
+        >>> project(photos).points.shape == (len(photos), 2)
+        True
+    """
+    check_settings(method, sample, neighbours)
+    view = collection.view
+    allowed = view.allowed(as_conditions(where))
+    rows = view.store.rows() if allowed is None else np.flatnonzero(allowed)
+    codes = view.store.labels()[1][rows]
+    total = len(rows)
+    _check_enough(total, method, codes)
+    chosen = _sampled(codes, method, sample, seed)
+    rows, codes = rows[chosen], codes[chosen]
+    records = _records(view, rows)
+    values = values_of(records, color_by)
+    cloud = Cloud(len(rows), collection.dim, lambda inside: view.store.take(rows[inside]))
+    points, explained, settings = _plane(cloud, method, collection.metric, codes, neighbours, seed)
+    items = [view.item(record) for record in records]
+    return Projection(
+        method,
+        points,
+        [item.id for item in items],
+        [item.label for item in items],
+        values,
+        color_by,
+        [item.path for item in items],
+        total,
+        explained,
+        {"metric": collection.metric.value, "seed": seed, **settings},
+    )
+
+
+def project_vectors(
+    vectors: ArrayLike,
+    labels: Sequence[str | None] | None = None,
+    ids: Sequence[str] | None = None,
+    *,
+    method: Method = "pca",
+    metric: Metric | str = Metric.EUCLIDEAN,
+    sample: int | None = None,
+    neighbours: float | None = None,
+    seed: int = 0,
+) -> Projection:
+    """Bring vectors into two dimensions; as ``project`` otherwise.
+
+    Args:
+        vectors: ``(n, dim)``.
+        labels: The label of each, or None.
+        ids: What they are called; by default 0, 1 and so on.
+        method: As for ``project``.
+        metric: Under ``cosine`` they are brought to length 1 first.
+        sample: As for ``project``.
+        neighbours: As for ``project``.
+        seed: For everything random.
+
+    Raises:
+        InvalidArgument: A value makes no sense, or there are more or fewer labels or ids.
+        MissingPackage: umap-learn is not installed.
+
+    Example:
+        >>> books = [[5, 1], [4, 2], [1, 5], [0, 4]]
+        >>> project_vectors(books, ["crime", "crime", "love", "love"]).classes.names
+        ['crime', 'love']
+    """
+    check_settings(method, sample, neighbours)
+    seen_as = as_metric(metric)
+    array = check_vectors(vectors, None, seen_as)
+    known = [None] * len(array) if labels is None else list(labels)
+    names = [str(row) for row in range(len(array))] if ids is None else list(ids)
+    if not len(array) == len(known) == len(names):
+        raise InvalidArgument(
+            f"There are {len(array)} vectors, {len(known)} labels and {len(names)} ids: each "
+            "vector has one of each."
+        )
+    codes = Classes.of(known).codes
+    _check_enough(len(array), method, codes)
+    rows = _sampled(codes, method, sample, seed)
+    cloud = Cloud.of(array).part(rows)
+    points, explained, settings = _plane(cloud, method, seen_as, codes[rows], neighbours, seed)
+    shown = [known[row] for row in rows.tolist()]
+    return Projection(
+        method,
+        points,
+        [names[row] for row in rows.tolist()],
+        shown,
+        shown,
+        "label",
+        [None] * len(rows),
+        len(array),
+        explained,
+        {"metric": seen_as.value, "seed": seed, **settings},
+    )
+
+
+def check_settings(method: str, sample: int | None, neighbours: float | None) -> None:
+    """Refuse what makes no sense, and what cannot be done here, before anything is read.
+
+    Raises:
+        InvalidArgument: There is no such method, or a number is too small.
+        MissingPackage: umap-learn is not installed.
+    """
+    if method not in METHODS:
+        raise InvalidArgument(f"{method!r} is no method: {', '.join(METHODS)}.")
+    if sample is not None and sample < 2:
+        raise InvalidArgument(f"A map is of 2 items or more, not of a sample of {sample}.")
+    if neighbours is not None and not (neighbours >= 2 and math.isfinite(neighbours)):
+        raise InvalidArgument(f"An item is seen with 2 neighbours or more, not {neighbours}.")
+    if method == "umap":
+        check_umap()
+
+
+def _check_enough(items: int, method: Method, codes: Rows) -> None:
+    least = 4 if method in ("tsne", "umap") else 2
+    if items < least:
+        raise InvalidArgument(
+            f"A map by {NAMES[method]} needs {least} items or more, and there are {items}."
+        )
+    if method == "lda":
+        classes = len(np.unique(codes[codes >= 0]))
+        if classes < 2:
+            found = "they are all the same" if classes else "no item has one"
+            raise InvalidArgument(
+                f"LDA shows what tells labels apart, but {found}: use --method pca."
+            )
+
+
+def _sampled(codes: Rows, method: Method, sample: int | None, seed: int) -> Rows:
+    limit = SAMPLE if method in ("tsne", "umap") else len(codes)
+    chosen = stratified(codes, limit if sample is None else sample, seed)
+    if len(chosen) < len(codes):
+        log.info(
+            "The map is of %s of the %s items, drawn by label.%s",
+            f"{len(chosen):,}",
+            f"{len(codes):,}",
+            " --sample N takes more, and longer." if sample is None else "",
+        )
+    return chosen
+
+
+def _records(view: View, rows: Rows) -> list[Record]:
+    wanted = np.zeros(view.store.starts[-1], np.bool_)
+    wanted[rows] = True
+    living = zip(view.store.rows().tolist(), view.store.records(), strict=True)
+    return [record for row, record in living if wanted[row]]
+
+
+def _plane(
+    cloud: Cloud,
+    method: Method,
+    metric: Metric,
+    codes: Rows,
+    neighbours: float | None,
+    seed: int,
+) -> tuple[NDArray[np.float32], tuple[float, ...] | None, dict[str, JSON]]:
+    """The points, what the axes explain, and how they were found."""
+    seen = cloud.under(metric)
+    if method in ("pca", "lda"):
+        plane = pca_plane(seen, 2, seed) if method == "pca" else lda_plane(seen, codes, seed)
+        fitted_on: dict[str, JSON] = {"fitted_on": plane.fitted_on}
+        return plane.points.astype(np.float32), plane.explained, fitted_on
+    embed = tsne_points if method == "tsne" else umap_points
+    points, facts = embed(seen, neighbours, seed)
+    return points.astype(np.float32), None, facts
