@@ -1,6 +1,8 @@
 """A collection in two dimensions, as numbers, as a picture, and as a page."""
 
 from vecsearch.projection.drawing import STYLES, Style, draw_map
+from vecsearch.projection.page import Page, write_map
+from vecsearch.projection.plotting import Plot, plot
 from vecsearch.projection.task import (
     METHODS,
     SAMPLE,
@@ -15,9 +17,13 @@ __all__ = [
     "SAMPLE",
     "STYLES",
     "Method",
+    "Page",
+    "Plot",
     "Projection",
     "Style",
     "draw_map",
+    "plot",
     "project",
     "project_vectors",
+    "write_map",
 ]

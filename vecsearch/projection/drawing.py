@@ -299,7 +299,7 @@ def _list(figure: "Figure", entries: Sequence[Any]) -> None:
 
 
 def _part(figure: "Figure", texts: Sequence[Any]) -> None:
-    """Hide each name that would lie on one of a commoner class; the legend has them all."""
+    """Move or hide each name that would lie on one of a commoner class; the legend has them all."""
     from matplotlib.transforms import Bbox
 
     if not texts:
@@ -309,8 +309,11 @@ def _part(figure: "Figure", texts: Sequence[Any]) -> None:
         figure.draw_without_rendering()
         kept: list[Bbox] = []
         for text in texts:
-            box = text.get_window_extent().padded(2)
-            if any(box.overlaps(other) for other in kept):
-                text.set_visible(False)
+            for height, side in ((8, "bottom"), (-8, "top")):
+                text.set(position=(0, height), verticalalignment=side)
+                box = text.get_window_extent().padded(2)
+                if not any(box.overlaps(other) for other in kept):
+                    kept.append(box)
+                    break
             else:
-                kept.append(box)
+                text.set_visible(False)

@@ -49,6 +49,7 @@ class Projection:
         explained: For PCA and LDA, what share of the variance lies along each axis: of all of it,
             or of that between the classes.
         settings: How it was made.
+        largest: The longest side of any of their pictures, in pixels, if that is known.
     """
 
     method: Method
@@ -61,6 +62,7 @@ class Projection:
     total: int
     explained: tuple[float, ...] | None
     settings: Mapping[str, JSON]
+    largest: int | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -139,6 +141,7 @@ def project(
         total,
         explained,
         {"metric": collection.metric.value, "seed": seed, **settings},
+        _largest(records),
     )
 
 
@@ -254,6 +257,12 @@ def _records(view: View, rows: Rows) -> list[Record]:
     wanted[rows] = True
     living = zip(view.store.rows().tolist(), view.store.records(), strict=True)
     return [record for row, record in living if wanted[row]]
+
+
+def _largest(records: Sequence[Record]) -> int | None:
+    files = [record.file for record in records if record.file is not None]
+    sides = [file.get(name) for file in files for name in ("width", "height")]
+    return max((side for side in sides if isinstance(side, int)), default=None)
 
 
 def _plane(
