@@ -66,6 +66,15 @@ if TYPE_CHECKING:
         write_report,
     )
     from vecsearch.images import Preprocess
+    from vecsearch.projection import (
+        Plot,
+        Projection,
+        draw_map,
+        plot,
+        project,
+        project_vectors,
+        write_map,
+    )
     from vecsearch.recommendation import recommend, recommend_for_each
     from vecsearch.rescue import repair
     from vecsearch.store import Damage, Repair, Verification
@@ -92,6 +101,7 @@ _HOMES = {
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
     "images": "Preprocess",
+    "projection": "Plot Projection draw_map plot project project_vectors write_map",
     "recommendation": "recommend recommend_for_each",
     "rescue": "repair",
     "store": "Damage Repair Verification",
@@ -134,8 +144,10 @@ __all__ = [
     "MissingPackage",
     "NewerFormat",
     "NotFitted",
+    "Plot",
     "Prediction",
     "Preprocess",
+    "Projection",
     "Rejection",
     "Repair",
     "SiameseEncoder",
@@ -152,6 +164,7 @@ __all__ = [
     "describe_encoders",
     "diagnose",
     "draw_calibration",
+    "draw_map",
     "evaluate",
     "evaluate_vectors",
     "import_vectors",
@@ -160,12 +173,16 @@ __all__ = [
     "measure_names",
     "open_encoder",
     "parse_condition",
+    "plot",
+    "project",
+    "project_vectors",
     "recommend",
     "recommend_for_each",
     "repair",
     "run_demo",
     "train",
     "verify",
+    "write_map",
     "write_report",
 ]
 
