@@ -20,6 +20,7 @@ VERBS = {
     "evaluate": "Measure how good a collection's answers are.",
     "compare": "Put encoders side by side in one table.",
     "train": "Train a network on labelled images, to build collections with.",
+    "plot": "Draw a collection in two dimensions.",
     "add": "Add images by hand.",
     "remove": "Remove items by hand.",
     "info": "Show what a collection is.",

@@ -1,0 +1,157 @@
+"""``vecsearch plot``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli import options
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
+
+EPILOG = """\b
+Examples:
+  vecsearch plot indexes/photos -o map.html
+  vecsearch plot indexes/photos -o map.png --method tsne
+  vecsearch plot indexes/shop -o prices.html --color-by price --where 'price<50'
+  vecsearch plot indexes/photos -o density.png --method lda --style density
+"""
+
+
+class Thumbnails(click.ParamType[int | str | None]):
+    """auto, none or a number of pixels."""
+
+    name = "auto|none|SIDE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str | None:
+        """To "auto", None or a number."""
+        if value in (None, "none"):
+            return None
+        try:
+            return str(value) if value == "auto" else int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not auto, none or a number of pixels.", param, ctx)
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("index", type=INDEX)
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Where the map goes: a .png picture, or an .html page to move about in.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["pca", "lda", "tsne", "umap"]),
+    default="pca",
+    show_default=True,
+    help="Show where items vary most (pca), where their labels differ most (lda), or keep "
+    "neighbours together (tsne, umap).",
+)
+@click.option(
+    "--style",
+    type=click.Choice(["scatter", "density", "hexbin"]),
+    default="scatter",
+    show_default=True,
+    help="Points, or how many lie where, smoothed or in hexagons; of a page, what it shows first.",
+)
+@click.option(
+    "--color-by",
+    metavar="KEY",
+    default="label",
+    show_default=True,
+    help="The label, or a key of the metadata: numbers on a scale, anything else as classes.",
+)
+@click.option(
+    "--centers/--no-centers", default=True, show_default=True, help="Mark the mean of each class."
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(2),
+    help="How many items to show at most, drawn by label.  [default: 20000 for tsne and umap, "
+    "else all]",
+)
+@click.option(
+    "--neighbours",
+    type=click.FloatRange(2),
+    help="How many others tsne (its perplexity) and umap see an item with.  [default: 30, 15]",
+)
+@options.where
+@click.option("--title", help="What stands above it.  [default: what INDEX is called]")
+@click.option(
+    "--thumbnails",
+    type=Thumbnails(),
+    default="auto",
+    show_default=True,
+    help="How wide and high the pictures of a page are, in pixels; by default as large as 25 MB "
+    "have room for.",
+)
+@options.strict
+@options.jobs
+@click.pass_obj
+def command(
+    screen: Screen,
+    index: Path,
+    out: Path,
+    method: Any,
+    style: Any,
+    color_by: str,
+    centers: bool,
+    sample: int | None,
+    neighbours: float | None,
+    where: Sequence[str],
+    title: str | None,
+    thumbnails: Any,
+    strict: bool,
+    jobs: int | None,
+    seed: int,
+) -> None:
+    """Draw the items of INDEX in two dimensions.
+
+    tsne is quicker with openTSNE, and umap needs umap-learn: pip install 'vecsearch[maps]'.
+    """
+    collection = vecsearch.Collection.open(index)
+    with screen.progress() as progress:
+        drawn = vecsearch.plot(
+            collection,
+            out,
+            method,
+            style=style,
+            centers=centers,
+            title=title,
+            thumbnails=thumbnails,
+            jobs=jobs,
+            progress=progress,
+            color_by=color_by,
+            where=where,
+            sample=sample,
+            neighbours=neighbours,
+            seed=seed,
+        )
+    shown = drawn.projection
+    answer: dict[str, Any] = {
+        "out": str(drawn.out),
+        "items": len(shown),
+        "of": shown.total,
+        "method": shown.method,
+        "style": style,
+        "color_by": shown.color_by,
+        "classes": len(shown.classes.names),
+        "pictures": drawn.pictures,
+        "missing": len(drawn.skipped),
+        "bytes": drawn.bytes,
+    }
+    more: dict[str, Any] = {
+        "explained": None if shown.explained is None else list(shown.explained),
+        "settings": dict(shown.settings),
+    }
+    show(screen.format, [{**answer, **more}], [answer])
+    screen.skipped(drawn.skipped, "The others have no picture either.")
+    if drawn.skipped and strict:
+        raise Failure(f"{len(drawn.skipped)} pictures could not be read.", 3)
