@@ -11,6 +11,9 @@ from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
 
+# What a table shows of the answer.
+COLUMNS = ("out", "items", "of", "classes", "pictures", "missing", "bytes")
+
 EPILOG = """\b
 Examples:
   vecsearch plot indexes/photos -o map.html
@@ -151,7 +154,9 @@ def command(
         "explained": None if shown.explained is None else list(shown.explained),
         "settings": dict(shown.settings),
     }
-    show(screen.format, [{**answer, **more}], [answer])
+    # A table has no room for what was asked for.
+    brief = {name: answer[name] for name in COLUMNS}
+    show(screen.format, [{**answer, **more}], [answer], [("", [brief])])
     screen.skipped(drawn.skipped, "The others have no picture either.")
     if drawn.skipped and strict:
         raise Failure(f"{len(drawn.skipped)} pictures could not be read.", 3)

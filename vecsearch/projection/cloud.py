@@ -53,9 +53,8 @@ class Cloud:
 def stratified(codes: Rows, count: int, seed: int) -> Rows:
     """Some of many, drawn so that each class keeps its share.
 
-    Each class gets the whole part of its share, one at least while there is room, and what is left
-    goes to those with the largest remainders (Hare and Niemeyer); within a class all are equally
-    likely.
+    Each class gets one, if there is room for that, and its share of the rest, rounded by largest
+    remainder (Hare and Niemeyer); within a class all are equally likely.
 
     Args:
         codes: The class of each, ``(n,)``; those of −1, which have none, count as one class.
@@ -72,20 +71,21 @@ def stratified(codes: Rows, count: int, seed: int) -> Rows:
     if count >= len(codes):
         return np.arange(len(codes))
     _, own, sizes = np.unique(codes, return_inverse=True, return_counts=True)
-    exact = sizes * (count / len(codes))
-    shares = np.floor(exact).astype(np.int64)
-    rarest = np.argsort(sizes, kind="stable")
-    empty = rarest[shares[rarest] == 0][: count - int(shares.sum())]
-    shares[empty] = 1
-    remainders = np.where(shares >= exact, -1.0, exact - shares)
-    # One for each of an empty class may be more than the remainders had to give.
-    while (missing := count - int(shares.sum())) > 0:
-        most = np.lexsort((np.arange(len(shares)), -remainders))[:missing]
-        shares[most] += shares[most] < sizes[most]
-        remainders[most] -= 1
+    # One of each, if there is room for that, and of the others as many as their shares are.
+    sure = 1 if count >= len(sizes) else 0
+    shares = sure + _apportioned(sizes - sure, count - sure * len(sizes))
     rng = np.random.default_rng(seed)
     drawn = [
         rng.choice(np.flatnonzero(own == code), share, replace=False)
         for code, share in enumerate(shares.tolist())
     ]
     return np.sort(np.concatenate(drawn))
+
+
+def _apportioned(sizes: Rows, count: int) -> Rows:
+    """Whole numbers in proportion to some sizes, which sum to ``count``."""
+    exact = sizes * (count / sizes.sum())
+    shares = np.floor(exact).astype(np.int64)
+    largest = np.argsort(shares - exact, kind="stable")[: count - int(shares.sum())]
+    shares[largest] += 1
+    return shares

@@ -218,11 +218,12 @@ def draw_centers(
     for code in common:
         colour = colour_of(code) if coloured else INK
         across, up = centres[code].tolist()
-        axes.scatter(
-            across,
-            up, s=110, marker="X", color=colour, edgecolors="white", linewidths=1.4,
-            zorder=4,
-        )  # fmt: skip
+        # White around the cross shows on points, and a dark line around that on paper.
+        for size, inside, edge in ((150, INK, INK), (110, colour, "white")):
+            axes.scatter(
+                across, up, s=size, marker="X", color=inside, edgecolors=edge, linewidths=1.4,
+                zorder=4,
+            )  # fmt: skip
     return common
 
 

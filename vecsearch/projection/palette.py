@@ -18,11 +18,12 @@ NONE = "#b8b8b8"
 # As matplotlib names them; circle, square, triangle, diamond, plus, cross, triangle upside down.
 # Seven, which with twenty colours make 140 pairs before one comes back.
 SHAPES = ("o", "s", "^", "D", "P", "X", "v")
-# matplotlib's viridis, by Smith and van der Walt, 2015, at sixteen even steps: its lightness rises
+# matplotlib's viridis, by Smith and van der Walt, 2015, at eighteen even steps: its lightness rises
 # evenly, for all kinds of sight.
 VIRIDIS = (
-    "#440154", "#481a6c", "#472f7d", "#414487", "#39568c", "#31688e", "#2a788e", "#23888e",
-    "#1f988b", "#22a884", "#35b779", "#54c568", "#7ad151", "#a5db36", "#d2e21b", "#fde725",
+    "#440154", "#481769", "#472a7a", "#433d84", "#3d4e8a", "#355e8d", "#2e6d8e", "#297b8e",
+    "#23898e", "#1f978b", "#21a585", "#2eb37c", "#46c06f", "#65cb5e", "#89d548", "#b0dd2f",
+    "#d8e219", "#fde725",
 )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ function centres(dpr) {
     const [across, up] = data.centres[code], [x, y] = place(across, 1 - up, dpr);
     if (x < -99 || y < -99 || x > canvas.width + 99 || y > canvas.height + 99) continue;
     const ink = shades || byId("style").value !== "scatter" ? INK : data.colours[code];
-    for (const [line, wide, more] of [["#fff", 7, 1.5 * dpr], [ink, 3.4, 0]]) {
+    for (const [line, wide, more] of [[INK, 9, 2.4 * dpr], ["#fff", 7, 1.6 * dpr], [ink, 3.4, 0]]) {
       const reach = arm + more;
       context.strokeStyle = line; context.lineWidth = wide * dpr; context.beginPath();
       context.moveTo(x - reach, y - reach); context.lineTo(x + reach, y + reach);
