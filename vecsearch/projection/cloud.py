@@ -85,7 +85,7 @@ def stratified(codes: Rows, count: int, seed: int) -> Rows:
 def _apportioned(sizes: Rows, count: int) -> Rows:
     """Whole numbers in proportion to some sizes, which sum to ``count``."""
     exact = sizes * (count / sizes.sum())
-    shares = np.floor(exact).astype(np.int64)
+    shares: Rows = np.floor(exact).astype(np.int64)
     largest = np.argsort(shares - exact, kind="stable")[: count - int(shares.sum())]
     shares[largest] += 1
     return shares
