@@ -110,6 +110,25 @@ def test_the_page_on_classification(place: Path, sample: Path) -> None:
     assert len(run.stdout.splitlines()) == 3
 
 
+def test_the_page_on_maps(place: Path) -> None:
+    page = (PROJECT / "docs" / "maps.md").read_text()
+    env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    lines = ["vecsearch build photos -o indexes/photos --overwrite -q", *block.splitlines()]
+    assert len(lines) == 4
+    for line in lines:
+        run = subprocess.run(
+            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, (line, run.stderr)
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    run = subprocess.run(
+        [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("(30, 2) (")
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
     ours = [link for link in links if not link.startswith("http")]
