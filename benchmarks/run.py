@@ -43,6 +43,7 @@ def main(fashion: Path) -> None:
     run("agreement.py", fashion)
     run("evaluation_speed.py", fashion)
     run("clothing.py")
+    run("map_frames.py", fashion / "train")
 
 
 if __name__ == "__main__":
