@@ -97,18 +97,6 @@ def metadata(function: Function) -> Function:
     )(function)
 
 
-def where(function: Function) -> Function:
-    """Which items count."""
-    return click.option(
-        "--where",
-        metavar="CONDITION",
-        multiple=True,
-        help="Only items of which this holds: KEY=VALUE, or !=, <, <=, >, >= for =, or 'KEY in "
-        "VALUE,VALUE', or 'KEY exists'. KEY is id, label, path or one of the metadata. More than "
-        "one must all hold.",
-    )(function)
-
-
 def jobs(function: Function) -> Function:
     """How many processes decode."""
     return click.option(

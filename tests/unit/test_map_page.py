@@ -5,13 +5,14 @@ import hashlib
 import io
 import json
 import shutil
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import PHOTOS
+from conftest import PHOTOS, PROJECT
 from PIL import Image
 
 from vecsearch import Collection, InvalidArgument, Preprocess, plot, project_vectors, write_map
@@ -88,6 +89,20 @@ def page(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
     found = opened(folder / "map.html")
     found.projection, found.images = drawn.projection, folder / "images"  # type: ignore[attr-defined]
     return found
+
+
+def test_what_it_is_made_of_is_installed() -> None:
+    """Files that are no Python are in the package only if pyproject.toml names them."""
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["vecsearch"]
+    root = PROJECT / "vecsearch"
+    named = {path for pattern in patterns for path in root.glob(pattern)}
+    others = {
+        path
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc") and not path.name.startswith(".")
+    }
+    assert {path.name for path in others - named} == set()
 
 
 def test_it_needs_nothing_but_itself(page: Page) -> None:
