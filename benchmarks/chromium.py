@@ -31,8 +31,8 @@ class Browser:
         self._number = 0
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         # It reads commands from its descriptor 3 and writes answers to 4.
-        read_end, self._commands = (fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in os.pipe())
-        self._results, write_end = (fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in os.pipe())
+        read_end, self._commands = _pipe()
+        self._results, write_end = _pipe()
 
         def connect() -> None:
             os.dup2(read_end, 3)
@@ -50,7 +50,7 @@ class Browser:
                 "about:blank",
             ],
             preexec_fn=connect,  # noqa: PLW1509, there are no threads yet
-            pass_fds=(3, 4),
+            close_fds=False,  # all but these two are not inherited anyway
             stderr=subprocess.DEVNULL,
         )
         os.close(read_end)
@@ -150,3 +150,12 @@ class Browser:
                     self.errors.append(str(message["params"]["exceptionDetails"]))
                 elif message["method"] == "Log.entryAdded":
                     self.errors.append(str(message["params"]["entry"]))
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends are out of the way of 3 and 4."""
+    ends = os.pipe()
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 10) for one in ends]
+    for one in ends:
+        os.close(one)
+    return moved[0], moved[1]

@@ -24,6 +24,12 @@ SECONDS = 5.0
 # A mouse that tells where it is 125 times a second.
 EVENT_SECONDS = 0.008
 WANTED = 30
+# Where, in the window, an item lies that is among those farthest to the right.
+OUTER = (
+    "(() => { const p = X.indexOf(Math.max(...X.slice(0, 500))), box = canvas."
+    "getBoundingClientRect(), at = place(X[p], Y[p], 1); return [box.left + at[0], "
+    "box.top + at[1]]; })()"
+)
 VECSEARCH = str(Path(sys.executable).with_name("vecsearch"))
 
 
@@ -80,6 +86,7 @@ def drive(page: Path, screenshots: Path | None) -> None:
         shoot("near")
         browser.run("fit()")
         browser.resize(390, 844, 3, mobile=True)
+        check_touch(browser)
         shoot("phone")
         outside = [url for url in browser.requests if not url.startswith(("file:", "data:"))]
         assert not outside, outside
@@ -135,11 +142,7 @@ def wheel(browser: Browser) -> Callable[[int], None]:
 
 def check_hover_and_filter(browser: Browser, shoot: Callable[[str], None]) -> None:
     """The mouse over an item shows it; a click shows its class alone, and another takes it back."""
-    x, y = browser.run(
-        "(() => { const p = X.indexOf(Math.max(...X.slice(0, 500))), box = canvas."
-        "getBoundingClientRect(), at = place(X[p], Y[p], 1); return [box.left + at[0], "
-        "box.top + at[1]]; })()"
-    )
+    x, y = browser.run(OUTER)
     browser.mouse("mouseMoved", x, y)
     wait(browser, "!byId('card').hidden")
     shown = browser.run("byId('name').textContent")
@@ -164,6 +167,18 @@ def check_hover_and_filter(browser: Browser, shoot: Callable[[str], None]) -> No
     assert browser.run("mask.reduce((sum, one) => sum + one, 0)") == total
     browser.mouse("mouseMoved", 5, 5)
     print(f"hover shows {shown!r}; a click leaves {left:,} of {total:,}, another all")
+
+
+def check_touch(browser: Browser) -> None:
+    """A finger's first touch shows an item, its second its class alone, its third all again."""
+    browser.ask("Emulation.setTouchEmulationEnabled", enabled=True)
+    time.sleep(0.5)
+    browser.run("hover(-1)")
+    x, y = browser.run(OUTER)
+    for shown in ("0", "1", "0"):
+        for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+            browser.ask("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        wait(browser, f"!byId('card').hidden && chosen.size === {shown}")
 
 
 def check_search(browser: Browser, shoot: Callable[[str], None]) -> None:

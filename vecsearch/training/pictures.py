@@ -82,6 +82,7 @@ def draw_embedding(path: Path, images: Pictures, split: Split, encoder: SiameseE
         classes.set_title(f"{name}: classes")
         for axes in (dense, classes):
             axes.set(xticks=[], yticks=[])
+            axes.set_aspect("equal", adjustable="datalim")
     figure.savefig(path, dpi=110)
 
 

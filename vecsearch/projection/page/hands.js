@@ -166,7 +166,9 @@ function lifted(event) {
 }
 canvas.addEventListener("pointerup", lifted);
 canvas.addEventListener("pointercancel", lifted);
-canvas.addEventListener("pointerleave", () => { if (!pointers.size) hover(-1); });
+canvas.addEventListener("pointerleave", event => {
+  if (event.pointerType === "mouse" && !pointers.size) hover(-1);  // a finger leaves as it is lifted
+});
 canvas.addEventListener("wheel", event => {
   event.preventDefault();
   const turned = event.deltaY * (event.deltaMode === 1 ? 16 : 1) * (event.ctrlKey ? 4 : 1);  // a pinch turns less
