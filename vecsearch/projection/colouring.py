@@ -3,15 +3,13 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.errors import InvalidArgument
-from vecsearch.store import Record
 from vecsearch.types import JSON, Rows
 
 
@@ -66,32 +64,6 @@ def numbers_of(values: Sequence[JSON]) -> NDArray[np.float64] | None:
     if not present or not all(_is_number(value) for value in present):
         return None
     return np.array([math.nan if value is None else value for value in values], np.float64)
-
-
-def values_of(records: Iterable[Record], key: str) -> list[JSON]:
-    """What some items are coloured by.
-
-    Args:
-        records: The items.
-        key: ``label``, or a key of the metadata.
-
-    Raises:
-        InvalidArgument: No item has it.
-    """
-    found: list[JSON] = []
-    known = {"label"}
-    for record in records:
-        known |= record.metadata.keys()
-        found.append(_value(record.metadata, record.label, key))
-    if key not in known:
-        raise InvalidArgument(
-            f"No item has {key!r} to be coloured by; there are: {', '.join(sorted(known))}."
-        )
-    return found
-
-
-def _value(metadata: Mapping[str, JSON], label: str | None, key: str) -> JSON:
-    return label if key == "label" else metadata.get(key)
 
 
 def _in_order(text: str) -> tuple[list[str | int], str]:

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -15,10 +15,9 @@ from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import as_metric, check_vectors
 from vecsearch.projection.cloud import Cloud, stratified
-from vecsearch.projection.colouring import Classes, numbers_of, values_of
+from vecsearch.projection.colouring import Classes, numbers_of
 from vecsearch.projection.linear import lda_plane, pca_plane
 from vecsearch.projection.neighbourly import check_umap, tsne_points, umap_points
-from vecsearch.store import Record
 from vecsearch.types import JSON, Metric, Rows
 from vecsearch.view import View
 from vecsearch.where import Where, as_conditions
@@ -125,23 +124,21 @@ def project(
     _check_enough(total, method, codes)
     chosen = _sampled(codes, method, sample, seed)
     rows, codes = rows[chosen], codes[chosen]
-    records = _records(view, rows)
-    values = values_of(records, color_by)
+    items = _read(view, rows, color_by)
     cloud = Cloud(len(rows), collection.dim, lambda inside: view.store.take(rows[inside]))
     points, explained, settings = _plane(cloud, method, collection.metric, codes, neighbours, seed)
-    items = [view.item(record) for record in records]
     return Projection(
         method,
         points,
-        [item.id for item in items],
-        [item.label for item in items],
-        values,
+        items.ids,
+        items.labels,
+        items.values,
         color_by,
-        [item.path for item in items],
+        items.paths,
         total,
         explained,
         {"metric": collection.metric.value, "seed": seed, **settings},
-        _largest(records),
+        items.largest,
     )
 
 
@@ -252,17 +249,42 @@ def _sampled(codes: Rows, method: Method, sample: int | None, seed: int) -> Rows
     return chosen
 
 
-def _records(view: View, rows: Rows) -> list[Record]:
+@dataclass
+class _Items:
+    """What a map keeps of its items, column by column."""
+
+    ids: list[str] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    values: list[JSON] = field(default_factory=list)
+    paths: list[Path | None] = field(default_factory=list)
+    largest: int | None = None
+
+
+def _read(view: View, rows: Rows, color_by: str) -> _Items:
+    """The items at some rows, ascending.
+
+    Raises:
+        InvalidArgument: None of them has what they are to be coloured by.
+    """
     wanted = np.zeros(view.store.starts[-1], np.bool_)
     wanted[rows] = True
-    living = zip(view.store.rows().tolist(), view.store.records(), strict=True)
-    return [record for row, record in living if wanted[row]]
-
-
-def _largest(records: Sequence[Record]) -> int | None:
-    files = [record.file for record in records if record.file is not None]
-    sides = [file.get(name) for file in files for name in ("width", "height")]
-    return max((side for side in sides if isinstance(side, int)), default=None)
+    found, known = _Items(), {"label"}
+    for row, record in zip(view.store.rows().tolist(), view.store.records(), strict=True):
+        if not wanted[row]:
+            continue
+        known |= record.metadata.keys()
+        found.ids.append(record.id)
+        found.labels.append(record.label)
+        found.values.append(record.label if color_by == "label" else record.metadata.get(color_by))
+        found.paths.append(view.item(record).path)
+        for side in ("width", "height"):
+            if isinstance(size := (record.file or {}).get(side), int):
+                found.largest = max(size, found.largest or 0)
+    if color_by not in known:
+        raise InvalidArgument(
+            f"No item has {color_by!r} to be coloured by; there are: {', '.join(sorted(known))}."
+        )
+    return found
 
 
 def _plane(
