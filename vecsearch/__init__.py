@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         open_encoder,
     )
     from vecsearch.encoders.siamese import SiameseEncoder
+    from vecsearch.encoders.simple import SimpleEncoder
     from vecsearch.errors import (
         CollectionExists,
         CollectionLocked,
@@ -94,6 +95,7 @@ _HOMES = {
     "doctor": "diagnose",
     "encoders": "Encoder Trainable describe_encoders make_encoder open_encoder",
     "encoders.siamese": "SiameseEncoder",
+    "encoders.simple": "SimpleEncoder",
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
     "DamagedCollection ImageError InvalidArgument MissingPackage NewerFormat NotFitted "
     "VecsearchError",
@@ -151,6 +153,7 @@ __all__ = [
     "Rejection",
     "Repair",
     "SiameseEncoder",
+    "SimpleEncoder",
     "Skipped",
     "Suspect",
     "TrainSettings",
