@@ -16,6 +16,7 @@ VERBS = {
     "query": "Find the nearest items of images.",
     "recommend": "Find more like these, less like those.",
     "classify": "Say what images are.",
+    "duplicates": "Find what is there more than once, and clear it away.",
     "calibrate": "Find from how far on something is a stranger.",
     "evaluate": "Measure how good a collection's answers are.",
     "compare": "Put encoders side by side in one table.",

@@ -39,6 +39,8 @@ def contact_sheet(
     out: Path,
     label: str | None = None,
     order: str = "nearest first",
+    title: str = "query",
+    named: bool = False,
 ) -> None:
     """Draw each query and its hits as a row, with their labels and distances.
 
@@ -47,6 +49,8 @@ def contact_sheet(
         out: Where the picture goes; its ending says in which format.
         label: The true label of the queries, if known: hits are then framed green or red.
         order: What the hits are in order of.
+        title: What the queries are called.
+        named: Whether hits are called by their files, even where they have a label.
     """
     lines = [
         (query if start == 0 else None, hits[start : start + ACROSS])
@@ -63,7 +67,7 @@ def contact_sheet(
     size = (columns * tile + 2 * MARGIN, len(lines) * line + HEADER + MARGIN)
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, MARGIN - 2), "query", QUERY, font=_font(11))
+    draw.text((MARGIN, MARGIN - 2), title, QUERY, font=_font(11))
     draw.text((MARGIN + tile + MARGIN, MARGIN - 2), order, FAINT, font=_font(11))
     for row, (query, hits) in enumerate(lines):
         top = HEADER + row * line
@@ -72,8 +76,10 @@ def contact_sheet(
             _tile(sheet, draw, (MARGIN, top), query, QUERY, captions)
         for column, hit in enumerate(hits, 1):
             frame = PLAIN if label is None else SAME if hit.item.label == label else OTHER
-            name = hit.item.label or hit.item.id.rsplit("/", 1)[-1]
-            captions = [name, f"{hit.distance:.3f}"]
+            file = hit.item.id.rsplit("/", 1)[-1]
+            name = file if named else hit.item.label or file
+            more = f"{hit.item.label}, " if named and hit.item.label else ""
+            captions = [name, f"{more}{hit.distance:.3f}"]
             left = MARGIN + column * tile + MARGIN
             _tile(sheet, draw, (left, top), hit.item.path, frame, captions)
     sheet.save(out)

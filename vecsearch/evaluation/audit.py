@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vecsearch.duplicates import rows_by_hash
 from vecsearch.evaluation.asking import Labelled
-from vecsearch.index import ExactIndex, normalized
+from vecsearch.index import ExactIndex, nearest_others, normalized
 from vecsearch.types import JSON, Distances, Metric, Progress, Rows, Vectors
 
 # Nearer than this share of the usual distance between an item and its nearest, two pictures are
@@ -18,7 +19,6 @@ NEIGHBOURS = 10
 # So many of the ten nearest must agree on another label, and none have the item's own.
 AGREEING = 8
 FEWEST_OTHERS = 5
-BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -167,18 +167,13 @@ def _kept(gallery: Labelled, queries: Labelled, items: set[int], asked: set[int]
 def _search(
     index: ExactIndex, vectors: Vectors, own: Rows, progress: Progress | None
 ) -> tuple[Distances, Rows]:
-    """The ten nearest of each query, itself left out: distances and rows; −1 is none."""
-    k = min(NEIGHBOURS + 1, len(index))
-    apart, rows = np.full((len(own), k), np.inf), np.full((len(own), k), -1, np.int64)
-    for start in range(0, len(own), BLOCK):
-        block = slice(start, start + BLOCK)
-        apart[block], rows[block] = index.search(vectors[block], k)
+    """The ten nearest of each query, itself left out: distances and rows."""
+
+    def advance(done: int) -> None:
         if progress is not None:
-            progress("looking for duplicates", min(start + BLOCK, len(own)), len(own))
-    itself = rows == own[:, None]
-    itself[~itself.any(axis=1), -1] = True  # so that each has as many others
-    shape = len(own), k - 1
-    return apart[~itself].reshape(shape), rows[~itself].reshape(shape)
+            progress("looking for duplicates", done, len(own))
+
+    return nearest_others(index, vectors.__getitem__, own, NEIGHBOURS, advance=advance)
 
 
 def _pairs(
@@ -205,10 +200,7 @@ def _pairs(
         found.setdefault((query, row), distance)
 
     if gallery.hashes is not None and queries.hashes is not None:
-        rows_of: dict[str, list[int]] = {}
-        for row, one in enumerate(gallery.hashes):
-            if one is not None:
-                rows_of.setdefault(one, []).append(row)
+        rows_of = rows_by_hash(gallery.hashes)
         for query, one in enumerate(queries.hashes):
             others = [row for row in rows_of.get(one or "", ()) if row != own[query]]
             contrary = [row for row in others if _contradict(gallery, row, queries, query)]

@@ -11,22 +11,27 @@ from vecsearch.index.metrics import (
     scores,
     zero_rows,
 )
+from vecsearch.index.others import nearest_others
 from vecsearch.index.partial import PartialIndex
+from vecsearch.index.ranges import Pairs, as_radius
 from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
 
 __all__ = [
     "ApproximateIndex",
     "ExactIndex",
+    "Pairs",
     "PartialIndex",
     "as_array",
     "as_metric",
+    "as_radius",
     "check_kind",
     "check_vectors",
     "distance_blocks",
     "distances",
     "factory_of",
     "faiss_facts",
+    "nearest_others",
     "normalized",
     "rankings",
     "scores",

@@ -1,6 +1,6 @@
-"""Exact nearest neighbours, by FAISS."""
+"""Exact nearest neighbours, and all neighbours within a distance, by FAISS."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vecsearch.errors import InvalidArgument
 from vecsearch.index.metrics import check_vectors, distances, normalized
+from vecsearch.index.ranges import QUERIES, Gallery, Pairs, as_radius, within
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 Allowed: TypeAlias = NDArray[np.bool_]
@@ -117,6 +118,72 @@ class ExactIndex:
                     others = 1 - last - slack if self._cosine else np.sqrt(last - slack)
                 floor = np.minimum(floor, np.where(np.isfinite(others), others, -np.inf))
         return np.concatenate(parts, axis=1), floor
+
+    def within(
+        self, queries: Vectors, radius: float, allowed: Allowed | None = None
+    ) -> Iterator[Pairs]:
+        """All vectors within a distance of each query, as brute force in double precision has them.
+
+        Args:
+            queries: ``(n, dim)``.
+            radius: The distance, which still counts.
+            allowed: Which rows may be found, ``(len(self),)`` bool; all by default.
+
+        Yields:
+            Pairs of the number of a query and a row. Each part holds at most some 2 million of
+            them, so that however many there are, they need not fit in memory together.
+
+        Raises:
+            InvalidArgument: The radius is no number from 0 up, or the queries are not vectors of
+                this dim; under cosine, also if one is zero.
+
+        Example:
+            >>> index = ExactIndex([np.eye(3, dtype=np.float32)], Metric.EUCLIDEAN)
+            >>> (found,) = index.within(np.array([[1, 0.5, 0]]), radius=1.2)
+            >>> found.right, found.distances.round(3)
+            (array([0, 1]), array([0.5  , 1.118]))
+        """
+        distance = as_radius(radius)
+        queries = check_vectors(queries, self.dim, self._metric)
+        return (
+            Pairs(start + found.left, found.right, found.distances)
+            for start in range(0, len(queries), QUERIES)
+            for found in self._within(queries[start : start + QUERIES], distance, allowed)
+        )
+
+    def pairs_within(
+        self, radius: float, allowed: Allowed | None = None
+    ) -> Iterator[tuple[int, Pairs]]:
+        """All pairs of vectors within a distance of each other, each pair once.
+
+        Args:
+            radius: The distance, which still counts.
+            allowed: Which rows may be in a pair; all by default.
+
+        Yields:
+            The rows that are done up to here, and pairs of rows, the lower one left; parts as for
+            ``within``. Under cosine, a zero vector is at 1 from all others.
+
+        Raises:
+            InvalidArgument: The radius is no number from 0 up.
+        """
+        distance = as_radius(radius)
+        rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+        for start in range(0, len(rows), QUERIES):
+            asked = rows[start : start + QUERIES]
+            found = self._within(self.take(asked), distance, allowed, int(asked[0]))
+            for one in found:
+                left = asked[one.left]
+                once = one.right > left
+                yield start + len(asked), Pairs(left[once], one.right[once], one.distances[once])
+
+    def _within(
+        self, queries: Vectors, radius: float, allowed: Allowed | None, first: int = 0
+    ) -> Iterator[Pairs]:
+        wanted = normalized(queries) if self._cosine else queries
+        gallery = Gallery(self._blocks, self._searched, self._starts.tolist(), self._metric)
+        slack = float(self._slack(wanted).max())
+        return within(gallery, queries, wanted, radius, slack, allowed, first)
 
     def _slack(self, queries: Vectors) -> NDArray[np.float64]:
         """How far off a value of FAISS may be.

@@ -1,0 +1,308 @@
+"""``vecsearch duplicates``."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli import options
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import INDEX, SHOWN, Failure, Screen, Verb, printable
+
+PAST = {"move": "moved", "delete": "deleted", "hardlink": "linked"}
+
+EPILOG = """\b
+Examples:
+  vecsearch duplicates indexes/photos
+  vecsearch duplicates indexes/photos --threshold none --format csv
+  vecsearch duplicates indexes/photos --sheets sheets --histogram distances.png
+  vecsearch duplicates indexes/photos --apply move:double
+  vecsearch duplicates indexes/photos --keep oldest --apply delete --no-dry-run
+"""
+
+
+class Near(click.ParamType[float | str | None]):
+    """auto, none or a distance."""
+
+    name = "auto|none|DISTANCE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str | None:
+        """To "auto", None or a number."""
+        if value in (None, "none"):
+            return None
+        try:
+            return str(value) if value == "auto" else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not auto, none or a distance.", param, ctx)
+
+
+class Action(click.ParamType[tuple[str, Path | None]]):
+    """move:DIR, delete or hardlink."""
+
+    name = "move:DIR|delete|hardlink"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Path | None]:
+        """To what is done, and where files go."""
+        if isinstance(value, tuple):
+            return value
+        word, colon, folder = value.partition(":")
+        if value in ("delete", "hardlink"):
+            return value, None
+        if word != "move" or not colon or not folder:
+            self.fail(f"{value!r} is not move:DIR, delete or hardlink.", param, ctx)
+        return word, Path(folder)
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("index", type=INDEX)
+@click.option(
+    "--threshold",
+    "-t",
+    type=Near(),
+    default="auto",
+    show_default=True,
+    help="Up to which distance two images are nearly the same; auto: suggested from all distances; "
+    "none: only files with the same bytes are duplicates.",
+)
+@click.option(
+    "--max-spread",
+    type=float,
+    metavar="DISTANCE",
+    help="How far apart two of a group may be.  [default: twice the threshold]",
+)
+@options.metric
+@options.where
+@click.option(
+    "--keep",
+    type=click.Choice(["largest", "sharpest", "oldest"]),
+    default="largest",
+    show_default=True,
+    help="Which of a group to keep: that with the most pixels, then bytes; the most detail; or the "
+    "earliest date.",
+)
+@click.option(
+    "--sheets",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Draw each group as DIR/group-0000.png and so on, 500 at most.",
+)
+@click.option(
+    "--histogram",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the distances that the threshold is suggested from.",
+)
+@click.option(
+    "--apply",
+    "action",
+    type=Action(),
+    help="Clear away all but the one to keep: move the files, delete them, or link those of the "
+    "same bytes to the one that is kept.",
+)
+@click.option(
+    "--dry-run/--no-dry-run",
+    default=True,
+    show_default=True,
+    help="Only say what --apply would do; else it asks, and does it.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option(
+    "--leave-contradicting",
+    is_flag=True,
+    help="Leave files whose label is another than that of the one to keep.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 3 if --apply left any file as it is.")
+@click.pass_obj
+def command(
+    screen: Screen,
+    index: Path,
+    threshold: Any,
+    max_spread: float | None,
+    metric: str | None,
+    where: Sequence[str],
+    keep: Any,
+    sheets: Path | None,
+    histogram: Path | None,
+    action: tuple[Any, Path | None] | None,
+    dry_run: bool,
+    yes: bool,
+    leave_contradicting: bool,
+    strict: bool,
+    seed: int,
+) -> None:
+    """Find items of INDEX that are the same picture, or nearly, and say which of them to keep.
+
+    Files with the same bytes are one group, and so is what hangs together by distances up to the
+    threshold. With --apply, the others are cleared away; nothing is changed without --no-dry-run.
+    """
+    if action is None and (yes or not dry_run or leave_contradicting or strict):
+        raise click.UsageError(
+            "--no-dry-run, --yes, --leave-contradicting and --strict go with --apply."
+        )
+    if not dry_run and not yes and not sys.stdin.isatty():
+        raise Failure("Nobody is there to be asked: --yes does it without asking.", 2)
+    if histogram is not None:
+        from vecsearch_cli.sheet import check_sheet
+
+        check_sheet(histogram)
+    if sheets is not None:
+        from vecsearch_cli.group_sheets import check_folder, draw_groups
+
+        check_folder(sheets)
+    collection = vecsearch.Collection.open(index)
+    with screen.progress() as progress:
+        found = vecsearch.find_duplicates(
+            collection,
+            threshold,
+            metric=metric,
+            where=where,
+            max_spread=max_spread,
+            keep=keep,
+            seed=seed,
+            progress=progress,
+        )
+        if histogram is not None:
+            suggestion = found.suggestion or vecsearch.suggest_threshold(
+                collection, metric=metric, where=where, seed=seed, progress=progress
+            )
+            vecsearch.draw_histogram(suggestion, histogram, found.threshold)
+    _tell(screen, found)
+    if histogram is not None:
+        screen.note(f"Drawn: {histogram}")
+    if sheets is not None:
+        draw_groups(screen, found.groups, sheets)
+    outcome = None
+    if action is not None:
+        if not dry_run and not yes:
+            plan = _apply(screen, collection, found.groups, action, True, leave_contradicting)
+            _tell_outcome(screen, plan)
+            if plan.done and not click.confirm("Go on?", err=True):
+                raise Failure("Nothing was changed.")
+        outcome = _apply(screen, collection, found.groups, action, dry_run, leave_contradicting)
+    _show(screen, found, outcome)
+    if outcome is not None:
+        _tell_outcome(screen, outcome)
+        if outcome.left and strict:
+            raise Failure(f"{len(outcome.left)} files were left as they are.", 3)
+
+
+def _tell(screen: Screen, found: vecsearch.Duplicates) -> None:
+    suggestion, near = found.suggestion, found.threshold
+    if near is None:
+        screen.note("Compared by the bytes of files alone.")
+    elif suggestion is None:
+        screen.note(f"Threshold {near:g} ({found.metric}), as given.")
+    elif not len(suggestion.nearest):
+        screen.note("Threshold 0: it takes 5 different items to suggest another.")
+    else:
+        screen.note(
+            f"Threshold {near:g} ({found.metric}), suggested by the distances of "
+            f"{len(suggestion.nearest):,} items from their {suggestion.ordinal} nearest; "
+            "--threshold sets another."
+        )
+    exact = sum(group.exact for group in found.groups)
+    screen.note(
+        f"{len(found.groups):,} groups, {exact:,} of them of the same bytes; {found.dropped:,} of "
+        f"{found.items:,} items could go."
+    )
+    if contradicting := sum(group.contradict for group in found.groups):
+        screen.note(f"Of {contradicting} groups the labels contradict each other: look at them.")
+
+
+def _apply(
+    screen: Screen,
+    collection: vecsearch.Collection,
+    groups: Sequence[vecsearch.Group],
+    action: tuple[Any, Path | None],
+    dry_run: bool,
+    leave_contradicting: bool,
+) -> vecsearch.Outcome:
+    with screen.progress() as progress:
+        return vecsearch.apply_duplicates(
+            collection,
+            groups,
+            action[0],
+            folder=action[1],
+            dry_run=dry_run,
+            leave_contradicting=leave_contradicting,
+            progress=progress,
+        )
+
+
+def _tell_outcome(screen: Screen, outcome: vecsearch.Outcome) -> None:
+    would = "would be " if outcome.dry_run else "were "
+    megabytes = sum(step.size for step in outcome.done) / 1e6
+    screen.note(
+        f"{len(outcome.done):,} files ({megabytes:,.1f} MB) {would}{PAST[outcome.action]}, "
+        f"{len(outcome.left):,} left as they are."
+    )
+    for one in outcome.left[:SHOWN]:
+        screen.note(f"  {printable(one.id)}: {printable(one.reason)}")
+    if len(outcome.left) > SHOWN:
+        screen.note(f"  … and {len(outcome.left) - SHOWN} more")
+    if outcome.removed:
+        screen.note(f"{len(outcome.removed):,} items were removed from the collection.")
+    if outcome.dry_run:
+        screen.note("Nothing was changed: --no-dry-run does it.")
+
+
+def _show(screen: Screen, found: vecsearch.Duplicates, outcome: vecsearch.Outcome | None) -> None:
+    fates = _fates(outcome)
+    answers: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for number, group in enumerate(found.groups):
+        answer = {"group": number, **group.to_json(), "threshold": found.threshold}
+        if outcome is not None:
+            answer["applied"] = [{"id": name, **fates[name]} for name in group.ids if name in fates]
+        answers.append(answer)
+        for one in group.members:
+            row = {
+                "group": number,
+                "keep": "keep" if one.id == group.keep else "drop",
+                "id": one.id,
+                "label": one.label,
+                "distance": one.distance,
+                "width": one.width,
+                "height": one.height,
+                "bytes": one.size,
+                "path": str(one.path) if one.path else None,
+            }
+            if outcome is not None:
+                row |= fates.get(one.id, {"done": "", "target": None, "reason": None})
+            rows.append(row)
+    columns = ["group", "keep", "id", "label", "distance", "width", "height", "bytes", "path"]
+    if outcome is not None:
+        columns += ["done", "target", "reason"]
+    show(screen.format, answers, rows, [("", [_line(row) for row in rows])], columns)
+
+
+def _fates(outcome: vecsearch.Outcome | None) -> Mapping[str, dict[str, Any]]:
+    if outcome is None:
+        return {}
+    word = f"would be {PAST[outcome.action]}" if outcome.dry_run else PAST[outcome.action]
+    return {
+        **{
+            one.id: {
+                "done": word,
+                "target": str(one.target) if one.target else None,
+                "reason": None,
+            }
+            for one in outcome.done
+        },
+        **{one.id: {"done": "left", "target": None, "reason": one.reason} for one in outcome.left},
+    }
+
+
+def _line(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a table shows of a member."""
+    sides = (row["width"], row["height"])
+    line = {name: row[name] for name in ("group", "keep", "id", "label", "distance")}
+    line["size"] = "" if None in sides else f"{sides[0]} × {sides[1]}"
+    line["bytes"] = row["bytes"]
+    return {**line, "done": row["done"]} if "done" in row else line
