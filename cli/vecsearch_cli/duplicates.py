@@ -206,10 +206,9 @@ def _tell(screen: Screen, found: vecsearch.Duplicates) -> None:
             f"{len(suggestion.nearest):,} items from their {suggestion.ordinal} nearest; "
             "--threshold sets another."
         )
-    exact = sum(group.exact for group in found.groups)
     screen.note(
-        f"{len(found.groups):,} groups, {exact:,} of them of the same bytes; {found.dropped:,} of "
-        f"{found.items:,} items could go."
+        f"{len(found.groups):,} groups: {found.dropped:,} of {found.items:,} items could go, "
+        f"{found.copies:,} of them the same as another to the byte."
     )
     if contradicting := sum(group.contradict for group in found.groups):
         screen.note(f"Of {contradicting} groups the labels contradict each other: look at them.")

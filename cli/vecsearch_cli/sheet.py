@@ -50,7 +50,7 @@ def contact_sheet(
         label: The true label of the queries, if known: hits are then framed green or red.
         order: What the hits are in order of.
         title: What the queries are called.
-        named: Whether hits are called by their files, even where they have a label.
+        named: Whether all are called by their files first, even where they have a label.
     """
     lines = [
         (query if start == 0 else None, hits[start : start + ACROSS])
@@ -72,7 +72,7 @@ def contact_sheet(
     for row, (query, hits) in enumerate(lines):
         top = HEADER + row * line
         if query is not None:
-            captions = [label, query.name] if label else [query.name, ""]
+            captions = [label, query.name] if label and not named else [query.name, label or ""]
             _tile(sheet, draw, (MARGIN, top), query, QUERY, captions)
         for column, hit in enumerate(hits, 1):
             frame = PLAIN if label is None else SAME if hit.item.label == label else OTHER

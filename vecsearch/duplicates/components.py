@@ -22,8 +22,8 @@ class Components:
 
     Example:
         >>> parts = Components(5)
-        >>> parts.join(np.array([0]), np.array([3]))
-        >>> parts.join(np.array([3]), np.array([4]))
+        >>> parts.join(np.array([0]), np.array([3])), parts.join(np.array([3]), np.array([4]))
+        (True, True)
         >>> [rows.tolist() for rows in parts.sets()]
         [[0, 3, 4]]
     """

@@ -61,6 +61,11 @@ class Duplicates:
         """How many items there are beside those to keep."""
         return sum(len(group.members) - 1 for group in self.groups)
 
+    @property
+    def copies(self) -> int:
+        """How many items have files that hold the same bytes as one before them."""
+        return sum(group.copies for group in self.groups)
+
 
 def find_duplicates(
     collection: Collection,

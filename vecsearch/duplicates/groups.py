@@ -94,6 +94,12 @@ class Group:
         return sorted({one.label for one in self.members if one.label is not None})
 
     @property
+    def copies(self) -> int:
+        """How many of its files hold the same bytes as one before them."""
+        hashes = [one.sha256 for one in self.members if one.sha256 is not None]
+        return len(hashes) - len(set(hashes))
+
+    @property
     def contradict(self) -> bool:
         """Whether they are said to be different things."""
         return len(self.labels) > 1

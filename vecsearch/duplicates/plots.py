@@ -48,6 +48,7 @@ def draw_histogram(found: Suggestion, path: str | Path, threshold: float | None 
         axes.axvline(chosen, color="black", linestyle=":", label=f"{word}, {chosen:.3g}")
     axes.set(
         xscale="log",
+        yscale="log",  # few are near, and it is them that one looks for
         xlabel=f"{found.metric} distance (the first bar: this or nearer)",
         ylabel="items",
         title=f"{len(found.nearest):,} of {found.items:,} different items",

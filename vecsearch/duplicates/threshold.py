@@ -93,9 +93,9 @@ def suggest_threshold(
         DamagedCollection: A file is not as it was written.
 
     Example:
-        >>> line = [[place] for place in (0, 0.1, 5, 10, 15, 20, 25, 30, 35, 40)]
-        >>> suggest_threshold(Collection.from_vectors(line)).threshold
-        4.99
+        >>> grid = [[10 * x, 10 * y] for x in range(6) for y in range(6)]
+        >>> suggest_threshold(Collection.from_vectors([*grid, [0.1, 0]])).threshold
+        10.0
     """
     view = collection.view
     wanted = collection.metric if metric is None else as_metric(metric)
@@ -154,9 +154,11 @@ def from_distances(unrelated: Sequence[float] | Distances, metric: Metric) -> fl
     chords = chords[chords > 0]
     if not len(chords):
         return 0.0
-    low, high = np.percentile(np.log(chords), [25, 75])
-    fence = math.exp(low - FENCE * (high - low))
-    chord = min(fence, SHARE * float(np.percentile(chords[chords >= fence], PERCENT)))
+    logs = np.log(chords)
+    low, high = np.percentile(logs, [25, 75])
+    fence = low - FENCE * (high - low)
+    usual = float(np.percentile(chords[logs >= fence], PERCENT))
+    chord = min(math.exp(fence), SHARE * usual)
     return _rounded(chord**2 / 2 if metric is Metric.COSINE else chord)
 
 
