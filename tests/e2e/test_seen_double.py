@@ -54,7 +54,7 @@ def test_the_contract(index: Path, photos: Path, vecsearch: Command) -> None:
         (0, [bags[0], "bag/zz.png"]),
         (1, [bags[1], "trouser/zz.png"]),
         (2, [bags[2], "bag/large.png"]),
-    ] or [one["ids"] for one in found][2] == sorted([bags[2], "bag/large.png"])
+    ]
     assert [one["max_distance"] for one in found[:2]] == [0.0, 0.0]
     assert 0 < found[2]["max_distance"] < found[2]["threshold"]
     assert [one["exact"] for one in found] == [True, True, False]
@@ -63,7 +63,7 @@ def test_the_contract(index: Path, photos: Path, vecsearch: Command) -> None:
     notes = run.stderr.splitlines()
     limit = found[0]["threshold"]
     assert notes[0] == (
-        f"Threshold {limit:g} (euclidean), suggested by the distances of 31 items from their 10th "
+        f"Threshold {limit:g} (euclidean), suggested by the distances of 31 items from their 5th "
         "nearest; --threshold sets another."
     )
     assert notes[1].startswith("3 groups: 3 of 33 items could go, 2 of them")
@@ -233,6 +233,8 @@ def test_the_page_on_duplicates(photos: Path) -> None:
     page = (PROJECT / "docs" / "duplicates.md").read_text()
     commands = "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
     assert len(commands) == 8
+    shape = {"encoder": "pixels", "size": (28, 28), "color": "grey"}
+    Collection.build(photos, photos.parent / "indexes" / "photos", **shape)
     env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
     for line in commands:
         run = subprocess.run(

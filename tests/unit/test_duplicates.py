@@ -235,21 +235,24 @@ def test_the_formula_of_the_threshold() -> None:
 
 
 def test_the_neighbour_that_is_something_else() -> None:
-    # A regular polygon of 30, as wide as it is large: all have their 10th nearest 5 steps away.
-    angles = np.arange(30) * 2 * np.pi / 30
+    # A regular polygon of 120: all have their 10th nearest 5 steps away.
+    angles = np.arange(120) * 2 * np.pi / 120
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     found = suggest_threshold(Collection.from_vectors(ring))
-    tenth = 2 * np.sin(5 * np.pi / 30)  # the chord over five steps, 1
-    np.testing.assert_allclose(found.unrelated, tenth, rtol=1e-6)
-    np.testing.assert_allclose(found.nearest, 2 * np.sin(np.pi / 30), rtol=1e-6)
-    assert (found.neighbour, found.items, found.ordinal) == (10, 30, "10th")
-    assert 0.498 < found.threshold <= 0.5
+    tenth = 2 * np.sin(5 * np.pi / 120)  # the chord over five steps
+    np.testing.assert_allclose(found.unrelated, tenth, rtol=1e-5)
+    np.testing.assert_allclose(found.nearest, 2 * np.sin(np.pi / 120), rtol=1e-5)
+    assert (found.neighbour, found.items, found.ordinal) == (10, 120, "10th")
+    assert found.threshold == 0.130  # half of 0.26105
     # Each of them ten times over is no other ring.
     many = suggest_threshold(Collection.from_vectors(np.repeat(ring, 10, axis=0)))
-    assert (many.items, many.threshold) == (30, found.threshold)
-    # Of 12, the 5th: the middle one.
-    few = suggest_threshold(Collection.from_vectors(ring[:12]))
-    assert few.neighbour == 5
+    assert (many.items, many.threshold) == (120, found.threshold)
+    # Of 99, the 9th; of 5, the 2nd; of 4, nothing is told.
+    counts = (99, 16, 5)
+    few = [suggest_threshold(Collection.from_vectors(ring[:count])) for count in counts]
+    assert [one.neighbour for one in few] == [9, 4, 2]
+    assert [one.ordinal for one in few[1:]] == ["4th", "2nd"]
+    np.testing.assert_allclose(few[2].unrelated[2], few[2].nearest[2], rtol=1e-5)
     small = suggest_threshold(Collection.from_vectors(ring[:4]))
     assert (small.threshold, len(small.nearest)) == (0, 0)
 

@@ -14,7 +14,7 @@ from vecsearch.where import Where
 
 # The tenth nearest is something else, unless there are ten copies.
 NEIGHBOUR = 10
-# Of few items, that of the middle: with five of them, the second.
+# Of fewer than a hundred items, that of their square root; of fewer than these, none.
 FEWEST = 5
 # Tukey's far-out fence: Exploratory Data Analysis, 1977.
 FENCE = 3.0
@@ -33,7 +33,7 @@ class Suggestion:
         threshold: The distance.
         metric: How it is measured.
         items: How many different items there are.
-        neighbour: Which nearest other is taken for something else: the tenth, if there are enough.
+        neighbour: Which nearest other is taken for something else: the tenth, of 100 items or more.
         nearest: Of some items, the distance to the nearest other, ``(m,)``.
         unrelated: Of the same, the distance to that neighbour, ``(m,)``.
     """
@@ -78,8 +78,8 @@ def suggest_threshold(
     the threshold is never above that fence. Under cosine all this is done with √(2 · distance), the
     Euclidean distance of vectors of length 1. The result is rounded down to three digits.
 
-    Of fewer than 21 items, the neighbour is that of the middle; of fewer than 5, nothing can be
-    told, and the threshold is 0.
+    Of n < 100 items, the ⌊√n⌋-th nearest takes the place of the tenth; of fewer than 5, nothing
+    can be told, and the threshold is 0.
 
     Args:
         collection: Its different items; of many of one content the first.
@@ -113,10 +113,10 @@ def suggest(
     index: ExactIndex, rows: Rows, metric: Metric, seed: int = 0, progress: Progress | None = None
 ) -> Suggestion:
     """Suggest a threshold for the different items at some rows; as ``suggest_threshold``."""
-    neighbour = min(NEIGHBOUR, (len(rows) - 1) // 2)
+    neighbour = min(NEIGHBOUR, math.isqrt(len(rows)))
     if len(rows) < FEWEST:
         nothing = np.empty(0)
-        return Suggestion(0.0, metric, len(rows), max(0, neighbour), nothing, nothing)
+        return Suggestion(0.0, metric, len(rows), neighbour, nothing, nothing)
     asked = rows
     if len(rows) > SAMPLE:
         drawn = np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False)
