@@ -44,6 +44,8 @@ def main(fashion: Path) -> None:
     run("evaluation_speed.py", fashion)
     run("clothing.py")
     run("map_frames.py", fashion / "train")
+    run("duplicates.py")
+    run("duplicates.py", "--thresholds")
 
 
 if __name__ == "__main__":

@@ -355,6 +355,41 @@ def test_a_failure_half_way_leaves_all_of_one_piece(
     assert "sneaker/deep/copy1.png" not in there
 
 
+def test_a_move_that_fails_leaves_no_second_copy(
+    photos: Path, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups, unlink, before = exact(collection), Path.unlink, everything(photos)
+    out = tmp_path / "out"
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.is_relative_to(photos):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        outcome = apply_duplicates(collection, groups, "move", folder=out, dry_run=False)
+    assert outcome.done == []
+    assert set(reasons(outcome).values()) == {"cannot be moved: Permission denied"}
+    assert (everything(photos), everything(out)) == (before, {})
+    assert len(collection) == 34
+
+
+def test_a_link_that_fails_leaves_the_file(
+    photos: Path, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups, before = exact(collection), everything(photos)
+
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        outcome = apply_duplicates(collection, groups, "hardlink", dry_run=False)
+    assert set(reasons(outcome).values()) == {"cannot be linked: Permission denied"}
+    assert everything(photos) == before
+
+
 def test_a_commit_that_fails_is_told(
     photos: Path, collection: Collection, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from vecsearch import (
     Collection,
     InvalidArgument,
     Metric,
+    MissingPackage,
     draw_histogram,
     find_duplicates,
     sharpness,
@@ -301,6 +303,12 @@ def test_the_histogram_is_drawn(tmp_path: Path) -> None:
     for few in (line(1, 2, 3), Collection.from_vectors(np.ones((9, 2)))):
         with pytest.raises(InvalidArgument, match="no histogram of"):
             draw_histogram(suggest_threshold(few), tmp_path / "three.png")
+
+
+def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingPackage, match=r"pip install 'vecsearch\[plot\]'"):
+        draw_histogram(suggest_threshold(line(*range(40))), tmp_path / "one.png")
 
 
 @pytest.fixture

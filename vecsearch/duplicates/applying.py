@@ -25,7 +25,7 @@ from vecsearch.duplicates.placing import (
 )
 from vecsearch.errors import InvalidArgument
 from vecsearch.store import Record, Store, Writer
-from vecsearch.types import JSON, Progress
+from vecsearch.types import Progress
 
 Action: TypeAlias = Literal["move", "delete", "hardlink"]
 DONE = {"move": "moved", "delete": "deleted", "hardlink": "linked"}
@@ -77,22 +77,6 @@ class Outcome:
     done: Sequence[Step]
     left: Sequence[Left]
     removed: Sequence[str] = ()
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes the files have that were dealt with."""
-        return sum(step.size for step in self.done)
-
-    def to_json(self) -> dict[str, JSON]:
-        """As plain values."""
-        return {
-            "action": self.action,
-            "dry_run": self.dry_run,
-            "done": len(self.done),
-            "left": len(self.left),
-            "removed": len(self.removed),
-            "bytes": self.bytes,
-        }
 
 
 def apply_duplicates(

@@ -21,7 +21,7 @@ from vecsearch.duplicates.sameness import (
     Contents,
     contents,
     first_of_hash,
-    first_of_vector,
+    same_items,
 )
 from vecsearch.duplicates.threshold import Suggestion, suggest
 from vecsearch.errors import InvalidArgument
@@ -116,19 +116,13 @@ def find_duplicates(
     wanted = collection.metric if metric is None else as_metric(metric)
     _check(threshold, max_spread)
     found = contents(view, where)
-    places = np.arange(len(found.rows))
-    same = Components(len(places))
-    same.join(places, first_of_hash(found.hashes))
+    count = len(found.rows)
     if threshold is None:
-        looked = _Looked(view, found, np.zeros_like(places), None, wanted)
-        groups = [_group(looked, one, keep) for one in same.sets()]
-        return Duplicates(_ordered(groups), None, None, wanted, len(places))
-    first, zeros = first_of_vector(view.store.vectors(), found.rows)
-    comparable = np.ones(len(places), np.bool_)
-    comparable[zeros] = wanted is not Metric.COSINE  # which cannot compare what has no direction
-    same.join(places, np.where(comparable, first, places))
-    leaders = same.first()
-    different = np.flatnonzero((leaders == places) & comparable)
+        looked = _Looked(view, found, np.zeros(count, np.int64), None, wanted)
+        groups = [_group(looked, one, keep) for one in sets_of(first_of_hash(found.hashes))]
+        return Duplicates(_ordered(groups), None, None, wanted, count)
+    same = same_items(view, found, wanted)
+    different = same.different
     index = ExactIndex(view.store.vectors(), wanted)
     suggestion = None
     if threshold == "auto":
@@ -141,14 +135,14 @@ def find_duplicates(
             f"Two of a group may be {limit:.6g} apart, the threshold, so that max_spread cannot be "
             f"{most:.6g}: it is that much or more."
         )
-    chief = places.copy()
+    chief = np.arange(count)
     for together in _components(index, found.rows[different], limit, progress):
         those = different[together]
         for part in split(index.take(found.rows[those]), wanted, limit, most):
             chief[those[part]] = those[part[0]]
-    looked = _Looked(view, found, first, index, wanted)
-    groups = [_group(looked, one, keep) for one in sets_of(chief[leaders])]
-    return Duplicates(_ordered(groups), limit, most, wanted, len(places), suggestion)
+    looked = _Looked(view, found, same.first, index, wanted)
+    groups = [_group(looked, one, keep) for one in sets_of(chief[same.leaders])]
+    return Duplicates(_ordered(groups), limit, most, wanted, count, suggestion)
 
 
 @dataclass(frozen=True)

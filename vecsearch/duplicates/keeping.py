@@ -42,9 +42,9 @@ def sharpness(image: ImageLike) -> float:
     """How sharp a picture is: the variance of its Laplacian.
 
     The picture is brought to 512 × 512 pixels of grey, so that pictures of all sizes compare: what
-    was smaller has no detail at this size, and is blurred. Noise counts as detail. The Laplacian is
-    that of four neighbours, with values from 0 to 255 (LAP4 of Pertuz, Puig and Garcia: Analysis of
-    focus measure operators for shape-from-focus, Pattern Recognition 46, 2013).
+    was smaller has no detail at this size, and is blurred. Noise and contrast count as detail. The
+    Laplacian is that of four neighbours, with values from 0 to 255 (LAP4 of Pertuz, Puig and
+    Garcia: Analysis of focus measure operators for shape-from-focus, Pattern Recognition 46, 2013).
 
     Args:
         image: A path, a Pillow image or a uint8 array.

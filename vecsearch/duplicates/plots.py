@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.duplicates.threshold import Suggestion
-from vecsearch.errors import InvalidArgument, MissingPackage
+from vecsearch.errors import InvalidArgument
+from vecsearch.figures import DPI, new_figure
 
 BINS = 60
-DPI = 110
 # Nearer than this share of the farthest is drawn as if it were that far: 0 has no logarithm.
 NEAREST = 1e-4
 
@@ -29,13 +29,9 @@ def draw_histogram(found: Suggestion, path: str | Path, threshold: float | None 
         raise InvalidArgument(
             f"There is no histogram of {found.items} different items: it takes 5 that differ."
         )
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackage("A picture needs matplotlib: pip install 'vecsearch[plot]'") from error
     far = float(found.unrelated.max())
     edges = np.geomspace(NEAREST * far, far, BINS + 1)
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    figure = new_figure(9, 4.5)
     axes = figure.subplots()
     for values, name in (
         (found.nearest, "the nearest other"),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vecsearch.types import Rows, Vectors
+from vecsearch.duplicates.components import Components
+from vecsearch.types import Metric, Rows, Vectors
 from vecsearch.view import View
 from vecsearch.where import Where, as_conditions
 
@@ -43,6 +44,41 @@ def contents(view: View, where: Where) -> Contents:
             rows.append(row)
             hashes.append(None if found is None else str(found))
     return Contents(np.array(rows, np.int64), hashes)
+
+
+@dataclass(frozen=True)
+class Same:
+    """Which of some items are the very same; places count through ``Contents``.
+
+    Attributes:
+        first: The place of the first item with the same vector, ``(n,)``.
+        leaders: The place of the first that is the same by its bytes or its vector, ``(n,)``.
+        different: The places of those that are the first, and can be compared, ascending.
+    """
+
+    first: Rows
+    leaders: Rows
+    different: Rows
+
+
+def same_items(view: View, found: Contents, metric: Metric) -> Same:
+    """Sort out which items are the very same, so that only different ones need be compared.
+
+    Args:
+        view: The generation.
+        found: Its items.
+        metric: How they are compared. Under cosine, what has no direction is not: it is the same
+            as another only by the bytes of its file.
+    """
+    places = np.arange(len(found.rows))
+    first, zeros = first_of_vector(view.store.vectors(), found.rows)
+    comparable = np.ones(len(places), np.bool_)
+    comparable[zeros] = metric is not Metric.COSINE
+    same = Components(len(places))
+    same.join(places, first_of_hash(found.hashes))
+    same.join(places, np.where(comparable, first, places))
+    leaders = same.first()
+    return Same(first, leaders, np.flatnonzero((leaders == places) & comparable))
 
 
 def rows_by_hash(hashes: Sequence[str | None]) -> dict[str, list[int]]:

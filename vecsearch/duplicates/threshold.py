@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vecsearch.collection import Collection
-from vecsearch.duplicates.sameness import contents, first_of_hash, first_of_vector
+from vecsearch.duplicates.sameness import contents, same_items
 from vecsearch.index import ExactIndex, as_metric, nearest_others
-from vecsearch.types import JSON, Distances, Metric, Progress, Rows
+from vecsearch.types import Distances, Metric, Progress, Rows
 from vecsearch.where import Where
 
 # The tenth nearest is something else, unless there are ten copies.
@@ -50,16 +50,6 @@ class Suggestion:
         """Which neighbour that is, in words: 10th."""
         return {1: "1st", 2: "2nd", 3: "3rd"}.get(self.neighbour, f"{self.neighbour}th")
 
-    def to_json(self) -> dict[str, JSON]:
-        """As plain values, without the distances themselves."""
-        return {
-            "threshold": self.threshold,
-            "metric": self.metric.value,
-            "items": self.items,
-            "neighbour": self.neighbour,
-            "asked": len(self.nearest),
-        }
-
 
 def suggest_threshold(
     collection: Collection,
@@ -95,16 +85,12 @@ def suggest_threshold(
     Example:
         >>> grid = [[10 * x, 10 * y] for x in range(6) for y in range(6)]
         >>> suggest_threshold(Collection.from_vectors([*grid, [0.1, 0]])).threshold
-        10.0
+        4.99
     """
     view = collection.view
     wanted = collection.metric if metric is None else as_metric(metric)
     found = contents(view, where)
-    first, zeros = first_of_vector(view.store.vectors(), found.rows)
-    first = np.minimum(first, first_of_hash(found.hashes))
-    different = first == np.arange(len(first))
-    if wanted is Metric.COSINE:
-        different[zeros] = False
+    different = same_items(view, found, wanted).different
     index = ExactIndex(view.store.vectors(), wanted)
     return suggest(index, found.rows[different], wanted, seed, progress)
 
