@@ -54,6 +54,8 @@ class Collection(Gallery):
         fit: Fit | None = None,
         color: Color | None = None,
         weights: str | Path | None = None,
+        device: str | None = None,
+        batch_size: int | None = None,
         labels: str | Path = "folder",
         metadata: str | Path | None = None,
         index: str = "auto",
@@ -72,7 +74,7 @@ class Collection(Gallery):
             path: Where the collection goes.
             encoder: The name of an encoder, which is fitted to the images if it learns; or an
                 encoder, which is used as it is if it is fitted. With an encoder, ``dim``,
-                ``size``, ``fit``, ``color``, ``weights`` and ``seed`` are its own.
+                ``size`` and so on to ``batch_size``, and ``seed`` are its own.
             metric: ``euclidean`` or ``cosine``.
             dim: How long the vectors are; the encoder has a default.
             size: Width and height that images are brought to; 64 × 64, or as a pretrained network
@@ -82,6 +84,8 @@ class Collection(Gallery):
             color: ``rgb`` or ``grey``.
             weights: Those of a pretrained network: a file, or ``DEFAULT``; see
                 ``docs/encoders.md``.
+            device: What a pretrained network runs on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            batch_size: How many images go through it at once; it has a default.
             labels: ``folder``: the first sub-folder is the label; ``none``; or a CSV file with
                 the columns path and label.
             metadata: A CSV file or JSON lines with path or id, and what else is known of each
@@ -109,6 +113,8 @@ class Collection(Gallery):
                 color=color,
                 dim=dim,
                 weights=None if weights is None else str(weights),
+                device=device,
+                batch_size=batch_size,
                 seed=seed,
             )
         found = scan(folder, labels, metadata)

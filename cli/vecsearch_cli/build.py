@@ -68,6 +68,8 @@ def command(
     fit: Any,
     color: Any,
     weights: str | None,
+    device: str | None,
+    batch_size: int | None,
     metric: str,
     labels: str,
     metadata: Path | None,
@@ -98,6 +100,8 @@ def command(
             fit=fit,
             color=color,
             weights=weights,
+            device=device,
+            batch_size=batch_size,
             labels=labels,
             metadata=metadata,
             index=kind,
@@ -131,10 +135,10 @@ def _saved(ctx: click.Context, model: Path, encoder: str) -> Any:
     saved = vecsearch.open_encoder(model)
     given = [
         name
-        for name in ("encoder", "dim", "size", "fit", "color", "weights")
+        for name in ("encoder", "dim", "size", "fit", "color", "weights", "device", "batch_size")
         if options.was_given(ctx, name)
     ]
-    if others := [f"--{name}" for name in given if name != "encoder"]:
+    if others := [f"--{name.replace('_', '-')}" for name in given if name != "encoder"]:
         raise click.UsageError(f"The encoder of --model has its own {', '.join(others)}.")
     if given and saved.name != encoder:
         raise vecsearch.InvalidArgument(

@@ -18,9 +18,9 @@ EPILOG = """\b
 Examples:
   vecsearch duplicates indexes/photos
   vecsearch duplicates indexes/photos --threshold none --format csv
-  vecsearch duplicates indexes/photos --sheets sheets --histogram distances.png
+  vecsearch duplicates indexes/photos --sheets sheets --histogram far.png
   vecsearch duplicates indexes/photos --apply move:double
-  vecsearch duplicates indexes/photos --keep oldest --apply delete --no-dry-run
+  vecsearch duplicates indexes/photos --apply delete --no-dry-run
 """
 
 

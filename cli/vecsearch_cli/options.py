@@ -49,6 +49,23 @@ class Duration(click.ParamType[float]):
         return float(3600 * hours + 60 * minutes + seconds)
 
 
+class Batch(click.ParamType[int | None]):
+    """auto or a count."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """To None or a count."""
+        if value == "auto":
+            return None
+        if isinstance(value, int) or (str(value).isdecimal() and int(value)):
+            return int(value)
+        self.fail(f"{value!r} is neither auto nor a count.", param, ctx)
+        return None
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """KEY=VALUE."""
 
@@ -110,6 +127,16 @@ def jobs(function: Function) -> Function:
 def preprocessing(function: Function) -> Function:
     """What images are brought to, and what networks begin with."""
     for option in (
+        click.option(
+            "--batch-size",
+            type=Batch(),
+            help="Images that go through a pretrained network at once.  [default: auto]",
+        ),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+            help="What a network of torch runs on.  [default: auto: a GPU if there is one]",
+        ),
         click.option(
             "--weights",
             metavar="FILE|DEFAULT",

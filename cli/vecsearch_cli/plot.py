@@ -18,7 +18,7 @@ EPILOG = """\b
 Examples:
   vecsearch plot indexes/photos -o map.html
   vecsearch plot indexes/photos -o map.png --method tsne
-  vecsearch plot indexes/shop -o prices.html --color-by price --where 'price<50'
+  vecsearch plot indexes/shop -o prices.html --color-by price
   vecsearch plot indexes/photos -o density.png --method lda --style density
 """
 

@@ -356,10 +356,11 @@ def test_torchvision_and_onnx_agree(random_weights: Path, tmp_path: Path) -> Non
     one, other = by_torch.encode(pixels), by_onnx.encode(pixels)
     assert one.shape == other.shape == (len(pixels), features)
     assert np.ptp(one, axis=0).max() > 0.1
-    np.testing.assert_allclose(one, other, atol=1e-4 * float(np.abs(one).max()))
+    near = 1e-4 * float(np.abs(one).max())
+    np.testing.assert_allclose(one, other, atol=near)
     for encoder in (by_torch, by_onnx):
         alone = np.concatenate([encoder.encode(image[None]) for image in pixels])
-        np.testing.assert_allclose(alone, encoder.encode(pixels), atol=1e-4)
+        np.testing.assert_allclose(alone, encoder.encode(pixels), atol=near)
 
 
 def test_a_network_of_torchvision_keeps_the_promises(random_weights: Path) -> None:

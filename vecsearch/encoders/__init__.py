@@ -10,9 +10,9 @@ from vecsearch.encoders.registry import (
     load_encoder,
     make_encoder,
     make_encoder_for,
+    only_taken,
     open_encoder,
     remake_encoder,
-    takes_weights,
 )
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "load_encoder",
     "make_encoder",
     "make_encoder_for",
+    "only_taken",
     "open_encoder",
     "remake_encoder",
-    "takes_weights",
 ]

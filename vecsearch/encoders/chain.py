@@ -39,7 +39,9 @@ class ChainEncoder:
             named as any other, or by a folder that it was saved in.
         preprocess: The size, fit and colour of the images; the encoder's own by default.
         seed: For the choice of images to fit on when there are too many, and for the parts.
-        weights: Those of the encoder, if it takes any.
+        weights: Those of the encoder, if it takes any, and so with the following.
+        device: What it runs on.
+        batch_size: How many images go through it at once.
 
     Raises:
         InvalidArgument: A part is not known.
@@ -56,6 +58,8 @@ class ChainEncoder:
         preprocess: Preprocess | None = None,
         seed: int = 0,
         weights: str | None = None,
+        device: str | None = None,
+        batch_size: int | None = None,
     ) -> None:
         whole, steps = parts, list[str]()
         while "+" in whole and STEP.fullmatch(whole.rpartition("+")[2]):
@@ -66,8 +70,9 @@ class ChainEncoder:
                 f"{parts!r} is no chain: write ENCODER+pca128, ENCODER+lda or ENCODER+whiten."
             )
         self.parts, self.seed, self.weights = parts, seed, weights
+        how = {"seed": seed, "weights": weights, "device": device, "batch_size": batch_size}
         self.steps = [Step.parse(text) for text in steps]
-        self.base = make_part(whole, preprocess, seed, weights)
+        self.base = make_part(whole, preprocess, **how)
         self._maps: list[Affine] = []
         self._facts: dict[str, JSON] = {}
         self._seen: dict[bytes, NDArray[np.float32]] = {}

@@ -37,7 +37,9 @@ class ConcatEncoder:
             any other, or by a folder that it was saved in.
         preprocess: The size, fit and colour of the images; by default what the parts want.
         seed: For the parts.
-        weights: Those of the parts that take any.
+        weights: Those of the parts that take any, and so with the following.
+        device: What they run on.
+        batch_size: How many images go through them at once.
 
     Raises:
         InvalidArgument: A part is not known, or one wants images fitted in another way than the
@@ -55,19 +57,22 @@ class ConcatEncoder:
         preprocess: Preprocess | None = None,
         seed: int = 0,
         weights: str | None = None,
+        device: str | None = None,
+        batch_size: int | None = None,
     ) -> None:
         names = [name.strip() for name in parts.split(",")]
         if len(names) < 2 or not all(names):
             raise InvalidArgument(f"{parts!r} are no two encoders: write ENCODER,ENCODER.")
         self.parts, self.seed, self.weights = parts, seed, weights
-        first = make_part(names[0], None, seed, weights)
+        how = {"seed": seed, "weights": weights, "device": device, "batch_size": batch_size}
+        first = make_part(names[0], None, **how)
         fit = preprocess.fit if preprocess is not None else first.preprocess.fit
         self.encoders: list[Encoder] = []
         for name in names:
-            part = make_part(name, None, seed, weights)
+            part = make_part(name, None, **how)
             if part.preprocess.fit != fit:
                 look = replace(part.preprocess, fit=fit)
-                part = make_part(name, look, seed, weights)
+                part = make_part(name, look, **how)
             if part.preprocess.fit != fit:
                 raise InvalidArgument(
                     f"{name!r} wants images fitted by {part.preprocess.fit}, {names[0]!r} by "

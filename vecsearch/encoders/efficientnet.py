@@ -42,6 +42,7 @@ class EfficientNetLite0(NetworkEncoder):
     Args:
         preprocess: How images of other proportions come to 224 × 224; its size and colour are
             fixed.
+        batch_size: How many images go through it at once.
 
     Raises:
         InvalidArgument: ``preprocess`` is of another size, or grey.
@@ -52,8 +53,8 @@ class EfficientNetLite0(NetworkEncoder):
     licence: ClassVar[str] = "Apache-2.0"
     requires: ClassVar[Requires] = ((PACKAGE, "photos"), ("onnx", "photos"), *ONNXRUNTIME)
 
-    def __init__(self, preprocess: Preprocess | None = None) -> None:
-        super().__init__(preprocess or Preprocess((SIDE, SIDE), "crop"))
+    def __init__(self, preprocess: Preprocess | None = None, batch_size: int | None = None) -> None:
+        super().__init__(preprocess or Preprocess((SIDE, SIDE), "crop"), batch_size)
         if self.preprocess.shape != (SIDE, SIDE, 3):
             raise InvalidArgument(f"{self.name} takes RGB images of {SIDE}x{SIDE} alone.")
 

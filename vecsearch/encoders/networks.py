@@ -21,6 +21,17 @@ BATCH = 8
 ONNXRUNTIME: Requires = (("onnxruntime", "onnx"),)
 
 
+def check_batch(batch_size: int | None) -> int | None:
+    """How many images go through a network at once.
+
+    Raises:
+        InvalidArgument: It is no count.
+    """
+    if batch_size is not None and (isinstance(batch_size, bool) or batch_size < 1):
+        raise InvalidArgument(f"A batch is of 1 image or more, not {batch_size}.")
+    return batch_size
+
+
 class NetworkEncoder:
     """A network in the format of ONNX, run by onnxruntime.
 
@@ -29,13 +40,16 @@ class NetworkEncoder:
 
     Args:
         preprocess: The size, fit and colour of the images.
+        batch_size: How many images go through it at once; None for as many as suit a processor.
+            It changes no vector.
     """
 
     name: ClassVar[str]
     licence: ClassVar[str] = ""
 
-    def __init__(self, preprocess: Preprocess) -> None:
+    def __init__(self, preprocess: Preprocess, batch_size: int | None = None) -> None:
         self.preprocess = preprocess
+        self.batch_size = check_batch(batch_size)
         self._loaded: bytes | None = None
 
     @cached_property
@@ -92,7 +106,7 @@ class NetworkEncoder:
         checked = check_pixels(images, self.preprocess)
         vectors = np.empty((len(checked), self.dim), np.float32)
         fixed = self._session.get_inputs()[0].shape[0]
-        step = fixed if isinstance(fixed, int) else BATCH
+        step = fixed if isinstance(fixed, int) else self.batch_size or BATCH
         for start in range(0, len(checked), step):
             block = checked[start : start + step]
             if isinstance(fixed, int) and len(block) < fixed:

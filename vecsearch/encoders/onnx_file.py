@@ -109,6 +109,7 @@ class OnnxEncoder(NetworkEncoder):
     Args:
         file: The network, in one file.
         preprocess: Another fit of the images, or another size that the network takes.
+        batch_size: How many images go through it at once.
 
     Raises:
         InvalidArgument: There is no such file, it is no network of images, or the note beside it
@@ -122,11 +123,13 @@ class OnnxEncoder(NetworkEncoder):
     form: ClassVar[str] = "onnx:FILE"
     example: ClassVar[str] = "onnx:resnet.onnx"
 
-    def __init__(self, file: str, preprocess: Preprocess | None = None) -> None:
+    def __init__(
+        self, file: str, preprocess: Preprocess | None = None, batch_size: int | None = None
+    ) -> None:
         path = Path(file)
         if not path.is_file():
             raise InvalidArgument(f"There is no network {file!r}.")
-        super().__init__(Preprocess())
+        super().__init__(Preprocess(), batch_size)
         self.file, self._loaded = file, path.read_bytes()
         try:
             self.takes = self._completed(_note_beside(path), preprocess)

@@ -171,8 +171,8 @@ def make_encoder_for(
     return make_encoder(name, preprocess=replace(encoder.preprocess, **changed), **params)
 
 
-def takes_weights(name: str) -> bool:
-    """Whether an encoder is one that can be given weights.
+def only_taken(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some options that an encoder takes.
 
     Raises:
         InvalidArgument: The name is not known.
@@ -180,18 +180,18 @@ def takes_weights(name: str) -> bool:
     """
     import inspect
 
-    return "weights" in inspect.signature(encoder_class(name)).parameters
+    takes = inspect.signature(encoder_class(name)).parameters
+    return {key: value for key, value in options.items() if key in takes}
 
 
-def make_part(name: str, preprocess: Preprocess | None, seed: int, weights: str | None) -> Encoder:
+def make_part(name: str, preprocess: Preprocess | None, **options: Any) -> Encoder:
     """An encoder that is a part of another: by name, not yet fitted; or by the folder it is in.
 
     Args:
         name: As for ``make_encoder``; ``pca`` and ``lda`` with a dim behind it or not, as
             ``pca64``; or a folder.
         preprocess: What images are brought to; None, and for a folder, for its own.
-        seed: For everything random.
-        weights: Left out where it takes none.
+        **options: What else it takes; what it does not is left out.
 
     Raises:
         InvalidArgument: There is neither.
@@ -200,8 +200,7 @@ def make_part(name: str, preprocess: Preprocess | None, seed: int, weights: str 
         return open_encoder(name)
     sized = SIZED.fullmatch(name)
     kind, dim = (sized[1], float(sized[2])) if sized else (name, None)
-    given = weights if takes_weights(kind) else None
-    return make_encoder(kind, dim=dim, preprocess=preprocess, seed=seed, weights=given)
+    return make_encoder(kind, dim=dim, preprocess=preprocess, **only_taken(kind, options))
 
 
 def remake_encoder(name: str, params: Mapping[str, Any]) -> Encoder:

@@ -16,6 +16,7 @@ from vecsearch.encoders.base import (
     load_settings,
     save_settings,
 )
+from vecsearch.encoders.networks import check_batch
 from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DEFAULT = "DEFAULT"
-BATCH = 32
+DEVICES = ("auto", "cpu", "cuda", "mps")
+BATCHES = {"cpu": 32, "cuda": 256, "mps": 64}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class TorchEncoder:
         weights: A file with its weights, ``.pth`` or ``.safetensors``; or ``DEFAULT``, those that
             the package has or fetches.
         preprocess: Another fit of the images, or another size that the network takes.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``. On ``cuda`` it computes in half precision
+            where that is safe.
+        batch_size: How many images go through it at once; None for as many as suit the device.
 
     Raises:
         InvalidArgument: There is no such network, or the weights are not its own.
@@ -76,8 +80,12 @@ class TorchEncoder:
         weights: str | None = None,
         preprocess: Preprocess | None = None,
         device: str = "auto",
+        batch_size: int | None = None,
     ) -> None:
+        if device not in DEVICES:
+            raise InvalidArgument(f"{device!r} is no device: {', '.join(DEVICES)}.")
         self.network, self.weights, self.device = network, weights, device
+        self.batch_size = check_batch(batch_size)
         if preprocess is not None and preprocess.color == "grey":
             raise InvalidArgument(f"{self.name}:{network} takes RGB images.")
         self._given = preprocess
@@ -141,8 +149,9 @@ class TorchEncoder:
         mean, std = (torch.tensor(one, device=device) for one in (look.mean, look.std))
         found: list[Any] = []
         with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
-            for start in range(0, len(checked), BATCH):
-                cut = checked[start : start + BATCH, top : top + height, left : left + width]
+            step = self.batch_size or BATCHES.get(device.type, BATCHES["cpu"])
+            for start in range(0, len(checked), step):
+                cut = checked[start : start + step, top : top + height, left : left + width]
                 pixels = torch.from_numpy(np.array(cut)).to(device)
                 values = ((pixels / 255 - mean) / std).permute(0, 3, 1, 2)
                 try:
@@ -219,8 +228,12 @@ class TorchEncoder:
             parameter.requires_grad_(False)
         device = self.device
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        return network.eval().to(device), look
+            mps = "mps" if torch.backends.mps.is_available() else "cpu"
+            device = "cuda" if torch.cuda.is_available() else mps
+        try:
+            return network.eval().to(device), look
+        except (RuntimeError, AssertionError) as error:
+            raise InvalidArgument(f"There is no {device} here: {error}") from error
 
     def _arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         state = self._opened[0].state_dict()

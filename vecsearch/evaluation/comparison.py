@@ -18,8 +18,8 @@ from vecsearch.encoders import (
     is_fitted,
     is_trainable,
     make_encoder_for,
+    only_taken,
     open_encoder,
-    takes_weights,
 )
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
@@ -97,6 +97,8 @@ def compare(
     fit: Fit | None = None,
     color: Color | None = None,
     weights: str | Path | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
     labels: str | Path = "folder",
     protocol: str | Path = "holdout",
     holdout: float = 0.2,
@@ -124,6 +126,8 @@ def compare(
         fit: ``stretch``, ``crop`` or ``pad`` them to that size.
         color: ``rgb`` or ``grey``.
         weights: For those encoders that take any; see ``docs/encoders.md``.
+        device: What networks run on: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        batch_size: How many images go through a network at once.
         labels: ``folder``, or a CSV file with the columns path and label.
         protocol: Which images are learned from and asked about where there is no ``queries``:
             ``holdout``, ``kfold``, ``unseen`` or a CSV file; see ``deal``.
@@ -143,7 +147,12 @@ def compare(
     """
     wanted = [as_metric(metric) for metric in metrics]
     look: dict[str, Any] = {"size": size, "fit": fit, "color": color}
-    make = partial(_make, look=look, weights=None if weights is None else str(weights), seed=seed)
+    network = {
+        "weights": None if weights is None else str(weights),
+        "device": device,
+        "batch_size": batch_size,
+    }
+    make = partial(_make, look=look, network=network, seed=seed)
     made = [make(encoder) for encoder in encoders]
     shown = scan(folder, labels)
     if queries is not None:
@@ -289,7 +298,7 @@ def _is_model(name: str) -> bool:
     return name.partition("=")[0] not in known and Path(name).is_dir()
 
 
-def _make(name: str, look: Mapping[str, Any], weights: str | None, seed: int) -> Encoder:
+def _make(name: str, look: Mapping[str, Any], network: Mapping[str, Any], seed: int) -> Encoder:
     if _is_model(name):
         return open_encoder(name)
     base, _, dim = name.partition("=")
@@ -297,5 +306,5 @@ def _make(name: str, look: Mapping[str, Any], weights: str | None, seed: int) ->
         number = float(dim) if dim else None
     except ValueError as error:
         raise InvalidArgument(f"{name!r}: behind = stands a dim, as in pca=32.") from error
-    given = weights if takes_weights(base) else None
-    return make_encoder_for(base, dim=number, weights=given, seed=seed, **look)
+    options = only_taken(base, network)
+    return make_encoder_for(base, dim=number, seed=seed, **look, **options)
