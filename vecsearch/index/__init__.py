@@ -2,6 +2,17 @@
 
 from vecsearch.index.approximate import ApproximateIndex, check_kind, factory_of, train_index
 from vecsearch.index.exact import ExactIndex
+from vecsearch.index.kmeans import Beginning, beginnings, kmeans
+from vecsearch.index.lloyd import (
+    Partition,
+    Step,
+    by_size,
+    centers_of,
+    inertia_of,
+    lloyd,
+    nearest_centers,
+    settle,
+)
 from vecsearch.index.metrics import (
     as_array,
     as_metric,
@@ -19,12 +30,18 @@ from vecsearch.index.selftest import faiss_facts, selftest
 
 __all__ = [
     "ApproximateIndex",
+    "Beginning",
     "ExactIndex",
     "Pairs",
     "PartialIndex",
+    "Partition",
+    "Step",
     "as_array",
     "as_metric",
     "as_radius",
+    "beginnings",
+    "by_size",
+    "centers_of",
     "check_kind",
     "check_vectors",
     "distance_blocks",
@@ -32,10 +49,15 @@ __all__ = [
     "factory_of",
     "faiss_facts",
     "nearest_others",
+    "inertia_of",
+    "kmeans",
+    "lloyd",
+    "nearest_centers",
     "normalized",
     "rankings",
     "scores",
     "selftest",
+    "settle",
     "train_index",
     "zero_rows",
 ]
