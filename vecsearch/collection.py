@@ -19,7 +19,14 @@ from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
-from vecsearch.store import Damage, Store, Verification, generations, manifest_name
+from vecsearch.store import (
+    Damage,
+    Store,
+    Verification,
+    generations,
+    manifest_name,
+    verify_store,
+)
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
@@ -395,6 +402,6 @@ def verify(path: str | Path) -> Verification:
         CollectionNotFound: There is none.
     """
     try:
-        return Store(Path(path)).verify()
+        return verify_store(Store(Path(path)))
     except DamagedCollection as error:  # the manifest itself, which holds the hashes
         return Verification(0, 0, [Damage(manifest_name(generations(Path(path))[-1]), str(error))])

@@ -16,7 +16,7 @@ from vecsearch.errors import CollectionReplaced, InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike
 from vecsearch.index import as_metric
 from vecsearch.store import Store
-from vecsearch.types import JSON, Hit, Item, Metric, Progress, Skipped, Vectors
+from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Progress, Skipped, Vectors
 from vecsearch.view import View
 from vecsearch.where import Where, as_conditions
 
@@ -119,6 +119,24 @@ class Gallery:
             DamagedCollection: The file is not as it was written.
         """
         return self._store.calibration()
+
+    @property
+    def clusterings(self) -> dict[str, Clustering]:
+        """The clusterings that were saved, by name.
+
+        Raises:
+            DamagedCollection: A file is not as it was written.
+        """
+        return {name: self._store.clustering(name) for name in self._store.manifest.clusterings}
+
+    def clustering(self, name: str) -> Clustering:
+        """The clustering that was saved under a name.
+
+        Raises:
+            InvalidArgument: There is none.
+            DamagedCollection: The file is not as it was written.
+        """
+        return self._store.clustering(name)
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -332,6 +350,7 @@ class Gallery:
                 "fingerprint": encoder.fingerprint,
             },
             "index": manifest.index["kind"],
+            "clusterings": sorted(manifest.clusterings),
             "labels": dict(sorted(labels.items())),
             "unlabelled": len(self) - sum(labels.values()),
             "skipped": len(self.skipped),

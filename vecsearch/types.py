@@ -1,6 +1,6 @@
 """The words that the rest of the package is written in. Imports nothing of ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -68,6 +68,49 @@ class Hit:
     item: Item
     distance: float
     score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Clustering:
+    """Items in clusters.
+
+    Attributes:
+        ids: The items.
+        codes: The cluster of each, ``(n,)`` int64. The largest cluster is 0; of equally large ones
+            that with the earlier item comes first.
+        distances: How far each is from the centre of its cluster, ``(n,)`` float64.
+        centers: The mean vector of each cluster, ``(k, dim)`` float32; under cosine, the direction
+            of the mean of its vectors brought to length 1, as a vector of length 1.
+        medoids: Which item stands for each cluster, ``(k,)`` int64, a position in ``ids``: the one
+            nearest to the centre, which has the least sum of squared distances to the others.
+        inertia: The sum of the squares of ``distances``; under cosine twice their sum, which is
+            the sum of the squared distances between vectors of length 1.
+        method: ``kmeans`` or ``hierarchical``.
+        metric: How distances are measured.
+        settings: What else it was made with.
+        iterations: How many steps k-means made over all items; None if it made none.
+    """
+
+    ids: Sequence[str]
+    codes: Rows
+    distances: Distances
+    centers: Vectors = field(repr=False)
+    medoids: Rows
+    inertia: float
+    method: str
+    metric: Metric
+    settings: Mapping[str, JSON] = field(default_factory=dict)
+    iterations: int | None = None
+
+    @property
+    def k(self) -> int:
+        """How many clusters there are."""
+        return len(self.centers)
+
+    @property
+    def sizes(self) -> Rows:
+        """How many items each cluster has, ``(k,)`` int64."""
+        return np.bincount(self.codes, minlength=self.k)
 
 
 @dataclass(frozen=True)

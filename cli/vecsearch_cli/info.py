@@ -31,4 +31,6 @@ def command(screen: Screen, index: Path, skipped: bool) -> None:
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {part}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "" if value is None else str(value)

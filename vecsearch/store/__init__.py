@@ -14,7 +14,8 @@ from vecsearch.store.manifest import (
 )
 from vecsearch.store.records import Record, Records
 from vecsearch.store.repair import Encode, Repair, repair_store
-from vecsearch.store.store import Damage, Store, Verification
+from vecsearch.store.store import Store
+from vecsearch.store.verification import Damage, Verification, verify_store
 from vecsearch.store.writer import Writer
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "printable",
     "put_whole",
     "repair_store",
+    "verify_store",
 ]

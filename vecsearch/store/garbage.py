@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from vecsearch.errors import DamagedCollection
+from vecsearch.errors import CollectionExists, DamagedCollection
 from vecsearch.store.manifest import DRAFT, FILE, Manifest, generations, manifest_name
 
 KEPT_GENERATIONS = 3
@@ -39,6 +39,23 @@ def collect_garbage(folder: Path, keep_draft: bool = False) -> None:
     ]:
         with suppress(OSError):
             emptied.rmdir()
+
+
+def refuse_foreign(folder: Path) -> None:
+    """See that a folder holds nothing but a collection, or nothing, or is not there.
+
+    Raises:
+        CollectionExists: It holds something else.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise CollectionExists(f"{folder} is a file, not a folder for a collection.")
+    foreign = [name for name, path in contents(folder) if not is_ours(name)]
+    if foreign and not generations(folder):
+        raise CollectionExists(
+            f"{folder} holds other things ({foreign[0]} …): name a new folder for the collection."
+        )
 
 
 def is_ours(name: str) -> bool:

@@ -4,11 +4,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vecsearch.errors import CollectionNotFound, DamagedCollection, NewerFormat
+from vecsearch.errors import (
+    CollectionNotFound,
+    DamagedCollection,
+    InvalidArgument,
+    NewerFormat,
+)
 from vecsearch.store.durable import Stamp
 from vecsearch.types import JSON, Metric
 
@@ -18,6 +23,7 @@ NAME = re.compile(r"manifest-(\d{6,18})\.json")
 # up, nothing of anyone else's.
 FILE = re.compile(
     r"skipped-[0-9a-f]{32}\.jsonl|calibration-[0-9a-f]{32}\.json|ann/[0-9a-f]{32}\.faiss"
+    r"|clustering-[0-9a-f]{32}\.safetensors"
     r"|segments/[0-9a-f]{32}\.(npy|jsonl|offsets\.npy|columns\.safetensors|dead\.npy)"
     r"|encoder/[0-9a-f]{32}(/[0-9A-Za-z_][0-9A-Za-z._-]*){1,5}"
 )
@@ -120,6 +126,7 @@ class Manifest:
         segments: The blocks of items, in order.
         skipped: The file that lists what was left out, or None.
         calibration: The file with the thresholds for strangers, or None.
+        clusterings: The file of each clustering, by the name that its user gave it.
         files: The stamp of every file named above.
         created: When it was committed, ISO 8601 in UTC.
         software: The version of vecsearch that wrote it.
@@ -136,6 +143,7 @@ class Manifest:
     segments: tuple[SegmentEntry, ...]
     skipped: str | None
     calibration: str | None
+    clusterings: Mapping[str, str]
     files: Mapping[str, Stamp] = field(repr=False)
     created: str
     software: str
@@ -144,6 +152,37 @@ class Manifest:
     def name(self) -> str:
         """The name of its file."""
         return manifest_name(self.generation)
+
+    @property
+    def _named(self) -> set[str]:
+        """The files that it names, but for those in the folder of the encoder."""
+        others = self.skipped, self.calibration, self.ann and self.ann.file
+        named = {name for entry in self.segments for name in entry.files}
+        return named | {name for name in others if name} | set(self.clusterings.values())
+
+    def clustering_file(self, name: str, folder: Path) -> str:
+        """The file of the clustering of that name; ``folder`` is where the collection lies.
+
+        Raises:
+            InvalidArgument: There is none.
+        """
+        if name not in self.clusterings:
+            known = (
+                ", ".join(map(repr, sorted(self.clusterings))) or "none; vecsearch cluster --save"
+            )
+            raise InvalidArgument(f"{folder} has no clustering {name!r}. There are: {known}.")
+        return self.clusterings[name]
+
+    def with_stamps(self, stamps: Mapping[str, Stamp]) -> "Manifest":
+        """The same with the stamps of the files that it names, and no others."""
+        named = self._named
+        folder = f"{self.encoder.folder}/" if self.encoder else None
+        files = {
+            name: stamp
+            for name, stamp in sorted(stamps.items())
+            if name in named or (folder and name.startswith(folder))
+        }
+        return replace(self, files=files)
 
     def to_bytes(self) -> bytes:
         """What its file holds: always the same bytes for the same manifest."""
@@ -160,6 +199,7 @@ class Manifest:
             "segments": [vars(segment) for segment in self.segments],
             "skipped": self.skipped,
             "calibration": self.calibration,
+            "clusterings": dict(self.clusterings),
             "files": {name: vars(stamp) for name, stamp in self.files.items()},
             "created": self.created,
             "software": self.software,
@@ -200,7 +240,9 @@ class Manifest:
                 ann=_ann(body["ann"]),
                 segments=tuple(SegmentEntry(**entry) for entry in body["segments"]),
                 skipped=body["skipped"],
-                calibration=body.get("calibration"),  # which early ones of this format have not
+                # The next two early manifests of this format have not.
+                calibration=body.get("calibration"),
+                clusterings=_clusterings(body.get("clusterings", {})),
                 files={name: Stamp(**stamp) for name, stamp in body["files"].items()},
                 created=body["created"],
                 software=body["software"],
@@ -214,10 +256,7 @@ class Manifest:
 
     def _check(self, path: Path) -> None:
         """What a hash cannot tell, since anyone can make one: that the parts fit each other."""
-        named = [name for entry in self.segments for name in entry.files]
-        others = self.skipped, self.calibration, self.ann and self.ann.file
-        named += [name for name in others if name]
-        missing = set(named) - set(self.files)
+        missing = self._named - set(self.files)
         outside = [name for name in self.files if not FILE.fullmatch(name)]
         total = sum(entry.alive for entry in self.segments)
         whole = all(0 <= entry.dead_count <= entry.count for entry in self.segments)
@@ -239,6 +278,12 @@ def _source(body: Any) -> Source | None:
         labels=labels if isinstance(labels, str) else SideFile(**labels),
         metadata=SideFile(**metadata) if metadata else None,
     )
+
+
+def _clusterings(body: Any) -> dict[str, str]:
+    if not all(isinstance(part, str) for pair in body.items() for part in pair):
+        raise TypeError
+    return dict(body)
 
 
 def _ann(body: Any) -> ANNEntry | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +77,7 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
                 saved.segments.append(at)
                 saved.notes.append(damage)
                 _save(store, at, saved)
-        skipped_damage = _damage(store, [name for name in (manifest.skipped,) if name])
-        if skipped_damage:
-            saved.notes.append(f"{skipped_damage} The list of skipped files is gone.")
-        calibration_damage = _damage(store, [name for name in (manifest.calibration,) if name])
-        if calibration_damage:
-            saved.notes.append(f"{calibration_damage} Calibrate it anew: vecsearch calibrate")
+        anew = _beside(store, saved.notes)
         folder_of = f"{manifest.encoder.folder}/" if manifest.encoder else None
         own = [name for name in manifest.files if folder_of and name.startswith(folder_of)]
         encoder_damage = _damage(store, own)
@@ -101,10 +96,7 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
         writer.drop(saved.segments)
         items = len(store)
         if saved.notes:
-            items = writer.commit(
-                skipped=[] if skipped_damage else None,
-                calibration={} if calibration_damage else None,
-            ).count
+            items = writer.commit(**anew).count
         if encoder_damage:
             saved.notes.append(f"{encoder_damage} Fit it anew: vecsearch update {folder} --refit")
         if lost:
@@ -138,6 +130,23 @@ def _damage(store: Store, names: Sequence[str]) -> str | None:
         except (DamagedCollection, CollectionReplaced) as error:
             return str(error).split(" Mend it:")[0]
     return None
+
+
+def _beside(store: Store, notes: list[str]) -> dict[str, Any]:
+    """What to commit in the place of damaged files beside the segments."""
+    manifest = store.manifest
+    anew: dict[str, Any] = {}
+    if manifest.skipped and (damage := _damage(store, [manifest.skipped])):
+        notes.append(f"{damage} The list of skipped files is gone.")
+        anew["skipped"] = []
+    if manifest.calibration and (damage := _damage(store, [manifest.calibration])):
+        notes.append(f"{damage} Calibrate it anew: vecsearch calibrate")
+        anew["calibration"] = {}
+    for name, file in manifest.clusterings.items():
+        if damage := _damage(store, [file]):
+            notes.append(f"{damage} Cluster it anew: vecsearch cluster --save {name!r}")
+            anew.setdefault("clusterings", {})[name] = None
+    return anew
 
 
 def _save(store: Store, at: int, saved: _Saved) -> None:

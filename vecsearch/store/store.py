@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from vecsearch.errors import CollectionReplaced, DamagedCollection
 from vecsearch.store.beside import parse_calibration, parse_skipped
+from vecsearch.store.clusters import parse_clustering
 from vecsearch.store.durable import stamp_of
 from vecsearch.store.manifest import Manifest, SegmentEntry, generations, newest
 from vecsearch.store.records import Record
@@ -28,28 +28,11 @@ from vecsearch.store.segment import (
     read_lines,
     read_page,
 )
-from vecsearch.types import JSON, Rows, Skipped, Vectors
+from vecsearch.types import JSON, Clustering, Rows, Skipped, Vectors
 
 # Files of at least this many bytes are hashed by two threads; others are done before one starts.
 LARGE_BYTES = 8 << 20
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Damage:
-    """A file of a collection that is not what was written, and how."""
-
-    file: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What came of reading a whole collection: how many files and bytes, and what is damaged."""
-
-    files: int
-    bytes: int
-    damages: Sequence[Damage]
 
 
 class Store:
@@ -69,6 +52,7 @@ class Store:
     def __init__(self, folder: Path, manifest: Manifest | None = None) -> None:
         self.folder = folder
         self.manifest: Manifest = newest(folder) if manifest is None else manifest
+        self._advice = f" Mend it: vecsearch repair {folder}"
         self.starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
         self._proven: set[str] = set()
         self._offsets: dict[str, NDArray[np.int64]] = {}
@@ -298,6 +282,16 @@ class Store:
             return {}
         return parse_calibration(*self._beside(self.manifest.calibration))
 
+    def clustering(self, name: str) -> Clustering:
+        """The clustering that was committed under a name.
+
+        Raises:
+            InvalidArgument: There is none.
+            DamagedCollection: The file is not as it was written.
+        """
+        data, path = self._beside(self.manifest.clustering_file(name, self.folder))
+        return parse_clustering(data, path, self.manifest.dim)
+
     def _beside(self, name: str) -> tuple[bytes, Path]:
         with self._reading():
             path = self.checked(name)
@@ -324,29 +318,20 @@ class Store:
                 raise DamagedCollection(f"{path} is not a file that the manifest names.")
         return folder
 
-    def verify(self) -> Verification:
-        """Read every byte of every file and compare its hash."""
-        damages = []
-        for name in self.manifest.files:
-            self._proven.discard(name)
-            ann = self.manifest.ann
-            if ann is not None and name == ann.file and not (self.folder / name).exists():
-                continue  # it is a cache
-            try:
-                self.checked(name)
-            except DamagedCollection as error:
-                damages.append(Damage(name, str(error)))
-        stamps = self.manifest.files.values()
-        return Verification(len(stamps), sum(stamp.size for stamp in stamps), damages)
-
-    def checked(self, name: str) -> Path:
+    def checked(self, name: str, anew: bool = False) -> Path:
         """Where a file is that the manifest names, once its hash was found to be right.
+
+        Args:
+            name: Which one.
+            anew: Read it again, even if it was found to be right before.
 
         Raises:
             DamagedCollection: It is missing, or not as it was written.
             CollectionReplaced: It is gone because newer generations have taken its place.
         """
         path = self._present(name)
+        if anew:
+            self._proven.discard(name)
         if name not in self._proven:
             with self._reading():
                 stamp = stamp_of(path)
@@ -394,10 +379,6 @@ class Store:
             empty = self.manifest.files[name].size == 0  # which a crafted one may be
             self._texts[name] = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, "r")
         return self._texts[name]
-
-    @property
-    def _advice(self) -> str:
-        return f" Mend it: vecsearch repair {self.folder}"
 
     def _present(self, name: str) -> Path:
         path = self.folder / name

@@ -14,10 +14,10 @@ from typing import Literal, Self
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vecsearch.errors import CollectionExists, DamagedCollection, InvalidArgument
 from vecsearch.store.beside import skipped_lines
+from vecsearch.store.clusters import clustering_bytes
 from vecsearch.store.compaction import compacted
 from vecsearch.store.draft import Draft
 from vecsearch.store.durable import (
@@ -28,7 +28,7 @@ from vecsearch.store.durable import (
     sync_folder,
     write_files,
 )
-from vecsearch.store.garbage import collect_garbage, contents, is_ours
+from vecsearch.store.garbage import collect_garbage, refuse_foreign
 from vecsearch.store.lock import Lock
 from vecsearch.store.manifest import (
     DRAFT,
@@ -42,9 +42,10 @@ from vecsearch.store.manifest import (
 )
 from vecsearch.store.manifest import newest as newest_manifest
 from vecsearch.store.records import Record, Records
-from vecsearch.store.segment import array_bytes, encode, write_segment
+from vecsearch.store.removal import without
+from vecsearch.store.segment import encode, write_segment
 from vecsearch.store.store import Store
-from vecsearch.types import JSON, Metric, Rows, Skipped, Vectors
+from vecsearch.types import JSON, Clustering, Metric, Rows, Skipped, Vectors
 
 SEGMENT_BYTES = 64 << 20
 SEGMENT_ITEMS = 1 << 17
@@ -112,13 +113,13 @@ class Writer:
         if self._amend:
             self._newest()  # looked for first, so that no lock is left where there is none
         else:
-            self._refuse_foreign_folder()
+            refuse_foreign(self.folder)
         self._lock.acquire()
         try:
             if self._amend:
                 self._base = Store(self.folder, self._newest())
             else:
-                self._refuse_foreign_folder()
+                refuse_foreign(self.folder)
                 self._refuse_standing()
             for name in ("segments", "encoder", "ann"):
                 if (self.folder / name).is_symlink():
@@ -251,6 +252,7 @@ class Writer:
         skipped: Iterable[Skipped] | None = None,
         index: Mapping[str, JSON] | None = None,
         calibration: Mapping[str, JSON] | None = None,
+        clusterings: Mapping[str, Clustering | None] | None = None,
         compaction: Literal["due", "all", "none"] = "due",
     ) -> Manifest:
         """Make what stands now the newest generation. On return it is on the disk.
@@ -263,6 +265,8 @@ class Writer:
             index: The kind of index and its parameters.
             calibration: From how far on something is a stranger. What there was is dropped when
                 another encoder comes.
+            clusterings: Clusterings by name, and None for those that are to be forgotten; others
+                stay. Another encoder leaves them all behind.
             compaction: ``due``: write segments anew that are small, or more than a fifth of which
                 is dead. ``all``: leave no dead row and no segment that fits into another.
         """
@@ -272,7 +276,12 @@ class Writer:
         while self._writing:
             self._take_written()
         before = self._base.manifest if self._base is not None else None
-        segments = [*self._without_removed(), *self._segments]
+        segments = self._segments
+        if self._base is not None:
+            removed = np.concatenate([np.empty(0, np.int64), *self._removed])
+            kept, stamps = without(self._base, removed, self._dropped)
+            segments = [*kept, *segments]
+            self._files |= stamps
         self._refuse_twice()
         manifest = Manifest(
             generation=max(generations(self.folder), default=0) + 1,
@@ -286,6 +295,7 @@ class Writer:
             segments=tuple(segments),
             skipped=before.skipped if before else None,
             calibration=before.calibration if before and not self._encoder else None,
+            clusterings=before.clusterings if before and not self._encoder else {},
             files={**(before.files if before else {}), **self._files},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             software=version("vecsearch"),
@@ -300,7 +310,15 @@ class Writer:
             text = f"{json.dumps(calibration, ensure_ascii=False)}\n" if calibration else ""
             name = self._write_beside("calibration.json", text.encode())
             manifest = replace(manifest, calibration=name)
-        manifest = self._trimmed(manifest)
+        if clusterings:
+            kept_files = dict(manifest.clusterings)
+            for name, one in clusterings.items():
+                data = b"" if one is None else clustering_bytes(one)
+                file = self._write_beside("clustering.safetensors", data)
+                kept_files.pop(name, None)
+                kept_files |= {} if file is None else {name: file}
+            manifest = replace(manifest, clusterings=kept_files)
+        manifest = manifest.with_stamps({**manifest.files, **self._files})
         for name in ("segments", "encoder", "ann", "."):
             if (self.folder / name).is_dir():
                 sync_folder(self.folder / name)
@@ -351,48 +369,6 @@ class Writer:
         self._segments.append(entry)
         self._files |= stamps
 
-    def _without_removed(self) -> list[SegmentEntry]:
-        """The segments of ``base``, with what was removed marked dead."""
-        if self._base is None:
-            return []
-        segments = list(self._base.manifest.segments)
-        removed = np.concatenate([np.empty(0, np.int64), *self._removed])
-        for at, (entry, start) in enumerate(
-            zip(self._base.manifest.segments, self._base.starts, strict=False)
-        ):
-            if at in self._dropped:
-                continue
-            rows = removed[(removed >= start) & (removed < start + entry.count)] - start
-            if len(rows):
-                alive = self._base.alive_in(entry).copy()
-                alive[rows] = False
-                segments[at] = self._marked(entry, alive)
-        kept = [entry for at, entry in enumerate(segments) if at not in self._dropped]
-        return [entry for entry in kept if entry.alive]
-
-    def _marked(self, entry: SegmentEntry, alive: NDArray[np.bool_]) -> SegmentEntry:
-        dead = entry.count - int(np.count_nonzero(alive))
-        if dead == entry.count:
-            return replace(entry, dead=None, dead_count=dead)
-        name = f"segments/{uuid4().hex}.dead.npy"
-        bits = np.packbits(~alive, bitorder="little")
-        self._files |= write_files({self.folder / name: array_bytes([bits])}, self.folder)
-        return replace(entry, dead=name, dead_count=dead)
-
-    def _trimmed(self, manifest: Manifest) -> Manifest:
-        """The same with the stamps of the files that it names, and no others."""
-        named = {name for entry in manifest.segments for name in entry.files}
-        others = manifest.skipped, manifest.calibration, manifest.ann and manifest.ann.file
-        named |= {name for name in others if name}
-        folder = f"{manifest.encoder.folder}/" if manifest.encoder else None
-        stamps = {**manifest.files, **self._files}
-        files = {
-            name: stamp
-            for name, stamp in sorted(stamps.items())
-            if name in named or (folder and name.startswith(folder))
-        }
-        return replace(manifest, files=files)
-
     def _write_beside(self, kind: str, text: bytes) -> str | None:
         """Write a file that the manifest names beside the segments; None if it would be empty."""
         if not text:
@@ -407,18 +383,6 @@ class Writer:
             raise CollectionExists(
                 f"There is a collection at {self.folder} already: choose another place, or "
                 "ask to overwrite it (--overwrite)."
-            )
-
-    def _refuse_foreign_folder(self) -> None:
-        if not self.folder.exists():
-            return
-        if not self.folder.is_dir():
-            raise CollectionExists(f"{self.folder} is a file, not a folder for a collection.")
-        foreign = [name for name, path in contents(self.folder) if not is_ours(name)]
-        if foreign and not generations(self.folder):
-            raise CollectionExists(
-                f"{self.folder} holds other things ({foreign[0]} …): name a new folder for the "
-                "collection."
             )
 
 

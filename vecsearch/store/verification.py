@@ -1,0 +1,38 @@
+"""Read every byte of a collection, and compare it with the hashes that were written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vecsearch.errors import DamagedCollection
+from vecsearch.store.store import Store
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file of a collection that is not what was written, and how."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of reading a whole collection: how many files and bytes, and what is damaged."""
+
+    files: int
+    bytes: int
+    damages: Sequence[Damage]
+
+
+def verify_store(store: Store) -> Verification:
+    """Read every byte of every file and compare its hash."""
+    manifest, damages = store.manifest, []
+    for name in manifest.files:
+        if manifest.ann and name == manifest.ann.file and not (store.folder / name).exists():
+            continue  # it is a cache
+        try:
+            store.checked(name, anew=True)
+        except DamagedCollection as error:
+            damages.append(Damage(name, str(error)))
+    stamps = manifest.files.values()
+    return Verification(len(stamps), sum(stamp.size for stamp in stamps), damages)
