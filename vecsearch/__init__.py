@@ -21,6 +21,25 @@ if TYPE_CHECKING:
         knn_vote,
     )
     from vecsearch.classification.estimators import CentroidClassifier, KNNClassifier
+    from vecsearch.clustering import (
+        Assigner,
+        Assignment,
+        Choice,
+        ClusterSummary,
+        agreement,
+        assign_clusters,
+        choose_k,
+        cluster,
+        cluster_members,
+        cluster_vectors,
+        describe_clustering,
+        draw_choice,
+        forget_clustering,
+        keep_clustering,
+        silhouette,
+        summarize_clusters,
+        write_clusters,
+    )
     from vecsearch.collection import Collection, import_vectors, verify
     from vecsearch.demo import run_demo
     from vecsearch.doctor import diagnose
@@ -93,7 +112,7 @@ if TYPE_CHECKING:
     from vecsearch.store import Damage, Repair, Verification
     from vecsearch.training.settings import TrainSettings
     from vecsearch.training.trainer import train
-    from vecsearch.types import Hit, Item, Metric, Skipped
+    from vecsearch.types import Clustering, Hit, Item, Metric, Skipped
     from vecsearch.where import Condition, parse_condition
 
 # Where each public name lives. They are imported when first used, so that `import vecsearch`
@@ -102,6 +121,9 @@ _HOMES = {
     "amend": "Changes",
     "classification": "Centroids Classifier Prediction Rejection classify knn_vote",
     "classification.estimators": "CentroidClassifier KNNClassifier",
+    "clustering": "Assigner Assignment Choice ClusterSummary agreement assign_clusters choose_k "
+    "cluster cluster_members cluster_vectors describe_clustering draw_choice forget_clustering "
+    "keep_clustering silhouette summarize_clusters write_clusters",
     "collection": "Collection import_vectors verify",
     "demo": "run_demo",
     "doctor": "diagnose",
@@ -123,20 +145,25 @@ _HOMES = {
     "store": "Damage Repair Verification",
     "training.settings": "TrainSettings",
     "training.trainer": "train",
-    "types": "Hit Item Metric Skipped",
+    "types": "Clustering Hit Item Metric Skipped",
     "where": "Condition parse_condition",
 }
 _HOME_OF = {name: f"vecsearch.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Assigner",
+    "Assignment",
     "Audit",
     "Calibration",
     "CentroidClassifier",
     "Centroids",
     "Changes",
+    "Choice",
     "ClassScores",
     "Classification",
     "Classifier",
+    "ClusterSummary",
+    "Clustering",
     "Collection",
     "CollectionExists",
     "CollectionLocked",
@@ -180,19 +207,29 @@ __all__ = [
     "Twins",
     "VecsearchError",
     "Verification",
+    "agreement",
     "apply_duplicates",
+    "assign_clusters",
     "calibrate",
+    "choose_k",
     "classify",
+    "cluster",
+    "cluster_members",
+    "cluster_vectors",
     "compare",
+    "describe_clustering",
     "describe_encoders",
     "diagnose",
     "draw_calibration",
+    "draw_choice",
     "draw_histogram",
     "draw_map",
     "evaluate",
     "evaluate_vectors",
     "find_duplicates",
+    "forget_clustering",
     "import_vectors",
+    "keep_clustering",
     "knn_vote",
     "make_encoder",
     "measure_names",
@@ -206,9 +243,12 @@ __all__ = [
     "repair",
     "run_demo",
     "sharpness",
+    "silhouette",
     "suggest_threshold",
+    "summarize_clusters",
     "train",
     "verify",
+    "write_clusters",
     "write_map",
     "write_report",
 ]

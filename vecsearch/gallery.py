@@ -189,12 +189,7 @@ class Gallery:
         view = self._view
         if ids is not None:
             return view.store.take(view.rows(ids))
-        alive = view.store.alive()
-        blocks = view.store.vectors()
-        if alive is None and len(blocks) == 1:
-            return blocks[0]
-        whole = np.concatenate([np.empty((0, self.dim), np.float32), *blocks])
-        return whole if alive is None else whole[alive]
+        return view.vectors()
 
     def query(
         self,

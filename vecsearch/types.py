@@ -82,7 +82,8 @@ class Clustering:
         centers: The mean vector of each cluster, ``(k, dim)`` float32; under cosine, the direction
             of the mean of its vectors brought to length 1, as a vector of length 1.
         medoids: Which item stands for each cluster, ``(k,)`` int64, a position in ``ids``: the one
-            nearest to the centre, which has the least sum of squared distances to the others.
+            nearest to the centre, which has the least sum of squared distances to the others; −1
+            for a cluster that later items have left without any.
         inertia: The sum of the squares of ``distances``; under cosine twice their sum, which is
             the sum of the squared distances between vectors of length 1.
         method: ``kmeans`` or ``hierarchical``.

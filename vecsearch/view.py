@@ -87,6 +87,15 @@ class View:
         pixels = [to_pixels(image, wanted) for image in images]
         return self.encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
 
+    def vectors(self) -> Vectors:
+        """The vectors of all items, ``(n, dim)`` float32, perhaps memory-mapped."""
+        alive = self.store.alive()
+        blocks = self.store.vectors()
+        if alive is None and len(blocks) == 1:
+            return blocks[0]
+        whole = np.concatenate([np.empty((0, self.store.manifest.dim), np.float32), *blocks])
+        return whole if alive is None else whole[alive]
+
     def search(
         self,
         vectors: ArrayLike,

@@ -17,6 +17,7 @@ VERBS = {
     "recommend": "Find more like these, less like those.",
     "classify": "Say what images are.",
     "duplicates": "Find what is there more than once, and clear it away.",
+    "cluster": "Put the items of a collection in clusters.",
     "calibrate": "Find from how far on something is a stranger.",
     "evaluate": "Measure how good a collection's answers are.",
     "compare": "Put encoders side by side in one table.",

@@ -41,6 +41,7 @@ def contact_sheet(
     order: str = "nearest first",
     title: str = "query",
     named: bool = False,
+    captions: Sequence[str] | None = None,
 ) -> None:
     """Draw each query and its hits as a row, with their labels and distances.
 
@@ -51,10 +52,11 @@ def contact_sheet(
         order: What the hits are in order of.
         title: What the queries are called.
         named: Whether all are called by their files first, even where they have a label.
+        captions: What is said of each query, in the place of its name.
     """
     lines = [
-        (query if start == 0 else None, hits[start : start + ACROSS])
-        for query, hits in answers
+        (number if start == 0 else None, hits[start : start + ACROSS])
+        for number, (_, hits) in enumerate(answers)
         for start in range(0, max(1, len(hits)), ACROSS)
     ]
     if len(lines) > MOST_LINES:
@@ -69,19 +71,22 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, MARGIN - 2), title, QUERY, font=_font(11))
     draw.text((MARGIN + tile + MARGIN, MARGIN - 2), order, FAINT, font=_font(11))
-    for row, (query, hits) in enumerate(lines):
+    for row, (number, hits) in enumerate(lines):
         top = HEADER + row * line
-        if query is not None:
-            captions = [label, query.name] if label and not named else [query.name, label or ""]
-            _tile(sheet, draw, (MARGIN, top), query, QUERY, captions)
+        if number is not None:
+            query = answers[number][0]
+            said = [label, query.name] if label and not named else [query.name, label or ""]
+            if captions is not None:
+                said = [captions[number], ""]
+            _tile(sheet, draw, (MARGIN, top), query, QUERY, said)
         for column, hit in enumerate(hits, 1):
             frame = PLAIN if label is None else SAME if hit.item.label == label else OTHER
             file = hit.item.id.rsplit("/", 1)[-1]
             name = file if named else hit.item.label or file
             more = f"{hit.item.label}, " if named and hit.item.label else ""
-            captions = [name, f"{more}{hit.distance:.3f}"]
+            said = [name, f"{more}{hit.distance:.3f}"]
             left = MARGIN + column * tile + MARGIN
-            _tile(sheet, draw, (left, top), hit.item.path, frame, captions)
+            _tile(sheet, draw, (left, top), hit.item.path, frame, said)
     sheet.save(out)
 
 

@@ -2,7 +2,7 @@
 
 from vecsearch.index.approximate import ApproximateIndex, check_kind, factory_of, train_index
 from vecsearch.index.exact import ExactIndex
-from vecsearch.index.kmeans import Beginning, beginnings, kmeans
+from vecsearch.index.kmeans import RESTARTS, Beginning, beginnings, kmeans
 from vecsearch.index.lloyd import (
     Partition,
     Step,
@@ -10,6 +10,7 @@ from vecsearch.index.lloyd import (
     centers_of,
     inertia_of,
     lloyd,
+    member_distances,
     nearest_centers,
     settle,
 )
@@ -29,6 +30,7 @@ from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
 
 __all__ = [
+    "RESTARTS",
     "ApproximateIndex",
     "Beginning",
     "ExactIndex",
@@ -52,6 +54,7 @@ __all__ = [
     "inertia_of",
     "kmeans",
     "lloyd",
+    "member_distances",
     "nearest_centers",
     "normalized",
     "rankings",

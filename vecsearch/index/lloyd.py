@@ -127,13 +127,19 @@ def nearest_centers(vectors: Vectors, centers: Vectors, metric: Metric) -> tuple
         >>> nearest_centers(points, points[:2], Metric.EUCLIDEAN)
         (array([0, 1, 0]), array([0., 0., 1.]))
     """
-    codes, apart = np.empty(len(vectors), np.int64), np.empty(len(vectors))
+    codes = np.empty(len(vectors), np.int64)
     compare = Space(vectors, metric).comparing(centers)
     for part in blocks(len(vectors), max(vectors.shape[1], len(centers))):
-        block = vectors[part]
-        codes[part] = compare(block)[0]
-        apart[part] = distances(block, centers[codes[part]], metric)
-    return codes, apart
+        codes[part] = compare(vectors[part])[0]
+    return codes, member_distances(vectors, codes, centers, metric)
+
+
+def member_distances(vectors: Vectors, codes: Rows, centers: Vectors, metric: Metric) -> Distances:
+    """How far each vector ``(n, dim)`` is from the centre of its cluster, ``(n,)`` float64."""
+    apart = np.empty(len(vectors))
+    for part in blocks(len(vectors), vectors.shape[1]):
+        apart[part] = distances(vectors[part], centers[codes[part]], metric)
+    return apart
 
 
 def centers_of(vectors: Vectors, codes: Rows, count: int, metric: Metric) -> Vectors:

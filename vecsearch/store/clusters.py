@@ -52,6 +52,8 @@ def clustering_bytes(clustering: Clustering) -> bytes:
         "facts": np.frombuffer(text, np.uint8),
     }
     plain = {name: np.ascontiguousarray(arrays[name], kind) for name, kind in KINDS.items()}
+    if not _fits(plain, clustering.centers.shape[-1]):
+        raise InvalidArgument("The clustering cannot be written: its arrays do not fit each other.")
     return save(plain)
 
 
@@ -118,9 +120,11 @@ def _fits(arrays: dict[str, NDArray[Any]], dim: int) -> bool:
         return False
     if not len(apart) == len(ends) == items or len(medoids) != count:
         return False
-    if codes.min() < 0 or codes.max() >= count or not np.bincount(codes, minlength=count).all():
+    if codes.min() < 0 or codes.max() >= count or medoids.min() < -1 or medoids.max() >= items:
         return False
-    if not np.array_equal(codes[np.clip(medoids, 0, items - 1)], np.arange(count)):
+    # A cluster that has no items any more has no medoid.
+    own = np.where(np.bincount(codes, minlength=count) > 0, np.arange(count), -1)
+    if not np.array_equal(np.where(medoids < 0, -1, codes[medoids]), own):
         return False
     if not (np.isfinite(apart).all() and (apart >= 0).all()):
         return False

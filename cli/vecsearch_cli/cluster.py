@@ -1,0 +1,257 @@
+"""``vecsearch cluster``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import vecsearch
+from vecsearch_cli import options
+from vecsearch_cli.render import show
+from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
+
+SHEET_ROWS = 100
+SHEET_ITEMS = 13
+
+EPILOG = """\b
+Examples:
+  vecsearch cluster indexes/photos --k 8 --sheet clusters.png
+  vecsearch cluster indexes/photos --k auto --curve k.png --save kinds
+  vecsearch cluster indexes/photos --method hierarchical --distance-threshold 9
+  vecsearch cluster indexes/photos -o clusters.csv
+  vecsearch classify indexes/photos new.jpg --clusters kinds
+"""
+
+
+class Count(click.ParamType[int | str]):
+    """auto or a number."""
+
+    name = "N|auto"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """To a number or "auto"."""
+        try:
+            return "auto" if value == "auto" else int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of clusters, or auto.", param, ctx)
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("index", type=INDEX)
+@click.option(
+    "--method",
+    type=click.Choice(["kmeans", "hierarchical"]),
+    default="kmeans",
+    show_default=True,
+    help="Each item to the nearest of k means; or the two nearest clusters merged, again and "
+    "again. Of more than 10,000 items hierarchical merges 1,000 centres of kmeans.",
+)
+@click.option(
+    "--k",
+    "-k",
+    type=Count(),
+    help="How many clusters; auto: as many as have the highest silhouette.  [default: 10]",
+)
+@click.option(
+    "--k-max",
+    type=click.IntRange(2, options.MOST),
+    default=20,
+    show_default=True,
+    help="The largest k that auto and --curve try.",
+)
+@click.option(
+    "--distance-threshold",
+    type=float,
+    help="For hierarchical, in the place of k: clusters as far apart as this are not merged.",
+)
+@click.option(
+    "--linkage",
+    type=click.Choice(["average", "complete", "single", "ward"]),
+    help="For hierarchical: what of the distances between the items of two clusters counts. ward, "
+    "which is Euclidean only: how much their inertia grows.  [default: average]",
+)
+@options.metric
+@click.option(
+    "--restarts", type=click.IntRange(1), help="How many beginnings kmeans tries.  [default: 20]"
+)
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the items with their clusters to a .csv, .jsonl or .parquet file, and print a "
+    "summary.",
+)
+@click.option("--save", metavar="NAME", help="Keep the clusters in INDEX under a name.")
+@click.option(
+    "--apply",
+    metavar="NAME",
+    help="No new clusters: each item, those added since too, to the nearest centre of those kept "
+    "under a name.",
+)
+@click.option("--forget", metavar="NAME", help="Drop the clusters kept under a name; no new ones.")
+@click.option(
+    "--curve",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw silhouette and inertia by k as a PNG.",
+)
+@click.option(
+    "--trace",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder to draw each step of kmeans into, from the best beginning.",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the medoid of each cluster and the items next nearest to its centre as a PNG.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    index: Path,
+    method: Any,
+    k: Any,
+    k_max: int,
+    distance_threshold: float | None,
+    linkage: Any,
+    metric: str | None,
+    restarts: int | None,
+    out: Path | None,
+    save: str | None,
+    apply: str | None,
+    forget: str | None,
+    curve: Path | None,
+    trace: Path | None,
+    sheet: Path | None,
+    seed: int,
+) -> None:
+    """Put the items of INDEX in clusters: one line an item, or on a terminal one a cluster.
+
+    Clusters are numbered from 0, the largest first. The distance is that from the centre of the
+    cluster, its mean.
+    """
+    screen: Screen = ctx.obj
+    collection = vecsearch.Collection.open(index)
+    if forget is not None:
+        _refuse_others(ctx, "forget", {"index", "forget"})
+        vecsearch.forget_clustering(collection, forget)
+        show(screen.format, [{"forgotten": forget}], [{"forgotten": forget}])
+        return
+    _check_files(collection, out, sheet, curve)
+    if apply is not None:
+        _refuse_others(ctx, "apply", {"index", "apply", "out", "save", "sheet", "seed"})
+        found = vecsearch.assign_clusters(collection, apply)
+    else:
+        if options.was_given(ctx, "k_max") and k != "auto" and curve is None:
+            raise Failure("--k-max is for --k auto and --curve.", 2)
+        if curve is not None and method != "kmeans":
+            raise Failure("--curve is of kmeans: leave it out, or ask for --method kmeans.", 2)
+        with screen.progress() as progress:
+            if (k == "auto" and method == "kmeans") or curve is not None:
+                choice = vecsearch.choose_k(
+                    collection, metric, k_max=k_max, seed=seed, progress=progress
+                )
+                k = choice.best if k == "auto" else k
+                screen.note(f"The highest silhouette is that of k = {choice.best}.")
+            found = vecsearch.cluster(
+                collection,
+                k,
+                method=method,
+                distance_threshold=distance_threshold,
+                linkage=linkage,
+                metric=metric,
+                restarts=restarts,
+                seed=seed,
+                trace=trace,
+                progress=progress,
+            )
+        if curve is not None:
+            vecsearch.draw_choice(choice, curve, found.k)
+            screen.note(f"Drawn: {curve}")
+        if trace is not None:
+            screen.note(f"Drawn: {trace}")
+    if save is not None:
+        vecsearch.keep_clustering(collection, save, found)
+    _tell(screen, collection, found, out, save, seed)
+    if sheet is not None:
+        _draw(screen, collection, found, sheet)
+
+
+def _refuse_others(ctx: click.Context, name: str, fitting: set[str]) -> None:
+    """Refuse options that would change nothing."""
+    for param in ctx.command.params:
+        known = param.name or ""
+        if known not in {*fitting, "form", "quiet", "debug", "seed"} and options.was_given(
+            ctx, known
+        ):
+            raise Failure(f"{param.opts[0]} does not go with --{name}.", 2)
+
+
+def _check_files(
+    collection: vecsearch.Collection, out: Path | None, sheet: Path | None, curve: Path | None
+) -> None:
+    from vecsearch_cli.sheet import check_sheet
+
+    for picture in (sheet, curve):
+        if picture is not None:
+            check_sheet(picture)
+    if sheet is not None and collection.root is None:
+        raise Failure(f"There are no images in {collection.path} to draw.", 2)
+    if out is not None:
+        from vecsearch.clustering import check_table
+
+        check_table(out)
+
+
+def _tell(
+    screen: Screen,
+    collection: vecsearch.Collection,
+    found: vecsearch.Clustering,
+    out: Path | None,
+    save: str | None,
+    seed: int,
+) -> None:
+    from vecsearch.clustering import cluster_rows, labels_of
+
+    facts = vecsearch.describe_clustering(collection, found, seed)
+    parts = [vars(one) for one in vecsearch.summarize_clusters(collection, found)]
+    labels = labels_of(collection, found)
+    if out is not None:
+        vecsearch.write_clusters(found, labels, out)
+        answer = {**facts, "file": str(out), "saved": save}
+        show(screen.format, [answer], parts)
+    else:
+        rows = list(cluster_rows(found, labels))
+        show(screen.format, rows, rows, [("", parts)])
+    named = ("inertia", "silhouette", "nmi", "ari", "purity")
+    said = ", ".join(f"{name} {facts[name]:.4g}" for name in named if facts[name] is not None)
+    screen.note(
+        f"{found.k} clusters of {len(found.ids):,} items by {found.method}, {found.metric}: {said}"
+    )
+    if out is not None:
+        screen.note(f"Written: {out}")
+    if save is not None:
+        screen.note(f"Kept as {save!r}: vecsearch classify {collection.path} --clusters {save!r}")
+
+
+def _draw(
+    screen: Screen, collection: vecsearch.Collection, found: vecsearch.Clustering, sheet: Path
+) -> None:
+    from vecsearch_cli.sheet import contact_sheet
+
+    shown = [
+        (code, hits)
+        for code, hits in enumerate(vecsearch.cluster_members(collection, found, SHEET_ITEMS))
+        if hits
+    ]
+    contact_sheet(
+        [(hits[0].item.path or Path(), hits[1:]) for _, hits in shown[:SHEET_ROWS]],
+        sheet,
+        order="nearest to the centre first",
+        title="medoid",
+        captions=[f"cluster {code}: {found.sizes[code]:,}" for code, _ in shown],
+    )
+    screen.note(f"Drawn: {sheet}")
+    if len(shown) > SHEET_ROWS:
+        screen.note(f"The {SHEET_ROWS} largest of {len(shown)} clusters are drawn.")
