@@ -210,10 +210,7 @@ def keep_clustering(
             to forget; or the vectors were made anew since, by another encoder.
         CollectionLocked: Another process is writing to the collection.
     """
-    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
-        raise InvalidArgument(
-            f"A clustering has a name of 1 to {NAME_LENGTH} printable characters, not {name!r}."
-        )
+    check_clustering_name(name)
     with Writer(path, amend=True) as writer:
         manifest = writer.base.manifest
         if clustering is None:
@@ -231,6 +228,18 @@ def keep_clustering(
                     f"of {path} have {manifest.dim}."
                 )
         writer.commit(clusterings={name: clustering}, compaction="none")
+
+
+def check_clustering_name(name: str) -> None:
+    """Refuse what a clustering cannot be called.
+
+    Raises:
+        InvalidArgument: It is empty, too long, or cannot be printed.
+    """
+    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
+        raise InvalidArgument(
+            f"A clustering has a name of 1 to {NAME_LENGTH} printable characters, not {name!r}."
+        )
 
 
 def add_vectors(

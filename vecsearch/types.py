@@ -89,7 +89,8 @@ class Clustering:
         method: ``kmeans`` or ``hierarchical``.
         metric: How distances are measured.
         settings: What else it was made with.
-        iterations: How many steps k-means made over all items; None if it made none.
+        iterations: How many steps of k-means led there, on a sample and on all items; None for
+            other methods.
     """
 
     ids: Sequence[str]

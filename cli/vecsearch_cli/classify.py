@@ -1,6 +1,6 @@
 """``vecsearch classify``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ from vecsearch_cli.verb import INDEX, Failure, Screen, Verb, printable
 
 # What a table shows of an answer.
 COLUMNS = ("query", "label", "confidence", "distance", "nearest")
+CLUSTER_COLUMNS = ("query", "cluster", "distance", "label", "confidence", "medoid")
+# What means nothing to the nearest centre of a cluster.
+DECIDING = ("method", "k", "weights", "centroids", "center", "reject", "metric", "exact")
 
 EPILOG = """\b
 Examples:
   vecsearch classify indexes/clothes new.jpg
   vecsearch classify indexes/clothes new/ --method centroid --format csv
   vecsearch classify indexes/friends door.jpg --reject auto
+  vecsearch classify indexes/clothes new.jpg --clusters kinds
   find new -name '*.jpg' | vecsearch classify indexes/clothes -
 """
 
@@ -55,11 +59,17 @@ class Rejection(click.ParamType[float | str | None]):
 )
 @options.metric
 @options.exact
+@click.option(
+    "--clusters",
+    metavar="NAME",
+    help="Say instead to which of the clusters each belongs that cluster --save NAME has kept: to "
+    "that of the nearest centre. The label is the commonest of its items.",
+)
 @options.strict
 @options.jobs
-@click.pass_obj
+@click.pass_context
 def command(
-    screen: Screen,
+    ctx: click.Context,
     index: Path,
     images: Sequence[str],
     method: Any,
@@ -70,6 +80,7 @@ def command(
     reject: Any,
     metric: str | None,
     exact: bool,
+    clusters: str | None,
     strict: bool,
     jobs: int | None,
 ) -> None:
@@ -77,47 +88,63 @@ def command(
 
     An IMAGE may be a folder, of which all images are taken; - reads paths from stdin.
     """
+    screen: Screen = ctx.obj
     collection = vecsearch.Collection.open(index)
-    classifier = vecsearch.Classifier(
-        collection,
-        method=method,
-        k=k,
-        weights=weights,
-        centroids=centroids,
-        center=center,
-        reject=reject,
-        metric=metric,
-        exact=exact,
-    )
+    classify: Callable[..., Any]
+    classify_folder: Callable[..., Any]
+    if clusters is not None:
+        options.refuse_others(ctx, "--clusters", DECIDING)
+        assigner = vecsearch.Assigner(collection, clusters)
+        classify, classify_folder = assigner.assign, assigner.assign_folder
+    else:
+        classifier = vecsearch.Classifier(
+            collection,
+            method=method,
+            k=k,
+            weights=weights,
+            centroids=centroids,
+            center=center,
+            reject=reject,
+            metric=metric,
+            exact=exact,
+        )
+        classify, classify_folder = classifier.classify, classifier.classify_folder
+    columns = COLUMNS if clusters is None else CLUSTER_COLUMNS
     answers: list[dict[str, Any]] = []
     failed = left_out = 0
     for image in options.given(images):
         if Path(image).is_dir():
             with screen.progress() as progress:
-                found, skipped = classifier.classify_folder(image, jobs=jobs, progress=progress)
-            answers += [_answer(str(path), prediction) for path, prediction in found.items()]
+                found, skipped = classify_folder(image, jobs=jobs, progress=progress)
+            answers += [_answer(str(path), one) for path, one in found.items()]
             screen.skipped(skipped, "The others are left out too.")
             left_out += len(skipped)
             continue
         try:
-            answers.append(_answer(image, classifier.classify([image])[0]))
+            answers.append(_answer(image, classify([image])[0]))
         except vecsearch.ImageError as error:
             click.echo(f"Error: {printable(error)}", err=True)
             failed += 1
-    rows = [{column: answer[column] for column in COLUMNS} for answer in answers]
-    show(screen.format, answers, rows, columns=COLUMNS)
+    rows = [{column: answer[column] for column in columns} for answer in answers]
+    show(screen.format, answers, rows, columns=columns)
     if failed:
         raise Failure(f"{failed} of {failed + len(answers)} images could not be read.")
     if left_out and strict:
         raise Failure(f"{left_out} files were skipped.", 3)
 
 
-def _answer(query: str, found: vecsearch.Prediction) -> dict[str, Any]:
-    return {
+def _answer(query: str, found: vecsearch.Prediction | vecsearch.Assignment) -> dict[str, Any]:
+    told = {
         "query": query,
         "label": found.label,
         "confidence": found.confidence,
         "distance": found.distance,
+    }
+    if isinstance(found, vecsearch.Assignment):
+        known = {"cluster": found.cluster, "size": found.size, "medoid": found.medoid}
+        return {**told, "method": "clusters", "neighbours": [], **known}
+    return {
+        **told,
         "method": found.method,
         "neighbours": ranked(found.neighbours),
         "nearest": found.nearest,

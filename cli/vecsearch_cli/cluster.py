@@ -10,6 +10,10 @@ from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
 
+# What says how clusters are made.
+MAKING = (
+    "method", "k", "k_max", "distance_threshold", "linkage", "metric", "restarts", "curve", "trace",
+)  # fmt: skip
 SHEET_ROWS = 100
 SHEET_ITEMS = 13
 
@@ -134,19 +138,23 @@ def command(
     screen: Screen = ctx.obj
     collection = vecsearch.Collection.open(index)
     if forget is not None:
-        _refuse_others(ctx, "forget", {"index", "forget"})
+        options.refuse_others(ctx, "--forget", [*MAKING, "apply", "save", "out", "sheet"])
         vecsearch.forget_clustering(collection, forget)
         show(screen.format, [{"forgotten": forget}], [{"forgotten": forget}])
         return
     _check_files(collection, out, sheet, curve)
+    if save is not None:
+        from vecsearch.amend import check_clustering_name
+
+        check_clustering_name(save)
     if apply is not None:
-        _refuse_others(ctx, "apply", {"index", "apply", "out", "save", "sheet", "seed"})
+        options.refuse_others(ctx, "--apply", MAKING)
         found = vecsearch.assign_clusters(collection, apply)
     else:
         if options.was_given(ctx, "k_max") and k != "auto" and curve is None:
-            raise Failure("--k-max is for --k auto and --curve.", 2)
+            raise click.UsageError("--k-max is for --k auto and --curve.", ctx)
         if curve is not None and method != "kmeans":
-            raise Failure("--curve is of kmeans: leave it out, or ask for --method kmeans.", 2)
+            raise click.UsageError("--curve is of --method kmeans.", ctx)
         with screen.progress() as progress:
             if (k == "auto" and method == "kmeans") or curve is not None:
                 choice = vecsearch.choose_k(
@@ -176,16 +184,6 @@ def command(
     _tell(screen, collection, found, out, save, seed)
     if sheet is not None:
         _draw(screen, collection, found, sheet)
-
-
-def _refuse_others(ctx: click.Context, name: str, fitting: set[str]) -> None:
-    """Refuse options that would change nothing."""
-    for param in ctx.command.params:
-        known = param.name or ""
-        if known not in {*fitting, "form", "quiet", "debug", "seed"} and options.was_given(
-            ctx, known
-        ):
-            raise Failure(f"{param.opts[0]} does not go with --{name}.", 2)
 
 
 def _check_files(

@@ -89,6 +89,19 @@ def was_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
 
+def refuse_others(ctx: click.Context, name: str, others: Sequence[str]) -> None:
+    """Refuse options that would change nothing.
+
+    Args:
+        ctx: The command.
+        name: The option for which they mean nothing.
+        others: Their variables.
+    """
+    for param in ctx.command.params:
+        if param.name in others and was_given(ctx, param.name):
+            raise click.UsageError(f"{param.opts[0]} does not go with {name}.", ctx)
+
+
 def given(names: Sequence[str]) -> Iterator[str]:
     """What was named; for -, the lines of stdin."""
     for name in names:

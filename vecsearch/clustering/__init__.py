@@ -15,7 +15,7 @@ from vecsearch.clustering.summary import (
 )
 from vecsearch.clustering.table import check_table, cluster_rows, write_clusters
 from vecsearch.clustering.task import Method, cluster, cluster_vectors
-from vecsearch.index import Step, lloyd
+from vecsearch.index import Step, lloyd_steps
 from vecsearch.types import Clustering
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
     "forget_clustering",
     "keep_clustering",
     "labels_of",
-    "lloyd",
+    "lloyd_steps",
     "silhouette",
     "summarize_clusters",
     "write_clusters",

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from vecsearch.clustering.quality import sampled, silhouette
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
-from vecsearch.index import as_metric, check_vectors, kmeans
+from vecsearch.index import TooFewDifferent, as_metric, check_vectors, run_kmeans
 from vecsearch.types import Metric, Progress
 
 K_MAX = 20
@@ -82,8 +82,8 @@ def choose_k(
     most = min(k_max, len(sample) - 1)
     for k in range(2, most + 1):
         try:
-            found = kmeans(sample, k, wanted, restarts=RESTARTS, seed=seed)
-        except InvalidArgument:
+            found = run_kmeans(sample, k, wanted, restarts=RESTARTS, seed=seed)
+        except TooFewDifferent:
             if not ks:
                 raise
             break  # there are fewer different items

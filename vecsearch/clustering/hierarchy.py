@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.index import kmeans
+from vecsearch.index import TooFewDifferent, run_kmeans
 from vecsearch.types import Metric, Progress, Rows, Vectors
 
 # All distances between these are 400 MB of doubles, of which scikit-learn keeps two copies.
@@ -38,7 +38,7 @@ def check_linkage(linkage: str, metric: Metric) -> None:
 def merged(
     vectors: Vectors,
     k: int | None,
-    distance_threshold: float | None,
+    threshold: float | None,
     linkage: Linkage,
     metric: Metric,
     seed: int = 0,
@@ -52,7 +52,7 @@ def merged(
     Args:
         vectors: ``(n, dim)``.
         k: How many clusters are to be left; None to go by the threshold.
-        distance_threshold: Clusters as far apart as this or farther are not merged.
+        threshold: Clusters as far apart as this or farther are not merged.
         linkage: What is near: see ``cluster``.
         metric: How to compare.
         seed: For k-means.
@@ -62,7 +62,7 @@ def merged(
         The cluster of each item ``(n,)`` int64; and how many centres there were, if there were.
     """
     if len(vectors) <= MOST_ITEMS:
-        return _agglomerated(vectors, k, distance_threshold, linkage, metric), None
+        return _agglomerated(vectors, k, threshold, linkage, metric), None
     if k is not None and k > CENTERS:
         raise InvalidArgument(
             f"Of {len(vectors):,} items, more than {MOST_ITEMS:,}, {CENTERS:,} centres are "
@@ -74,10 +74,18 @@ def merged(
         f"{len(vectors):,}",
         f"{CENTERS:,}",
     )
-    found = kmeans(vectors, CENTERS, metric, restarts=1, steps=STEPS, seed=seed, progress=progress)
-    return _agglomerated(found.centers, k, distance_threshold, linkage, metric)[
-        found.codes
-    ], CENTERS
+    count = CENTERS
+    while True:
+        try:
+            found = run_kmeans(
+                vectors, count, metric, restarts=1, steps=STEPS, seed=seed, progress=progress
+            )
+            break
+        except TooFewDifferent as few:
+            count = few.there
+    if k is not None and k > count:
+        raise TooFewDifferent(count, len(vectors), k)
+    return _agglomerated(found.centers, k, threshold, linkage, metric)[found.codes], count
 
 
 def _agglomerated(

@@ -24,9 +24,9 @@ from vecsearch.index import (
     centers_of,
     check_vectors,
     inertia_of,
-    kmeans,
-    lloyd,
+    lloyd_steps,
     member_distances,
+    run_kmeans,
     settle,
     zero_rows,
 )
@@ -183,11 +183,12 @@ class Plan:
         if isinstance(self.k, str) and self.k != "auto":
             raise InvalidArgument(f"k is a whole number or auto, not {self.k!r}.")
         if self.method == "kmeans":
-            for name in ("distance_threshold", "linkage"):
-                if getattr(self, name) is not None:
+            given = {"A distance threshold": self.distance_threshold, "A linkage": self.linkage}
+            for name, value in given.items():
+                if value is not None:
                     raise InvalidArgument(
-                        f"{name} is for hierarchical clusters: leave it out, or ask for "
-                        "method hierarchical."
+                        f"{name} is for hierarchical clusters: leave it out, or ask for the method "
+                        "hierarchical."
                     )
             return
         if self.k == "auto":
@@ -196,7 +197,7 @@ class Plan:
             )
         for name in ("restarts", "trace"):
             if getattr(self, name) is not None:
-                raise InvalidArgument(f"{name} is for kmeans, which begins anew and goes in steps.")
+                raise InvalidArgument(f"{name} is for kmeans, not for hierarchical: leave it out.")
         check_linkage(self.linkage or DEFAULT_LINKAGE, self.metric)
         threshold = self.distance_threshold
         if threshold is not None and self.k is not None:
@@ -263,11 +264,11 @@ def _partition(vectors: Vectors, plan: Plan, progress: Progress | None) -> Parti
     else:
         k = plan.count(len(vectors))
     if plan.trace is None:
-        return kmeans(vectors, k, plan.metric, restarts=restarts, seed=seed, progress=progress)
+        return run_kmeans(vectors, k, plan.metric, restarts=restarts, seed=seed, progress=progress)
     trace = Trace(vectors, plan.trace)
     begun = beginnings(vectors, k, plan.metric, restarts=restarts, seed=seed, progress=progress)
     centers, steps = begun[0].seeds, 0
-    for step in lloyd(vectors, centers, plan.metric):
+    for step in lloyd_steps(vectors, centers, plan.metric):
         trace.draw(step)
         centers, steps = step.moved, steps + 1
     return replace(settle(vectors, centers, plan.metric), steps=steps)

@@ -2,14 +2,14 @@
 
 from vecsearch.index.approximate import ApproximateIndex, check_kind, factory_of, train_index
 from vecsearch.index.exact import ExactIndex
-from vecsearch.index.kmeans import RESTARTS, Beginning, beginnings, kmeans
+from vecsearch.index.kmeans import RESTARTS, Beginning, beginnings, run_kmeans
 from vecsearch.index.lloyd import (
     Partition,
     Step,
     by_size,
     centers_of,
     inertia_of,
-    lloyd,
+    lloyd_steps,
     member_distances,
     nearest_centers,
     settle,
@@ -28,6 +28,7 @@ from vecsearch.index.partial import PartialIndex
 from vecsearch.index.ranges import Pairs, as_radius
 from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
+from vecsearch.index.space import TooFewDifferent
 
 __all__ = [
     "RESTARTS",
@@ -38,6 +39,7 @@ __all__ = [
     "PartialIndex",
     "Partition",
     "Step",
+    "TooFewDifferent",
     "as_array",
     "as_metric",
     "as_radius",
@@ -52,12 +54,12 @@ __all__ = [
     "faiss_facts",
     "nearest_others",
     "inertia_of",
-    "kmeans",
-    "lloyd",
+    "lloyd_steps",
     "member_distances",
     "nearest_centers",
     "normalized",
     "rankings",
+    "run_kmeans",
     "scores",
     "selftest",
     "settle",

@@ -1,13 +1,13 @@
 """K-means: many beginnings are tried on a sample, and the best brought to rest on everything."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vecsearch.errors import InvalidArgument
 from vecsearch.index.lloyd import STEPS, Partition, Walk, settle
-from vecsearch.index.space import Space
+from vecsearch.index.space import Space, TooFewDifferent
 from vecsearch.types import Metric, Progress, Vectors
 
 RESTARTS = 20
@@ -32,14 +32,16 @@ class Beginning:
         seeds: What k-means++ chose, ``(k, dim)`` float32.
         centers: Where they were after some steps on a sample, ``(k, dim)`` float32.
         inertia: How good these are on the sample, to be compared with others: smaller is better.
+        steps: How many these steps were.
     """
 
     seeds: Vectors
     centers: Vectors
     inertia: float
+    steps: int
 
 
-def kmeans(
+def run_kmeans(
     vectors: Vectors,
     k: int,
     metric: Metric,
@@ -73,7 +75,7 @@ def kmeans(
         InvalidArgument: There are fewer vectors than clusters, or fewer different ones.
 
     Example:
-        >>> found = kmeans(np.array([[0], [9], [8], [10]], np.float32), 2, Metric.EUCLIDEAN)
+        >>> found = run_kmeans(np.array([[0], [9], [8], [10]], np.float32), 2, Metric.EUCLIDEAN)
         >>> found.codes, found.centers.ravel(), found.inertia
         (array([1, 0, 0, 0]), array([9., 0.], dtype=float32), 2.0)
     """
@@ -83,7 +85,8 @@ def kmeans(
             chosen.append(one)
     found = []
     for number, one in enumerate(chosen[:FINALISTS], 1):
-        found.append(settle(vectors, one.centers, metric, steps=steps))
+        settled = settle(vectors, one.centers, metric, steps=steps)
+        found.append(replace(settled, steps=one.steps + settled.steps))
         if progress is not None:
             progress("settling", number, len(chosen[:FINALISTS]))
     return min(found, key=lambda partition: partition.inertia)
@@ -100,7 +103,7 @@ def beginnings(
 ) -> list[Beginning]:
     """Centres that k-means++ and some steps of FAISS find on a sample, the best first.
 
-    Args and Raises: As for ``kmeans``.
+    Args and Raises: As for ``run_kmeans``.
     """
     if not 1 <= k <= len(vectors):
         raise InvalidArgument(f"{k} clusters cannot be made of {len(vectors)} items.")
@@ -111,7 +114,7 @@ def beginnings(
     if len(vectors) > most:
         rows = np.sort(rng.choice(len(vectors), most, replace=False))
         # Too few of a sample may differ from one another, though enough of all do.
-        with suppress(InvalidArgument):
+        with suppress(TooFewDifferent):
             return _begun(vectors[rows], k, metric, restarts, rng, progress)
     return _begun(vectors, k, metric, restarts, rng, progress)
 
@@ -134,7 +137,7 @@ def _begun(
         seeds = space.as_centers(prepared[rows])
         walk = Walk(space, seeds)
         walk.run(SAMPLE_STEPS)
-        found.append(Beginning(seeds, walk.centers, walk.inertia))
+        found.append(Beginning(seeds, walk.centers, walk.inertia, walk.steps))
         if progress is not None:
             progress("beginning", number, restarts)
     return sorted(found, key=lambda one: one.inertia)

@@ -24,7 +24,7 @@ class Partition:
         distances: How far each is from its centre, ``(n,)`` float64.
         inertia: The sum of the squares of these; under cosine twice their sum, which is the sum of
             the squared distances between vectors of length 1.
-        steps: How many of Lloyd's steps were made over all vectors.
+        steps: How many of Lloyd's steps led there.
         settled: Whether the next would change nothing.
     """
 
@@ -53,7 +53,7 @@ class Step:
     moved: Vectors
 
 
-def lloyd(
+def lloyd_steps(
     vectors: Vectors, centers: Vectors, metric: Metric, *, steps: int = STEPS
 ) -> Iterator[Step]:
     """Lloyd's algorithm, step by step: each vector to its nearest centre, each centre to its mean.
@@ -72,7 +72,8 @@ def lloyd(
 
     Example:
         >>> points = np.array([[0], [1], [9]], np.float32)
-        >>> [step.centers.ravel().tolist() for step in lloyd(points, points[:2], Metric.EUCLIDEAN)]
+        >>> steps = lloyd_steps(points, points[:2], Metric.EUCLIDEAN)
+        >>> [step.centers.ravel().tolist() for step in steps]
         [[0.0, 1.0], [0.0, 5.0], [0.5, 9.0]]
     """
     space = Space(vectors, metric)
@@ -93,7 +94,7 @@ def settle(vectors: Vectors, centers: Vectors, metric: Metric, *, steps: int = S
     cluster, rounded to float32. Most vectors need not be compared in most steps: Hamerly, Making
     k-means even faster, 2010.
 
-    Args and Raises: As for ``lloyd``.
+    Args and Raises: As for ``lloyd_steps``.
     """
     space = Space(vectors, metric)
     made = 0

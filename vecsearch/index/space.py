@@ -11,8 +11,9 @@ from vecsearch.index.metrics import distances, normalized
 from vecsearch.types import Metric, Rows, Vectors
 
 BLOCK_BYTES = 16 << 20
-# Nearer than this under cosine is the rounding of float32.
-SAME_DIRECTION = 1e-12
+# Vectors nearer than this are taken for the same: under Euclidean as a share of the largest number
+# in a centre, under cosine because a centre is rounded to float32.
+SAME = 1e-12
 
 Doubles: TypeAlias = NDArray[np.float64]
 Compare: TypeAlias = Callable[[Vectors], tuple[Rows, Doubles, Doubles]]
@@ -23,6 +24,21 @@ def blocks(count: int, width: int) -> Iterator[slice]:
     step = max(1, BLOCK_BYTES // (8 * width))
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
+
+
+class TooFewDifferent(InvalidArgument):
+    """There are fewer different vectors than clusters are asked for.
+
+    Attributes:
+        there: How many there are.
+    """
+
+    def __init__(self, there: int, vectors: int, asked: int) -> None:
+        super().__init__(
+            f"There are only {there} different vectors among the {vectors}: ask for {there} "
+            f"clusters or fewer, not {asked}."
+        )
+        self.there = there
 
 
 class Space:
@@ -122,7 +138,7 @@ class Space:
             centers: Where they are.
 
         Raises:
-            InvalidArgument: There are fewer different vectors than centres.
+            TooFewDifferent: There are fewer different vectors than centres.
         """
         moved = self.as_centers(sums / np.maximum(counts, 1)[:, None])
         if self._cosine:
@@ -134,11 +150,7 @@ class Space:
             moved[empty] = centers[empty]
             far = self._farthest(codes, moved, len(empty))
             if not len(far):
-                there = len(counts) - len(empty)
-                raise InvalidArgument(
-                    f"There are only {there} different vectors among the {len(codes)}: ask for "
-                    f"{there} clusters or fewer, not {len(counts)}."
-                )
+                raise TooFewDifferent(len(counts) - len(empty), len(codes), len(counts))
             moved[empty[: len(far)]] = far
         return moved
 
@@ -148,8 +160,9 @@ class Space:
         for part in blocks(len(codes), self.vectors.shape[1]):
             apart[part] = distances(self.vectors[part], centers[codes[part]], self.metric)
         order = np.argsort(-apart, kind="stable")
+        same = SAME if self._cosine else SAME * float(np.abs(centers).max())
         found: dict[bytes, Vectors] = {}
-        for row in order[apart[order] > (SAME_DIRECTION if self._cosine else 0)].tolist():
+        for row in order[apart[order] > same].tolist():
             one = self.vectors[row : row + 1]
             vector = normalized(one) if self._cosine else one
             found.setdefault(vector.tobytes(), vector)
