@@ -24,7 +24,7 @@ from conftest import COMMAND, PROJECT
 from PIL import Image
 from test_power_loss import State, state
 
-from vecsearch import Collection, verify
+from vecsearch import Collection, cluster, keep_clustering, verify
 from vecsearch.errors import VecsearchError
 from vecsearch.store import Manifest, generations, manifest_name
 
@@ -120,6 +120,7 @@ def operations(folder: Path) -> list[Operation]:
         Operation("update", base, lambda path: Collection.open(path).update(after, jobs=1)),
         Operation("add", base, lambda path: Collection.open(path).add_vectors(*many)),
         Operation("remove", base, lambda path: Collection.open(path).remove(["v5", "9.png"])),
+        Operation("cluster", base, clustered),
         Operation("compact", base, lambda path: Collection.open(path).compact()),
     ]
     for one in found:
@@ -129,6 +130,11 @@ def operations(folder: Path) -> list[Operation]:
         one.act(place)
         one.after = state(place)
     return found
+
+
+def clustered(path: Path) -> None:
+    collection = Collection.open(path)
+    keep_clustering(collection, "three", cluster(collection, 3, restarts=1))
 
 
 @dataclass
@@ -272,7 +278,7 @@ def check_kills(count: int, folder: Path) -> None:
 
 
 def test_kills(tmp_path: Path) -> None:
-    check_kills(24, tmp_path)
+    check_kills(28, tmp_path)
 
 
 @pytest.mark.slow

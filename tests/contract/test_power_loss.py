@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from power import Recorder, Step, crashes, recording
 
-from vecsearch import Collection, verify
+from vecsearch import Collection, cluster, keep_clustering, verify
 from vecsearch.errors import CollectionNotFound, InvalidArgument
 
 State: TypeAlias = "dict[str, tuple[str | None, bytes]] | None"
@@ -74,12 +74,17 @@ def record(
         recorder.done += 1
         recorder.look(None)
         states.append(state(root / place))
-        assert states[-1] != states[-2] or change is compacted
+        assert states[-1] != states[-2] or change in (compacted, clustered)
     return History(place, changes, recorder.steps, states)
 
 
 def compacted(path: Path) -> None:
     Collection.open(path).compact()
+
+
+def clustered(path: Path) -> None:
+    collection = Collection.open(path)
+    keep_clustering(collection, "two", cluster(collection, 2))
 
 
 def vectors_of(first: int, count: int, dim: int = 2) -> tuple[np.ndarray, list[str]]:
@@ -108,6 +113,7 @@ def of_vectors() -> list[Change]:
         partial(added, first=20, count=4),
         lambda path: removed(path, "v1"),
         partial(added, first=30, count=2),
+        clustered,
         lambda path: removed(path, "v2", "v20", "v30", "v31"),
         compacted,
         lambda path: Collection.open(path).add_vectors([[5, 5]], ["v3"], replace=True),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import PHOTOS
 
-from vecsearch import Collection, verify
+from vecsearch import Collection, cluster, keep_clustering, verify
 from vecsearch.ann import reindex
 from vecsearch.errors import (
     CollectionExists,
@@ -229,6 +229,7 @@ def lived_in(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     collection.remove(["cat/grey16.png"])
     more = [{"price": row} for row in range(5)]
     collection.add_vectors(np.ones((5, 3)), list("abcde"), ["x"] * 5, more)
+    keep_clustering(collection, "two", cluster(collection, 2))
     return folder
 
 
@@ -240,6 +241,7 @@ def answers(folder: Path) -> object:
         [[(hit.item, hit.distance, hit.score) for hit in row] for row in hits],
         list(collection),
         collection.skipped,
+        {name: one.codes.tolist() for name, one in collection.clusterings.items()},
         {**collection.info(), "path": ""},
         "cat/plain.jpg" in collection,
         collection.get("cat/plain.jpg"),
@@ -279,7 +281,8 @@ def check_mutations(lived_in: Path, tmp_path: Path, count: int) -> None:
     shutil.copytree(lived_in, copy)
     manifest = Store(copy).manifest
     targets = [copy / name for name in [*manifest.files, manifest.name]]
-    assert len(targets) == 14  # two segments, dead rows, encoder, index, skipped list, manifest
+    # Two segments, dead rows, encoder, index, skipped list, clusters, manifest.
+    assert len(targets) == 15
     rng = random.Random(0)
     noticed = mutated = 0
     for turn in range(count):
@@ -314,7 +317,7 @@ def damage_of(folder: Path) -> str:
 
 
 def test_no_damage_passes_unnoticed(lived_in: Path, tmp_path: Path) -> None:
-    check_mutations(lived_in, tmp_path, 140)
+    check_mutations(lived_in, tmp_path, 150)
 
 
 @pytest.mark.slow
