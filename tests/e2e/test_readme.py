@@ -129,6 +129,28 @@ def test_the_page_on_maps(place: Path) -> None:
     assert run.stdout.startswith("(30, 2) (")
 
 
+def test_the_page_on_clusters(place: Path) -> None:
+    page = (PROJECT / "docs" / "clusters.md").read_text()
+    env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
+    lines = ["vecsearch build photos -o indexes/photos --overwrite -q"]
+    lines += "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
+    assert len(lines) == 10
+    for line in lines:
+        run = subprocess.run(
+            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, (line, run.stderr)
+    assert (place / "clusters.png").exists()
+    assert (place / "k.png").exists()
+    assert (place / "steps" / "step-000.png").exists()
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    run = subprocess.run(
+        [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) == 4
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
     ours = [link for link in links if not link.startswith("http")]
