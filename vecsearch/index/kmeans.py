@@ -6,21 +6,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.index.lloyd import STEPS, Partition, Walk, settle
+from vecsearch.index.lloyd import STEPS, Partition, Walk, at_rest
 from vecsearch.index.space import Space, TooFewDifferent
 from vecsearch.types import Metric, Progress, Vectors
 
 RESTARTS = 20
-# Beginnings are tried on a sample of this many vectors, or of so many a centre if that is more,
-# and the best few of them brought to rest on everything, if they differ by more than this share:
-# the best on a sample need not be the best there. With these numbers k-means of the 60,000 PCA-32
-# vectors of Fashion-MNIST came, for eight seeds, within 0.7 % (k = 10) and 0.2 % (k = 30) of the
-# least inertia of scikit-learn's ten restarts on everything, in half its time; a larger sample
-# with fewer restarts did worse. benchmarks/clustering.py measures it.
+# Beginnings are tried on a sample of this many vectors, or of so many a centre if that is more;
+# the best few of them, if they differ by more than this share, on everything for some steps, since
+# the best on a sample need not be the best there; and what is then best is brought to rest. With
+# these numbers k-means of the 60,000 PCA-32 vectors of Fashion-MNIST came, for eight seeds, within
+# 0.7 % (k = 10) and 0.3 % (k = 30) of the least inertia of scikit-learn's ten restarts; a larger
+# sample with fewer restarts did worse. benchmarks/clustering.py puts both side by side.
 SAMPLE = 4096
 PER_CENTER = 64
 SAMPLE_STEPS = 30
 FINALISTS = 4
+TRIAL_STEPS = 10
 ALIKE = 1e-4
 
 
@@ -54,9 +55,9 @@ def run_kmeans(
     """Find k clusters of small inertia.
 
     Greedy k-means++ (Arthur and Vassilvitskii, 2007, by scikit-learn) chooses centres in a sample,
-    ``restarts`` times, and Lloyd's steps move them there; the best four are brought to rest on all
-    vectors, and the best of these is kept. Under cosine all of it is spherical k-means (Dhillon
-    and Modha, 2001).
+    ``restarts`` times, and Lloyd's steps move them there; the best four make ten steps on all
+    vectors, and the best of these is brought to rest. Under cosine all of it is spherical k-means
+    (Dhillon and Modha, 2001).
 
     The steps are our own. scikit-learn's k-means is not spherical, FAISS's computes in float32 and
     has another k-means++, which ends at a larger inertia; neither says of every vector exactly
@@ -83,13 +84,17 @@ def run_kmeans(
     for one in beginnings(vectors, k, metric, restarts=restarts, seed=seed, progress=progress):
         if all(abs(one.inertia - other.inertia) > ALIKE * abs(one.inertia) for other in chosen):
             chosen.append(one)
-    found = []
+    space = Space(vectors, metric)
+    walks = []
     for number, one in enumerate(chosen[:FINALISTS], 1):
-        settled = settle(vectors, one.centers, metric, steps=steps)
-        found.append(replace(settled, steps=one.steps + settled.steps))
+        walk = Walk(space, one.centers)
+        walk.run(min(steps, TRIAL_STEPS))
+        walks.append((walk.inertia, number, one.steps, walk))
         if progress is not None:
             progress("settling", number, len(chosen[:FINALISTS]))
-    return min(found, key=lambda partition: partition.inertia)
+    _, _, before, walk = min(walks)
+    found = at_rest(walk, steps)
+    return replace(found, steps=before + found.steps)
 
 
 def beginnings(

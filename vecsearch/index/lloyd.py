@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vecsearch.index.metrics import distances
-from vecsearch.index.space import Space, blocks
+from vecsearch.index.space import Doubles, Space, blocks
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 STEPS = 300
@@ -96,20 +96,19 @@ def settle(vectors: Vectors, centers: Vectors, metric: Metric, *, steps: int = S
 
     Args and Raises: As for ``lloyd_steps``.
     """
-    space = Space(vectors, metric)
-    made = 0
+    return at_rest(Walk(Space(vectors, metric), centers), steps)
+
+
+def at_rest(walk: "Walk", steps: int = STEPS) -> Partition:
+    """Go on with a walk until nothing changes, or until it has made so many steps."""
     while True:
-        walk = Walk(space, centers)
-        settled = walk.run(steps - made)
-        made += walk.steps
-        order = by_size(walk.codes, len(centers))
-        centers = walk.centers[order]
-        codes, apart = nearest_centers(vectors, centers, metric)
-        # Of equally near centres the first counts, and which one is first has changed.
-        same = np.array_equal(np.argsort(order)[walk.codes], codes)
-        if same or not settled:
+        settled = walk.run(steps)
+        same = walk.number()
+        if (same or not settled) and walk.counts.all():
+            vectors, metric = walk.space.vectors, walk.space.metric
+            apart = member_distances(vectors, walk.codes, walk.centers, metric)
             inertia = inertia_of(apart, metric)
-            return Partition(centers, codes, apart, inertia, made, same and settled)
+            return Partition(walk.centers, walk.codes, apart, inertia, walk.steps, same and settled)
 
 
 def nearest_centers(vectors: Vectors, centers: Vectors, metric: Metric) -> tuple[Rows, Distances]:
@@ -131,7 +130,7 @@ def nearest_centers(vectors: Vectors, centers: Vectors, metric: Metric) -> tuple
     codes = np.empty(len(vectors), np.int64)
     compare = Space(vectors, metric).comparing(centers)
     for part in blocks(len(vectors), max(vectors.shape[1], len(centers))):
-        codes[part] = compare(vectors[part])[0]
+        codes[part] = compare(part)[0]
     return codes, member_distances(vectors, codes, centers, metric)
 
 
@@ -188,23 +187,28 @@ class Walk:
 
     Attributes:
         centers: Where they are.
-        codes: The nearest of them to each vector, ``(n,)``.
+        codes: The nearest of them to each vector, ``(n,)``; of equally near ones the first.
+        counts: How many vectors each has, ``(k,)``.
         steps: How many were made.
     """
 
     def __init__(self, space: Space, centers: Vectors) -> None:
-        self._space, self.centers = space, centers
+        space.keep()
+        self.space, self.centers = space, centers
         count = len(space.vectors)
         self.codes = np.empty(count, np.int64)
         self._upper, self._lower = np.empty(count), np.empty(count)
         self.steps = 0
+        self._sums: Doubles = np.empty((0, 0))
+        self.counts: Rows = np.empty(0, np.int64)
+        self._exact = False  # whether the sums are as they would be if added up anew
         self._compare(np.arange(count))
         self._add_up()
 
     def run(self, most: int) -> bool:
         """Make steps until nothing changes, or so many; whether nothing changes any more."""
-        while self.steps < most or not self._counts.all():
-            moved = self._space.means(self._sums, self._counts, self.codes, self.centers)
+        while self.steps < most or not self.counts.all():
+            moved = self.space.means(self._sums, self.counts, self.codes, self.centers)
             if not np.array_equal(moved, self.centers):
                 self.steps += 1
                 self._move(moved)
@@ -215,44 +219,63 @@ class Walk:
                 self._add_up()
         return False
 
+    def number(self) -> bool:
+        """Number the clusters by their sizes; whether each vector stays where it is.
+
+        Of equally near centres the first counts, and which one is first may change.
+        """
+        order = by_size(self.codes, len(self.centers))
+        self.centers, self._sums = self.centers[order], self._sums[order]
+        self.counts = self.counts[order]
+        self.codes = np.argsort(order)[self.codes]
+        return not self._compare_close()
+
     @property
     def inertia(self) -> float:
         """As for ``Partition``, but for the rounding."""
         apart = np.empty(len(self.codes))
-        points = self._space.prepared(self.centers)
+        points = self.space.prepared(self.centers)
         for part in blocks(len(apart), points.shape[1]):
-            way = self._space.prepared(self._space.vectors[part]) - points[self.codes[part]]
+            way = self.space.taken(part) - points[self.codes[part]]
             apart[part] = np.einsum("ij,ij->i", way, way)
         return float(apart.sum())
 
     def _move(self, moved: Vectors) -> None:
-        way = self._space.prepared(moved) - self._space.prepared(self.centers)
+        way = self.space.prepared(moved) - self.space.prepared(self.centers)
         shift = np.linalg.norm(way, axis=1) * (1 + 1e-12)
         self.centers = moved
         self._upper += shift[self.codes]
         first = int(shift.argmax())
         others = float(np.delete(shift, first).max(initial=0))
         self._lower -= np.where(self.codes == first, others, shift[first])
-        before = self.codes.copy()
-        self._compare(np.flatnonzero(self._upper >= self._lower))
-        rows = np.flatnonzero(before != self.codes)
+        self._compare_close()
+
+    def _compare_close(self) -> bool:
+        """Compare those that may be nearer to another centre; whether any of them is."""
+        rows = np.flatnonzero(self._upper >= self._lower)
+        before = self.codes[rows]
+        self._compare(rows)
+        changed = before != self.codes[rows]
+        rows, before = rows[changed], before[changed]
         if len(rows):
-            count = len(moved)
-            self._sums += self._space.sums(self.codes[rows], count, rows)
-            self._sums -= self._space.sums(before[rows], count, rows)
-            self._counts = np.bincount(self.codes, minlength=count)
+            count = len(self.centers)
+            # What comes to a cluster, and behind these what leaves it.
+            moving = np.concatenate([self.codes[rows], count + before])
+            sums = self.space.sums(moving, 2 * count, np.concatenate([rows, rows]))
+            self._sums += sums[:count] - sums[count:]
+            self.counts = np.bincount(self.codes, minlength=count)
             self._exact = False
+        return len(rows) > 0
 
     def _compare(self, rows: Rows) -> None:
-        vectors = self._space.vectors
-        compare = self._space.comparing(self.centers)
+        vectors = self.space.vectors
+        compare = self.space.comparing(self.centers)
         for part in blocks(len(rows), max(vectors.shape[1], len(self.centers))):
             some = rows[part]
-            found = compare(vectors[some])
-            self.codes[some], self._upper[some], self._lower[some] = found
+            self.codes[some], self._upper[some], self._lower[some] = compare(some)
 
     def _add_up(self) -> None:
         """The sums anew, since adding and taking away leaves the rounding behind."""
-        self._sums = self._space.sums(self.codes, len(self.centers))
-        self._counts = np.bincount(self.codes, minlength=len(self.centers))
+        self._sums = self.space.sums(self.codes, len(self.centers))
+        self.counts = np.bincount(self.codes, minlength=len(self.centers))
         self._exact = True

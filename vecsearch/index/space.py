@@ -11,12 +11,14 @@ from vecsearch.index.metrics import distances, normalized
 from vecsearch.types import Metric, Rows, Vectors
 
 BLOCK_BYTES = 16 << 20
+# Vectors are kept as they are compared, in double precision, if that takes no more than this.
+KEPT_BYTES = 256 << 20
 # Vectors nearer than this are taken for the same: under Euclidean as a share of the largest number
 # in a centre, under cosine because a centre is rounded to float32.
 SAME = 1e-12
 
 Doubles: TypeAlias = NDArray[np.float64]
-Compare: TypeAlias = Callable[[Vectors], tuple[Rows, Doubles, Doubles]]
+Compare: TypeAlias = Callable[[slice | Rows], tuple[Rows, Doubles, Doubles]]
 
 
 def blocks(count: int, width: int) -> Iterator[slice]:
@@ -57,6 +59,19 @@ class Space:
         self._middle = np.zeros(vectors.shape[1])
         if not self._cosine and len(vectors):
             self._middle = vectors.mean(axis=0, dtype=np.float64)
+        self._kept: Doubles | None = None
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def keep(self) -> None:
+        """Keep the vectors as they are compared, for those who take them again and again."""
+        if 8 * self.vectors.size <= KEPT_BYTES:
+            self._kept = self.prepared(self.vectors)
+
+    def taken(self, rows: slice | Rows) -> Doubles:
+        """Some of the vectors as they are compared, not to be written to."""
+        return self.prepared(self.vectors[rows]) if self._kept is None else self._kept[rows]
 
     def prepared(self, block: NDArray[np.float32]) -> Doubles:
         """Vectors as they are compared, ``(n, dim)`` float64."""
@@ -79,7 +94,7 @@ class Space:
         return centers
 
     def comparing(self, centers: Vectors) -> Compare:
-        """What finds the nearest centre of vectors ``(m, dim)``.
+        """What finds the nearest centre of some of the vectors, given their rows ``(m,)``.
 
         It gives the codes ``(m,)``; more than how far the centre is, or as much; and less than
         how far any other is, or as much: Euclidean distances of what is compared.
@@ -90,22 +105,22 @@ class Space:
         # More than what rounding may do to a square or to its square root, here and in distances.
         unit = 8 * float(np.finfo(np.float64).eps) * (points.shape[1] + 8)
 
-        def compare(block: Vectors) -> tuple[Rows, Doubles, Doubles]:
-            moved = self.prepared(block)
+        def compare(chosen: slice | Rows) -> tuple[Rows, Doubles, Doubles]:
+            moved = self.taken(chosen)
             own = np.einsum("ij,ij->i", moved, moved)
             slack = unit * np.square(np.sqrt(own) + reach)
             apart = moved @ points.T
             apart *= -2
             apart += squares
-            codes, rows = apart.argmin(axis=1), np.arange(len(block))
+            codes, rows = apart.argmin(axis=1), np.arange(len(moved))
             near = apart[rows, codes]
             apart[rows, codes] = np.inf
             other = apart.min(axis=1)
             close = np.flatnonzero(other - near <= slack)
+            block = self.vectors[chosen][close] if len(close) else self.vectors[:0]
             for part in blocks(len(close), centers.size):
-                some = close[part]
-                exact = distances(block[some][:, None], centers[None], self.metric)
-                codes[some] = exact.argmin(axis=1)
+                exact = distances(block[part][:, None], centers[None], self.metric)
+                codes[close[part]] = exact.argmin(axis=1)
             upper = np.sqrt(np.maximum(near + own, 0) + 2 * slack)
             lower = np.sqrt(np.maximum(other + own - 2 * slack, 0))
             return codes, upper, lower
@@ -122,10 +137,11 @@ class Space:
         """
         sums = np.zeros((count, self.vectors.shape[1]))
         for part in blocks(len(codes), self.vectors.shape[1]):
-            block = self.vectors[part if rows is None else rows[part]]
             order = np.argsort(codes[part], kind="stable")
-            present, firsts = np.unique(codes[part][order], return_index=True)
-            sums[present] += np.add.reduceat(self.prepared(block[order]), firsts, axis=0)
+            own = codes[part][order]
+            firsts = np.flatnonzero(np.diff(own, prepend=-1))
+            chosen = part.start + order if rows is None else rows[part][order]
+            sums[own[firsts]] += np.add.reduceat(self.taken(chosen), firsts, axis=0)
         return sums
 
     def means(self, sums: Doubles, counts: Rows, codes: Rows, centers: Vectors) -> Vectors:
