@@ -41,6 +41,7 @@ def main(fashion: Path) -> None:
     run("seeds/animals.py")
     run("faces_open_set.py")
     run("agreement.py", fashion)
+    run("clustering.py", fashion)
     run("evaluation_speed.py", fashion)
     run("clothing.py")
     run("map_frames.py", fashion / "train")
