@@ -13,20 +13,13 @@ from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_it
 from vecsearch.ann import keep_indexed, reindex
 from vecsearch.build import build_collection
 from vecsearch.encoders import Encoder, make_encoder_for
-from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.errors import InvalidArgument
 from vecsearch.gallery import Gallery, newest_store
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
-from vecsearch.store import (
-    Damage,
-    Store,
-    Verification,
-    generations,
-    manifest_name,
-    verify_store,
-)
+from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
@@ -401,7 +394,4 @@ def verify(path: str | Path) -> Verification:
     Raises:
         CollectionNotFound: There is none.
     """
-    try:
-        return verify_store(Store(Path(path)))
-    except DamagedCollection as error:  # the manifest itself, which holds the hashes
-        return Verification(0, 0, [Damage(manifest_name(generations(Path(path))[-1]), str(error))])
+    return verify_store(Path(path))

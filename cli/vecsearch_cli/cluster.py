@@ -21,7 +21,7 @@ EPILOG = """\b
 Examples:
   vecsearch cluster indexes/photos --k 8 --sheet clusters.png
   vecsearch cluster indexes/photos --k auto --curve k.png --save kinds
-  vecsearch cluster indexes/photos --method hierarchical --distance-threshold 9
+  vecsearch cluster indexes/photos --method hierarchical --k 5 --linkage ward
   vecsearch cluster indexes/photos -o clusters.csv
   vecsearch classify indexes/photos new.jpg --clusters kinds
 """

@@ -71,7 +71,7 @@ def test_written_and_read(tmp_path: Path) -> None:
     assert [store.record(row) for row in (4, 0, 3)] == [records[4], records[0], records[3]]
     assert store.skipped() == [Skipped(Path("x\\xff.png"), "bad")]
     assert store.encoder_folder() is None
-    assert verify_store(store).damages == []
+    assert verify_store(store.folder).damages == []
 
 
 def test_many_segments_count_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

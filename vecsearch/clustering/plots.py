@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from vecsearch.clustering.choosing import Choice
 from vecsearch.clustering.quality import sampled
 from vecsearch.errors import InvalidArgument
-from vecsearch.evaluation.plots import COLOURS, DPI, new_figure
+from vecsearch.figures import DPI, new_figure
 from vecsearch.index import Step
+from vecsearch.projection.palette import colour_of
 from vecsearch.types import Vectors
 
 MOST_POINTS = 5_000
@@ -77,7 +78,7 @@ class Trace:
         axes = figure.subplots()
         codes = step.codes[self._rows]
         size = min(25.0, max(4.0, 15_000 / len(codes)))
-        colors = [COLOURS[code % len(COLOURS)] for code in range(len(step.centers))]
+        colors = [colour_of(code) for code in range(len(step.centers))]
         across, up = self._points.T
         own = [colors[code] for code in codes.tolist()]
         axes.scatter(across, up, s=size, c=own, alpha=0.5, linewidths=0)

@@ -1,6 +1,6 @@
 """Which rows of a collection are marked dead when items are removed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -16,22 +16,23 @@ from vecsearch.types import Rows
 
 
 def without(
-    base: Store, removed: Rows, dropped: Collection[int]
+    base: Store, removed: Sequence[Rows], dropped: Collection[int]
 ) -> tuple[list[SegmentEntry], dict[str, Stamp]]:
     """The segments of a collection with some rows marked dead, and the stamps of the new marks.
 
     Args:
         base: The collection.
-        removed: The rows.
+        removed: The rows, in any number of arrays.
         dropped: The segments to leave out altogether, read or not.
     """
+    gone = np.concatenate([np.empty(0, np.int64), *removed])
     segments: list[SegmentEntry] = []
     stamps: dict[str, Stamp] = {}
     for at, (entry, start) in enumerate(zip(base.manifest.segments, base.starts, strict=False)):
         if at in dropped:
             continue
         marked = entry
-        rows = removed[(removed >= start) & (removed < start + entry.count)] - start
+        rows = gone[(gone >= start) & (gone < start + entry.count)] - start
         if len(rows):
             alive = base.alive_in(entry).copy()
             alive[rows] = False

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from vecsearch.errors import DamagedCollection
+from vecsearch.store.manifest import generations, manifest_name
 from vecsearch.store.store import Store
 
 
@@ -24,8 +26,17 @@ class Verification:
     damages: Sequence[Damage]
 
 
-def verify_store(store: Store) -> Verification:
-    """Read every byte of every file and compare its hash."""
+def verify_store(folder: Path) -> Verification:
+    """Read every byte of every file of a collection, and compare its hash.
+
+    Raises:
+        CollectionNotFound: There is none.
+    """
+    try:
+        store = Store(folder)
+    except DamagedCollection as error:  # the manifest itself, which holds the hashes
+        name = manifest_name(generations(folder)[-1])
+        return Verification(0, 0, [Damage(name, str(error))])
     manifest, damages = store.manifest, []
     for name in manifest.files:
         if manifest.ann and name == manifest.ann.file and not (store.folder / name).exists():

@@ -276,23 +276,21 @@ class Writer:
         while self._writing:
             self._take_written()
         before = self._base.manifest if self._base is not None else None
-        segments = self._segments
+        kept: list[SegmentEntry] = []
         if self._base is not None:
-            removed = np.concatenate([np.empty(0, np.int64), *self._removed])
-            kept, stamps = without(self._base, removed, self._dropped)
-            segments = [*kept, *segments]
+            kept, stamps = without(self._base, self._removed, self._dropped)
             self._files |= stamps
         self._refuse_twice()
         manifest = Manifest(
             generation=max(generations(self.folder), default=0) + 1,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),
             dim=dim or (before.dim if before else 0),
-            count=sum(entry.alive for entry in segments),
+            count=sum(entry.alive for entry in (*kept, *self._segments)),
             source=source or (before.source if before else None),
             encoder=self._encoder or (before.encoder if before else None),
             index=index or (before.index if before else {"kind": "exact"}),
             ann=self._ann or (before.ann if before and not index else None),
-            segments=tuple(segments),
+            segments=(*kept, *self._segments),
             skipped=before.skipped if before else None,
             calibration=before.calibration if before and not self._encoder else None,
             clusterings=before.clusterings if before and not self._encoder else {},
@@ -311,13 +309,12 @@ class Writer:
             name = self._write_beside("calibration.json", text.encode())
             manifest = replace(manifest, calibration=name)
         if clusterings:
-            kept_files = dict(manifest.clusterings)
-            for name, one in clusterings.items():
+            files: dict[str, str | None] = dict(manifest.clusterings)
+            for title, one in clusterings.items():
                 data = b"" if one is None else clustering_bytes(one)
-                file = self._write_beside("clustering.safetensors", data)
-                kept_files.pop(name, None)
-                kept_files |= {} if file is None else {name: file}
-            manifest = replace(manifest, clusterings=kept_files)
+                files[title] = self._write_beside("clustering.safetensors", data)
+            there = {title: file for title, file in files.items() if file is not None}
+            manifest = replace(manifest, clusterings=there)
         manifest = manifest.with_stamps({**manifest.files, **self._files})
         for name in ("segments", "encoder", "ann", "."):
             if (self.folder / name).is_dir():
