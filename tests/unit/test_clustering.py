@@ -147,7 +147,7 @@ def test_equally_near_centres_go_to_the_first() -> None:
 
 def test_blocks_change_nothing(groups: Vectors, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = cluster_vectors(groups, 6)
-    monkeypatch.setattr("vecsearch.index.space.BLOCK_BYTES", 8 * 8 * 13)
+    monkeypatch.setattr("vecsearch.index.lloyd.BLOCK_ITEMS", 13)
     parts = cluster_vectors(groups, 6)
     np.testing.assert_array_equal(parts.codes, whole.codes)
     np.testing.assert_allclose(parts.centers, whole.centers, rtol=1e-6)

@@ -6,6 +6,7 @@ from vecsearch.index.kmeans import RESTARTS, Beginning, beginnings, run_kmeans
 from vecsearch.index.lloyd import (
     Partition,
     Step,
+    TooFewDifferent,
     by_size,
     centers_of,
     inertia_of,
@@ -28,7 +29,6 @@ from vecsearch.index.partial import PartialIndex
 from vecsearch.index.ranges import Pairs, as_radius
 from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
-from vecsearch.index.space import TooFewDifferent
 
 __all__ = [
     "RESTARTS",

@@ -2,14 +2,39 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vecsearch.index.metrics import distances
-from vecsearch.index.space import Doubles, Space, blocks
+from vecsearch.errors import InvalidArgument
+from vecsearch.index.exact import ExactIndex
+from vecsearch.index.metrics import distances, normalized
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 STEPS = 300
+BLOCK_ITEMS = 1 << 16
+# What scikit-learn computes with is in double precision up to this size.
+DOUBLE_BYTES = 1 << 30
+# Vectors nearer than this, as a share of the largest number in a centre, are taken for the same.
+SAME = 1e-12
+
+Doubles: TypeAlias = NDArray[np.float64]
+
+
+class TooFewDifferent(InvalidArgument):
+    """There are fewer different vectors than clusters are asked for.
+
+    Attributes:
+        there: How many there are.
+    """
+
+    def __init__(self, there: int, vectors: int, asked: int) -> None:
+        super().__init__(
+            f"There are only {there} different vectors among the {vectors}: ask for {there} "
+            f"clusters or fewer, not {asked}."
+        )
+        self.there = there
 
 
 @dataclass(frozen=True)
@@ -24,7 +49,7 @@ class Partition:
         distances: How far each is from its centre, ``(n,)`` float64.
         inertia: The sum of the squares of these; under cosine twice their sum, which is the sum of
             the squared distances between vectors of length 1.
-        steps: How many of Lloyd's steps led there.
+        steps: How many steps led there.
         settled: Whether the next would change nothing.
     """
 
@@ -43,12 +68,14 @@ class Step:
     Attributes:
         centers: Where the centres are, ``(k, dim)`` float32.
         codes: The nearest of them to each vector, ``(n,)`` int64.
+        distances: How far it is, ``(n,)`` float64.
         inertia: As for ``Partition``.
         moved: Where the centres go, ``(k, dim)`` float32.
     """
 
     centers: Vectors
     codes: Rows
+    distances: Distances
     inertia: float
     moved: Vectors
 
@@ -76,12 +103,12 @@ def lloyd_steps(
         >>> [step.centers.ravel().tolist() for step in steps]
         [[0.0, 1.0], [0.0, 5.0], [0.5, 9.0]]
     """
-    space = Space(vectors, metric)
     for _ in range(steps):
         codes, apart = nearest_centers(vectors, centers, metric)
-        counts = np.bincount(codes, minlength=len(centers))
-        moved = space.means(space.sums(codes, len(centers)), counts, codes, centers)
-        yield Step(centers, codes, inertia_of(apart, metric), moved)
+        moved = centers_of(vectors, codes, len(centers), metric)
+        if len(empty := np.setdiff1d(np.arange(len(centers)), codes)):
+            moved[empty] = _farthest(vectors, codes, moved, metric, len(empty))
+        yield Step(centers, codes, apart, inertia_of(apart, metric), moved)
         if np.array_equal(moved, centers):
             return
         centers = moved
@@ -91,24 +118,23 @@ def settle(vectors: Vectors, centers: Vectors, metric: Metric, *, steps: int = S
     """Make Lloyd's steps until nothing changes, and number the clusters by their sizes.
 
     Every vector is then in the cluster of its nearest centre, and every centre is the mean of its
-    cluster, rounded to float32. Most vectors need not be compared in most steps: Hamerly, Making
-    k-means even faster, 2010.
+    cluster, rounded to float32.
 
     Args and Raises: As for ``lloyd_steps``.
     """
-    return at_rest(Walk(Space(vectors, metric), centers), steps)
-
-
-def at_rest(walk: "Walk", steps: int = STEPS) -> Partition:
-    """Go on with a walk until nothing changes, or until it has made so many steps."""
+    made = 0
     while True:
-        settled = walk.run(steps)
-        same = walk.number()
-        if (same or not settled) and walk.counts.all():
-            vectors, metric = walk.space.vectors, walk.space.metric
-            apart = member_distances(vectors, walk.codes, walk.centers, metric)
+        for step in lloyd_steps(vectors, centers, metric, steps=max(1, steps - made)):
+            made, last = made + 1, step
+        settled = np.array_equal(last.moved, last.centers)
+        order = by_size(last.codes, len(centers))
+        centers, ranks = last.centers[order], np.argsort(order)
+        # Of equally near centres the first counts, and which one that is may have changed.
+        codes, apart = nearest_centers(vectors, centers, metric)
+        same = np.array_equal(codes, ranks[last.codes])
+        if same or made >= steps:
             inertia = inertia_of(apart, metric)
-            return Partition(walk.centers, walk.codes, apart, inertia, walk.steps, same and settled)
+            return Partition(centers, codes, apart, inertia, made, same and settled)
 
 
 def nearest_centers(vectors: Vectors, centers: Vectors, metric: Metric) -> tuple[Rows, Distances]:
@@ -120,41 +146,51 @@ def nearest_centers(vectors: Vectors, centers: Vectors, metric: Metric) -> tuple
         metric: How to compare.
 
     Returns:
-        ``(n,)`` int64 and ``(n,)`` float64, as ``distances`` gives them in double precision.
+        ``(n,)`` int64 and ``(n,)`` float64, in double precision.
 
     Example:
         >>> points = np.array([[0, 0], [3, 4], [1, 0]], np.float32)
         >>> nearest_centers(points, points[:2], Metric.EUCLIDEAN)
         (array([0, 1, 0]), array([0., 0., 1.]))
     """
-    codes = np.empty(len(vectors), np.int64)
-    compare = Space(vectors, metric).comparing(centers)
-    for part in blocks(len(vectors), max(vectors.shape[1], len(centers))):
-        codes[part] = compare(part)[0]
-    return codes, member_distances(vectors, codes, centers, metric)
+    codes, apart = np.empty(len(vectors), np.int64), np.empty(len(vectors))
+    index = ExactIndex([centers], metric)
+    for part in _blocks(len(vectors)):
+        near, rows = index.search(vectors[part], 1)
+        codes[part], apart[part] = rows[:, 0], near[:, 0]
+    return codes, apart
 
 
 def member_distances(vectors: Vectors, codes: Rows, centers: Vectors, metric: Metric) -> Distances:
     """How far each vector ``(n, dim)`` is from the centre of its cluster, ``(n,)`` float64."""
     apart = np.empty(len(vectors))
-    for part in blocks(len(vectors), vectors.shape[1]):
+    for part in _blocks(len(vectors)):
         apart[part] = distances(vectors[part], centers[codes[part]], metric)
     return apart
 
 
 def centers_of(vectors: Vectors, codes: Rows, count: int, metric: Metric) -> Vectors:
-    """The centres of clusters that are known, ``(count, dim)`` float32; see ``Partition``.
+    """The centres of clusters, ``(count, dim)`` float32; zero where one is empty.
 
     Args:
         vectors: ``(n, dim)``.
-        codes: The cluster of each, ``(n,)``; every one has a vector.
+        codes: The cluster of each, ``(n,)``.
         count: How many clusters there are.
         metric: How to compare.
     """
     space = Space(vectors, metric)
+    sums = np.zeros((count, vectors.shape[1]))
+    for part in _blocks(len(vectors)):
+        order = np.argsort(codes[part], kind="stable")
+        present, firsts = np.unique(codes[part][order], return_index=True)
+        sums[present] += np.add.reduceat(space.doubles(vectors[part])[order], firsts, axis=0)
     counts = np.bincount(codes, minlength=count)
-    nowhere = np.zeros((count, vectors.shape[1]), np.float32)
-    return space.means(space.sums(codes, count), counts, codes, nowhere)
+    centers = space.vectors(sums / np.maximum(counts, 1)[:, None])
+    if metric is Metric.COSINE:
+        # Vectors that point opposite ways have no mean direction, and any is as near to them.
+        for code in np.flatnonzero(~centers.any(axis=1) & (counts > 0)).tolist():
+            centers[code] = normalized(vectors[codes == code][:1])[0]
+    return centers
 
 
 def inertia_of(apart: Distances, metric: Metric) -> float:
@@ -178,104 +214,66 @@ def by_size(codes: Rows, count: int) -> Rows:
     return np.lexsort((firsts, -np.bincount(codes, minlength=count)))
 
 
-class Walk:
-    """Lloyd's steps over all vectors, with bounds that say who cannot have changed.
+class Space:
+    """Vectors as they are compared: moved to their middle, or under cosine brought to length 1."""
 
-    Args:
-        space: The vectors.
-        centers: Where to begin, ``(k, dim)``.
+    def __init__(self, vectors: Vectors, metric: Metric) -> None:
+        self._cosine = metric is Metric.COSINE
+        self._middle: Doubles = np.zeros(vectors.shape[1])
+        if not self._cosine:
+            self._middle = vectors.mean(axis=0, dtype=np.float64)
 
-    Attributes:
-        centers: Where they are.
-        codes: The nearest of them to each vector, ``(n,)``; of equally near ones the first.
-        counts: How many vectors each has, ``(k,)``.
-        steps: How many were made.
+    def doubles(self, vectors: Vectors) -> Doubles:
+        """As they are compared, ``(n, dim)`` float64."""
+        double = vectors.astype(np.float64)
+        if not self._cosine:
+            double -= self._middle
+            return double
+        lengths = np.linalg.norm(double, axis=1, keepdims=True)
+        lengths[lengths == 0] = 1
+        double /= lengths
+        return double
+
+    def points(self, vectors: Vectors) -> NDArray[Any]:
+        """As scikit-learn takes them: in double precision, unless they are too many."""
+        if 8 * vectors.size <= DOUBLE_BYTES:
+            return self.doubles(vectors)
+        points = np.empty(vectors.shape, np.float32)
+        for part in _blocks(len(vectors)):
+            points[part] = self.doubles(vectors[part])
+        return points
+
+    def vectors(self, points: NDArray[Any]) -> Vectors:
+        """Centres of what is compared, as vectors ``(k, dim)`` float32."""
+        if not self._cosine:
+            return (points + self._middle).astype(np.float32)
+        lengths = np.linalg.norm(points, axis=1, keepdims=True)
+        lengths[lengths == 0] = 1
+        centers: Vectors = (points / lengths).astype(np.float32)
+        return centers
+
+
+def _farthest(
+    vectors: Vectors, codes: Rows, centers: Vectors, metric: Metric, count: int
+) -> Vectors:
+    """The vectors that are farthest from their centres and differ from one another, ``(count,)``.
+
+    Raises:
+        TooFewDifferent: There are fewer.
     """
+    apart = member_distances(vectors, codes, centers, metric)
+    order = np.argsort(-apart, kind="stable")
+    same = SAME if metric is Metric.COSINE else SAME * float(np.abs(centers).max())
+    found: dict[bytes, Vectors] = {}
+    for row in order[apart[order] > same].tolist():
+        one = vectors[row : row + 1]
+        vector = normalized(one) if metric is Metric.COSINE else one
+        found.setdefault(vector.tobytes(), vector)
+        if len(found) == count:
+            return np.concatenate(list(found.values()))
+    raise TooFewDifferent(len(centers) - count + len(found), len(vectors), len(centers))
 
-    def __init__(self, space: Space, centers: Vectors) -> None:
-        space.keep()
-        self.space, self.centers = space, centers
-        count = len(space.vectors)
-        self.codes = np.empty(count, np.int64)
-        self._upper, self._lower = np.empty(count), np.empty(count)
-        self.steps = 0
-        self._sums: Doubles = np.empty((0, 0))
-        self.counts: Rows = np.empty(0, np.int64)
-        self._exact = False  # whether the sums are as they would be if added up anew
-        self._compare(np.arange(count))
-        self._add_up()
 
-    def run(self, most: int) -> bool:
-        """Make steps until nothing changes, or so many; whether nothing changes any more."""
-        while self.steps < most or not self.counts.all():
-            moved = self.space.means(self._sums, self.counts, self.codes, self.centers)
-            if not np.array_equal(moved, self.centers):
-                self.steps += 1
-                self._move(moved)
-            elif self._exact:
-                self.steps += 1
-                return True
-            else:
-                self._add_up()
-        return False
-
-    def number(self) -> bool:
-        """Number the clusters by their sizes; whether each vector stays where it is.
-
-        Of equally near centres the first counts, and which one is first may change.
-        """
-        order = by_size(self.codes, len(self.centers))
-        self.centers, self._sums = self.centers[order], self._sums[order]
-        self.counts = self.counts[order]
-        self.codes = np.argsort(order)[self.codes]
-        return not self._compare_close()
-
-    @property
-    def inertia(self) -> float:
-        """As for ``Partition``, but for the rounding."""
-        apart = np.empty(len(self.codes))
-        points = self.space.prepared(self.centers)
-        for part in blocks(len(apart), points.shape[1]):
-            way = self.space.taken(part) - points[self.codes[part]]
-            apart[part] = np.einsum("ij,ij->i", way, way)
-        return float(apart.sum())
-
-    def _move(self, moved: Vectors) -> None:
-        way = self.space.prepared(moved) - self.space.prepared(self.centers)
-        shift = np.linalg.norm(way, axis=1) * (1 + 1e-12)
-        self.centers = moved
-        self._upper += shift[self.codes]
-        first = int(shift.argmax())
-        others = float(np.delete(shift, first).max(initial=0))
-        self._lower -= np.where(self.codes == first, others, shift[first])
-        self._compare_close()
-
-    def _compare_close(self) -> bool:
-        """Compare those that may be nearer to another centre; whether any of them is."""
-        rows = np.flatnonzero(self._upper >= self._lower)
-        before = self.codes[rows]
-        self._compare(rows)
-        changed = before != self.codes[rows]
-        rows, before = rows[changed], before[changed]
-        if len(rows):
-            count = len(self.centers)
-            # What comes to a cluster, and behind these what leaves it.
-            moving = np.concatenate([self.codes[rows], count + before])
-            sums = self.space.sums(moving, 2 * count, np.concatenate([rows, rows]))
-            self._sums += sums[:count] - sums[count:]
-            self.counts = np.bincount(self.codes, minlength=count)
-            self._exact = False
-        return len(rows) > 0
-
-    def _compare(self, rows: Rows) -> None:
-        vectors = self.space.vectors
-        compare = self.space.comparing(self.centers)
-        for part in blocks(len(rows), max(vectors.shape[1], len(self.centers))):
-            some = rows[part]
-            self.codes[some], self._upper[some], self._lower[some] = compare(some)
-
-    def _add_up(self) -> None:
-        """The sums anew, since adding and taking away leaves the rounding behind."""
-        self._sums = self.space.sums(self.codes, len(self.centers))
-        self.counts = np.bincount(self.codes, minlength=len(self.centers))
-        self._exact = True
+def _blocks(count: int) -> Iterator[slice]:
+    for start in range(0, count, BLOCK_ITEMS):
+        yield slice(start, min(start + BLOCK_ITEMS, count))
