@@ -66,10 +66,11 @@ class Thumbnails(click.ParamType[int | str | None]):
 )
 @click.option(
     "--color-by",
-    metavar="KEY",
+    metavar="KEY|cluster:NAME",
     default="label",
     show_default=True,
-    help="The label, or a key of the metadata: numbers on a scale, anything else as classes.",
+    help="The label; a key of the metadata, numbers on a scale, anything else as classes; or the "
+    "clusters that cluster --save has kept.",
 )
 @click.option(
     "--centers/--no-centers", default=True, show_default=True, help="Mark the mean of each class."

@@ -17,7 +17,9 @@ from vecsearch import (
     Collection,
     InvalidArgument,
     MissingPackage,
+    cluster,
     draw_map,
+    keep_clustering,
     plot,
     project,
     project_vectors,
@@ -307,3 +309,16 @@ def test_photos_are_drawn(tmp_path: Path) -> None:
     drawn = plot(photos, tmp_path / "map.png", "lda", centers=False)
     assert drawn.bytes == drawn.out.stat().st_size > 10_000
     assert drawn.projection.largest == 48
+
+
+def test_a_map_may_show_the_clusters_that_are_kept(tmp_path: Path) -> None:
+    vectors = np.array([[0, 0], [0, 1], [9, 9], [9, 8], [9, 7], [0.5, 0]], np.float32)
+    few = Collection.from_vectors(vectors[:5], path=tmp_path / "few")
+    keep_clustering(few, "two", cluster(few, 2))
+    few.add_vectors(vectors[5:], ["late"])
+    shown = project(few, color_by="cluster:two")
+    kinds = ["cluster 1", "cluster 1", "cluster 0", "cluster 0", "cluster 0", None]
+    assert list(shown.values) == kinds
+    assert shown.numbers is None
+    with pytest.raises(InvalidArgument, match="three"):
+        project(few, color_by="cluster:three")

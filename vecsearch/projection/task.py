@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from vecsearch.projection.cloud import Cloud, stratified
 from vecsearch.projection.colouring import Classes, numbers_of
 from vecsearch.projection.linear import lda_plane, pca_plane
 from vecsearch.projection.neighbourly import check_umap, tsne_points, umap_points
+from vecsearch.store import Record
 from vecsearch.types import JSON, Metric, Rows
 from vecsearch.view import View
 from vecsearch.where import Where, as_conditions
@@ -30,6 +31,8 @@ NAMES: Mapping[str, str] = {"pca": "PCA", "lda": "LDA", "tsne": "t-SNE", "umap":
 
 # How many items t-SNE and UMAP take unless they are told to take more: some minutes.
 SAMPLE = 20_000
+# Stands before the name of clusters that are kept.
+OF_CLUSTERS = "cluster:"
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def project(
         method: ``pca``: where they vary most. ``lda``: where their labels differ most. ``tsne``,
             ``umap``: neighbours stay together; ``umap`` needs umap-learn, and ``tsne`` is quicker
             with openTSNE.
-        color_by: ``label``, or a key of the metadata, to be kept with the points.
+        color_by: ``label``, a key of the metadata, or ``cluster:NAME`` for the clusters that are
+            kept under that name; to be kept with the points.
         where: Only items of which all of this holds; as for ``Collection.query``.
         sample: How many items at most, drawn so that each label keeps its share. By default
             20,000 for t-SNE and UMAP, and all for PCA and LDA.
@@ -269,22 +273,39 @@ def _read(view: View, rows: Rows, color_by: str) -> _Items:
     wanted = np.zeros(view.store.starts[-1], np.bool_)
     wanted[rows] = True
     found, known = _Items(), {"label"}
+    value_of = _coloured_by(view, color_by)
     for row, record in zip(view.store.rows().tolist(), view.store.records(), strict=True):
         if not wanted[row]:
             continue
         known |= record.metadata.keys()
         found.ids.append(record.id)
         found.labels.append(record.label)
-        found.values.append(record.label if color_by == "label" else record.metadata.get(color_by))
+        found.values.append(value_of(record))
         found.paths.append(view.item(record).path)
         for side in ("width", "height"):
             if isinstance(size := (record.file or {}).get(side), int):
                 found.largest = max(size, found.largest or 0)
-    if color_by not in known:
+    if color_by not in known and not color_by.startswith(OF_CLUSTERS):
         raise InvalidArgument(
             f"No item has {color_by!r} to be coloured by; there are: {', '.join(sorted(known))}."
         )
     return found
+
+
+def _coloured_by(view: View, color_by: str) -> Callable[[Record], JSON]:
+    """What gives the value of an item that it is coloured by.
+
+    Raises:
+        InvalidArgument: There is no clustering of that name.
+    """
+    if color_by == "label":
+        return lambda record: record.label
+    if not color_by.startswith(OF_CLUSTERS):
+        return lambda record: record.metadata.get(color_by)
+    kept = view.store.clustering(color_by.removeprefix(OF_CLUSTERS))
+    names = [f"cluster {code}" for code in kept.codes.tolist()]
+    cluster_of = dict(zip(kept.ids, names, strict=True))
+    return lambda record: cluster_of.get(record.id)
 
 
 def _plane(
