@@ -248,7 +248,7 @@ class Machine(RuleBasedStateMachine):
             [
                 "vecsearch.store.writer.put_if_absent",
                 "vecsearch.store.writer.write_segment",
-                "vecsearch.store.writer.Writer._trimmed",
+                "vecsearch.store.manifest.Manifest.with_stamps",
                 "vecsearch.store.draft.Draft.append",
                 "vecsearch.encoding.encode",
             ]
