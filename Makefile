@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Over all processors; a worker that is done takes over from the others.
+SPREAD := -n auto --dist worksteal
 export VECSEARCH_DATA ?= ../shared/data
 
 .PHONY: help demo test test-slow check bench seeds docs format clean
@@ -27,7 +29,7 @@ demo: $(STAMP)
 	$(BIN)/vecsearch demo --format table
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(SPREAD)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow
@@ -38,7 +40,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest -q $(SPREAD)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=95
 
