@@ -78,7 +78,7 @@ class Count(click.ParamType[int | str]):
 )
 @options.metric
 @click.option(
-    "--restarts", type=click.IntRange(1), help="How many beginnings kmeans tries.  [default: 20]"
+    "--restarts", type=click.IntRange(1), help="How many beginnings kmeans tries.  [default: 10]"
 )
 @click.option(
     "--out",

@@ -395,7 +395,7 @@ def test_clusters_are_kept_and_read_again(books: Collection) -> None:
     assert books.info()["clusterings"] == ["tiefe Töne", "two"]
     kept = Collection.open(books.path).clusterings["two"]
     assert kept.settings == {
-        "k": 2, "restarts": 20, "settled": True, "seed": 0, "fingerprint": None,
+        "k": 2, "restarts": 10, "settled": True, "seed": 0, "fingerprint": None,
     }  # fmt: skip
     for name in ("codes", "distances", "centers", "medoids"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(found, name))

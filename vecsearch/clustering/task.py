@@ -73,7 +73,7 @@ def cluster(
             ``ward``: how much the inertia grows when they are merged, as √(2 · growth); Euclidean
             only.
         metric: Another metric than the collection's own.
-        restarts: How many beginnings k-means tries; 20 by default.
+        restarts: How many beginnings k-means tries; 10 by default.
         k_max: The largest number that ``auto`` tries.
         seed: For everything random.
         trace: A folder to draw each step of k-means into, as a PNG, from one beginning: the best of

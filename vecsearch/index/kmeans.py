@@ -11,7 +11,7 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.index.lloyd import STEPS, Partition, Space, settle
 from vecsearch.types import Metric, Progress, Vectors
 
-RESTARTS = 20
+RESTARTS = 10
 # Beginnings are tried on a sample of this many vectors, or of so many a centre if that is more;
 # the best few of them that differ make some steps on everything, since the best on a sample need
 # not be the best there; and what is then best is brought to rest: benchmarks/clustering.py.
@@ -137,4 +137,4 @@ def _walked(points: NDArray[Any], centers: NDArray[Any], steps: int) -> Any:
         # That steps or different vectors are few is seen, and told, elsewhere.
         warnings.simplefilter("ignore", ConvergenceWarning)
         start = np.asarray(centers, points.dtype)
-        return KMeans(len(start), init=start, n_init=1, max_iter=steps).fit(points)
+        return KMeans(len(start), init=start, n_init=1, max_iter=steps, tol=0).fit(points)
