@@ -87,7 +87,7 @@ def run_kmeans(
     best = min(tried, key=lambda model: float(model.inertia_))
     last = _walked(points, best.cluster_centers_, steps)
     del points
-    found = settle(vectors, space.vectors(last.cluster_centers_), metric, steps=steps)
+    found = settle(vectors, space.back(last.cluster_centers_), metric, steps=steps)
     return replace(found, steps=best.n_iter_ + last.n_iter_ + found.steps)
 
 
@@ -121,7 +121,7 @@ def beginnings(
     for number in range(1, restarts + 1):
         seeds, _ = kmeans_plusplus(points, k, random_state=int(rng.integers(2**31)))
         model = _walked(points, seeds, SAMPLE_STEPS)
-        begun = space.vectors(seeds), space.vectors(model.cluster_centers_)
+        begun = space.back(seeds), space.back(model.cluster_centers_)
         found.append(Beginning(*begun, float(model.inertia_)))
         if progress is not None:
             progress("beginning", number, restarts)

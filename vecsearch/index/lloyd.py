@@ -14,8 +14,6 @@ from vecsearch.types import Distances, Metric, Rows, Vectors
 
 STEPS = 300
 BLOCK_ITEMS = 1 << 16
-# What scikit-learn computes with is in double precision up to this size.
-DOUBLE_BYTES = 1 << 30
 # Vectors nearer than this, as a share of the largest number in a centre, are taken for the same.
 SAME = 1e-12
 
@@ -220,8 +218,11 @@ class Space:
     def __init__(self, vectors: Vectors, metric: Metric) -> None:
         self._cosine = metric is Metric.COSINE
         self._middle: Doubles = np.zeros(vectors.shape[1])
+        self._scale = 1.0
         if not self._cosine:
             self._middle = vectors.mean(axis=0, dtype=np.float64)
+            ends = np.stack([vectors.min(axis=0), vectors.max(axis=0)])
+            self._scale = float(np.abs(ends - self._middle).max()) or 1.0
 
     def doubles(self, vectors: Vectors) -> Doubles:
         """As they are compared, ``(n, dim)`` float64."""
@@ -234,14 +235,16 @@ class Space:
         double /= lengths
         return double
 
-    def points(self, vectors: Vectors) -> NDArray[Any]:
-        """As scikit-learn takes them: in double precision, unless they are too many."""
-        if 8 * vectors.size <= DOUBLE_BYTES:
-            return self.doubles(vectors)
+    def points(self, vectors: Vectors) -> Vectors:
+        """As scikit-learn takes them, ``(n, dim)`` float32: the largest numbers near 1."""
         points = np.empty(vectors.shape, np.float32)
         for part in _blocks(len(vectors)):
-            points[part] = self.doubles(vectors[part])
+            points[part] = self.doubles(vectors[part]) / self._scale
         return points
+
+    def back(self, points: Vectors) -> Vectors:
+        """Centres that scikit-learn found, as vectors ``(k, dim)`` float32."""
+        return self.vectors(points.astype(np.float64) * self._scale)
 
     def vectors(self, points: NDArray[Any]) -> Vectors:
         """Centres of what is compared, as vectors ``(k, dim)`` float32."""
