@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.encoders import Encoder, is_fitted, is_trainable
+from vecsearch.encoders import Encoder, is_fitted, is_trainable, lacking
 from vecsearch.encoding import Encoded, encode, facts_of, read_folder
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import InvalidArgument, MissingPackage
 from vecsearch.images import Batch, File, ImageFolder, Sidecar, stat_files
 from vecsearch.index import check_vectors
 from vecsearch.own_vectors import index_kind
@@ -55,6 +55,7 @@ def build_collection(
 
     Raises:
         InvalidArgument: No image could be read, or the encoder cannot be fitted to them.
+        MissingPackage: The encoder cannot learn without a package that is not installed.
         CollectionExists: There is something at ``path`` already.
         CollectionLocked: Another process is writing there.
     """
@@ -75,6 +76,8 @@ def fill(
 ) -> int:
     """Write all images of a folder, and the encoder; returns how many items there are then."""
     learns = is_trainable(encoder) and not is_fitted(encoder)
+    if learns and (lack := lacking(encoder, "requires_to_fit")):
+        raise MissingPackage(f"To learn, the encoder {encoder.name!r} {lack}")
     draft = writer.draft(draft_key("build", folder, encoder, metric, learns))
     drafted = read_into(draft, folder, encoder, metric, learns, jobs, progress)
     skipped = [*folder.skipped, *drafted.skipped]

@@ -1,10 +1,10 @@
 """What a collection can be asked: its items, their vectors, and which of them are nearest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ from vecsearch.amend import check_encoder
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import Encoded, encode_batches, read_folder
 from vecsearch.errors import CollectionReplaced, InvalidArgument
-from vecsearch.images import File, ImageFolder, ImageLike
+from vecsearch.images import File, ImageFolder, ImageLike, scan
 from vecsearch.index import as_metric
 from vecsearch.store import Store
 from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Progress, Skipped, Vectors
@@ -22,6 +22,7 @@ from vecsearch.where import Where, as_conditions
 
 OPEN_ATTEMPTS = 10
 MetricName: TypeAlias = Metric | str | None
+Answer = TypeVar("Answer")
 
 
 class Gallery:
@@ -314,6 +315,27 @@ class Gallery:
             np.concatenate([empty, *(block.vectors for block in blocks)]),
             [one for block in blocks for one in block.skipped],
         )
+
+    def ask_folder(
+        self,
+        folder: str | Path,
+        ask: Callable[[Vectors], Sequence[Answer]],
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[dict[Path, Answer], Sequence[Skipped]]:
+        """What is said of the vector of each image below a folder, and the files left out.
+
+        Args:
+            folder: Where they are, to any depth.
+            ask: Says something of each of some vectors, ``(n, dim)``.
+            jobs: How many processes decode.
+            progress: Called as the work goes on.
+        """
+        images = scan(folder, "none")
+        found = self.encode_folder(images, jobs, progress)
+        paths = [Path(folder) / file.path for file in found.files]
+        answers = dict(zip(paths, ask(found.vectors), strict=True))
+        return answers, [*images.skipped, *found.skipped]
 
     def ids_in(self, folder: ImageFolder, files: Sequence[File]) -> list[str]:
         """The ids that files of a folder have here, or would have: their paths below ``root``.

@@ -15,7 +15,14 @@ from conftest import PHOTOS
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from vecsearch import Collection, DamagedCollection, InvalidArgument, MissingPackage, verify
+from vecsearch import (
+    Collection,
+    DamagedCollection,
+    InvalidArgument,
+    MissingPackage,
+    VecsearchError,
+    verify,
+)
 from vecsearch.encoders import (
     describe_encoders,
     efficientnet,
@@ -381,6 +388,28 @@ def test_weights_are_asked_for_by_name(random_weights: Path) -> None:
         make_encoder("pca", weights="x.pth")
     with pytest.raises(InvalidArgument, match="takes RGB images"):
         make_encoder("torchvision:resnet18", weights="x", preprocess=Preprocess(color="grey"))
+
+
+def test_weights_by_name_are_those_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    torchvision()
+    import open_clip
+
+    with pytest.raises(InvalidArgument, match=r"what torchvision calls those that .*: DEFAULT"):
+        make_encoder("torchvision:resnet18", weights="nothing").dim  # noqa: B018
+    tags = open_clip.list_pretrained_tags_by_model("RN50")
+    with pytest.raises(InvalidArgument, match=f"those that it has of RN50: {', '.join(tags)}"):
+        make_encoder("openclip:RN50", weights="DEFAULT").dim  # noqa: B018
+    asked = []
+
+    def offline(*given: Any, **how: Any) -> None:
+        asked.append((given, how))
+        raise OSError("no network here")
+
+    monkeypatch.setattr(open_clip, "create_model", offline)
+    told = "The weights 'openai' of openclip:RN50 cannot be had: no network here"
+    with pytest.raises(VecsearchError, match=told):
+        make_encoder("openclip:RN50", weights="openai").dim  # noqa: B018
+    assert asked == [(("RN50",), {"pretrained": "openai"})]
 
 
 def test_a_network_of_timm(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from vecsearch.classification.rejection import Rejection
 from vecsearch.classification.votes import Weights, as_weights, decide
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import ImageLike, scan
+from vecsearch.images import ImageLike
 from vecsearch.index import as_metric, check_vectors
 from vecsearch.types import JSON, Hit, Metric, Progress, Skipped
 
@@ -176,10 +176,7 @@ class Classifier:
             jobs: How many processes decode.
             progress: Called as the work goes on.
         """
-        found = self._collection.encode_folder(scan(folder, "none"), jobs, progress)
-        paths = [Path(folder) / file.path for file in found.files]
-        answers = self.classify_vectors(found.vectors)
-        return dict(zip(paths, answers, strict=True)), found.skipped
+        return self._collection.ask_folder(folder, self.classify_vectors, jobs, progress)
 
     def classify_vectors(self, vectors: ArrayLike) -> list[Prediction]:
         """What each of some vectors is, ``(n, dim)``.

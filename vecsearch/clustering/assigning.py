@@ -11,7 +11,7 @@ from vecsearch.clustering.summary import summarize_clusters
 from vecsearch.clustering.task import medoids_of
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import ImageLike, scan
+from vecsearch.images import ImageLike
 from vecsearch.index import check_vectors, inertia_of, nearest_centers
 from vecsearch.types import Clustering, Progress, Skipped
 
@@ -90,10 +90,7 @@ class Assigner:
             jobs: How many processes decode.
             progress: Called as the work goes on.
         """
-        found = self._collection.encode_folder(scan(folder, "none"), jobs, progress)
-        paths = [Path(folder) / file.path for file in found.files]
-        answers = self.assign_vectors(found.vectors)
-        return dict(zip(paths, answers, strict=True)), found.skipped
+        return self._collection.ask_folder(folder, self.assign_vectors, jobs, progress)
 
     def assign_vectors(self, vectors: ArrayLike) -> list[Assignment]:
         """Where each of some vectors belongs, ``(n, dim)``.

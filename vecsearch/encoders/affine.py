@@ -10,10 +10,10 @@ from vecsearch.encoders.base import (
     WEIGHTS,
     check_pixels,
     fingerprint,
-    load_settings,
+    reading,
     save_settings,
 )
-from vecsearch.errors import DamagedCollection, InvalidArgument, NotFitted
+from vecsearch.errors import InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Rows, Vectors
 
@@ -121,21 +121,17 @@ class AffineEncoder:
         Raises:
             DamagedCollection: It cannot be read, or its parts do not fit each other.
         """
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        settings = load_settings(folder, cls.name)
-        try:
+        with reading(folder, cls.name) as settings:
             params = settings["params"]
             preprocess = Preprocess.from_json(params)
             encoder = cls(dim=params["dim"], preprocess=preprocess, seed=params["seed"])
             facts = settings["facts"]
             weights = load_file(folder / WEIGHTS)
             mean, components = weights["mean"], weights["components"]
-        except (OSError, SafetensorError, KeyError, TypeError, InvalidArgument) as error:
-            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
-        if mean.shape != (int(np.prod(preprocess.shape)),) or len(components) != len(mean):
-            raise DamagedCollection(f"{folder / WEIGHTS} does not fit its settings.")
+            if mean.shape != (int(np.prod(preprocess.shape)),) or len(components) != len(mean):
+                raise ValueError(f"{WEIGHTS} does not fit its settings")
         encoder._learned(mean, components, facts)
         return encoder
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeGuard
 
@@ -73,6 +74,7 @@ class Trainable(Encoder, Protocol):
         needs_labels: Whether it cannot learn from unlabelled images.
         slow_to_fit: Whether it takes long, so that nothing fits it anew without being told to; it
             may be left out if not.
+        requires_to_fit: What it needs only to learn; it may be left out.
     """
 
     needs_labels: ClassVar[bool]
@@ -147,3 +149,28 @@ def load_settings(folder: Path, name: str | None = None) -> dict[str, Any]:
     if name is not None and found != name:
         raise InvalidArgument(f"{folder} holds the encoder {found!r}, not {name!r}.")
     return settings
+
+
+@contextmanager
+def reading(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    """The settings of a saved encoder, while it is read; what does not fit them is damage.
+
+    Raises:
+        DamagedCollection: They or something else cannot be read.
+        InvalidArgument: They are of another encoder than ``name``.
+    """
+    from safetensors import SafetensorError
+
+    settings = load_settings(folder, name)
+    try:
+        yield settings
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        InvalidArgument,
+        SafetensorError,
+    ) as error:
+        raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error

@@ -1,7 +1,7 @@
 """A learned affine map behind another encoder: often the best quality for its bytes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,12 +14,12 @@ from vecsearch.encoders.base import (
     fingerprint,
     is_fitted,
     is_trainable,
-    load_settings,
     save_settings,
 )
+from vecsearch.encoders.composite import CompositeEncoder
 from vecsearch.encoders.registry import load_encoder, make_part
 from vecsearch.encoders.steps import STEP, Affine, Step
-from vecsearch.errors import DamagedCollection, InvalidArgument, NotFitted
+from vecsearch.errors import InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -31,56 +31,33 @@ FIT_BATCH = 256
 SEEN_BYTES = 64 << 20
 
 
-class ChainEncoder:
+class ChainEncoder(CompositeEncoder):
     """An encoder, and behind it PCA, LDA or whitening of its vectors, one or more of them.
 
-    Args:
-        parts: The encoder and the steps, as ``efficientnet-lite0+pca128+whiten``. The encoder is
-            named as any other, or by a folder that it was saved in.
-        preprocess: The size, fit and colour of the images; the encoder's own by default.
-        seed: For the choice of images to fit on when there are too many, and for the parts.
-        weights: Those of the encoder, if it takes any, and so with the following.
-        device: What it runs on.
-        batch_size: How many images go through it at once.
-
-    Raises:
-        InvalidArgument: A part is not known.
+    It takes what ``CompositeEncoder`` takes. Its parts are the encoder and the steps, as
+    ``efficientnet-lite0+pca128+whiten``; the encoder is named as any other, or by a folder that it
+    was saved in. The seed is also for the choice of images to fit on when there are too many.
     """
 
     name: ClassVar[str] = "chain"
-    argument: ClassVar[str] = "parts"
     form: ClassVar[str] = "chain:ENCODER+STEP"
     example: ClassVar[str] = "chain:efficientnet-lite0+pca128"
 
-    def __init__(
-        self,
-        parts: str,
-        preprocess: Preprocess | None = None,
-        seed: int = 0,
-        weights: str | None = None,
-        device: str | None = None,
-        batch_size: int | None = None,
-    ) -> None:
-        whole, steps = parts, list[str]()
+    def _make(self, preprocess: Preprocess | None, how: Mapping[str, Any]) -> None:
+        whole, texts = self.parts, list[str]()
         while "+" in whole and STEP.fullmatch(whole.rpartition("+")[2]):
             whole, _, last = whole.rpartition("+")
-            steps.insert(0, last)
-        if not steps or not whole:
+            texts.insert(0, last)
+        if not texts or not whole:
             raise InvalidArgument(
-                f"{parts!r} is no chain: write ENCODER+pca128, ENCODER+lda or ENCODER+whiten."
+                f"{self.parts!r} is no chain: write ENCODER+pca128, ENCODER+lda or ENCODER+whiten."
             )
-        self.parts, self.seed, self.weights = parts, seed, weights
-        how = {"seed": seed, "weights": weights, "device": device, "batch_size": batch_size}
-        self.steps = [Step.parse(text) for text in steps]
+        self.steps = [Step.parse(text) for text in texts]
         self.base = make_part(whole, preprocess, **how)
+        self.preprocess = self.base.preprocess
         self._maps: list[Affine] = []
         self._facts: dict[str, JSON] = {}
         self._seen: dict[bytes, NDArray[np.float32]] = {}
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """What images are brought to: what the encoder wants."""
-        return self.base.preprocess
 
     @property
     def needs_labels(self) -> bool:
@@ -109,15 +86,6 @@ class ChainEncoder:
         }
         told: dict[str, JSON] = {"base": self.base.fingerprint, "steps": _told(self.steps)}
         return fingerprint(self.name, told, learned)
-
-    def get_params(self) -> dict[str, JSON]:
-        """The parameters it was made with."""
-        return {
-            "parts": self.parts,
-            "seed": self.seed,
-            "weights": self.weights,
-            **self.preprocess.to_json(),
-        }
 
     def facts(self) -> dict[str, JSON]:
         """What the encoder and fitting told."""
@@ -203,47 +171,21 @@ class ChainEncoder:
         }
         save_settings(folder, self.name, settings)
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what ``save`` wrote.
-
-        Raises:
-            DamagedCollection: It cannot be read, or its parts do not fit each other.
-        """
-        from safetensors import SafetensorError
+    def _read(self, folder: Path, settings: Mapping[str, Any]) -> None:
         from safetensors.numpy import load_file
 
-        settings = load_settings(folder, cls.name)
-        try:
-            params = settings["params"]
-            encoder = cls.__new__(cls)
-            encoder.parts, encoder.seed = str(params["parts"]), int(params["seed"])
-            encoder.weights = params["weights"]
-            texts = encoder.parts.split("+")
-            encoder.base = load_encoder(str(settings["base"]), folder / BASE)
-            found = load_file(folder / WEIGHTS)
-            encoder._maps = [
-                Affine.of(found[f"mean{number}"], found[f"components{number}"])
-                for number in range(len(found) // 2)
-            ]
-            encoder.steps = [Step.parse(text) for text in texts[len(texts) - len(encoder._maps) :]]
-            encoder._facts, encoder._seen = dict(settings["facts"]), {}
-        except (
-            OSError,
-            SafetensorError,
-            KeyError,
-            TypeError,
-            ValueError,
-            InvalidArgument,
-        ) as error:
-            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
-        sizes = [part.components.shape for part in encoder._maps]
-        if not sizes or any(
-            len(size) != 2 or part.mean.shape != size[:1]
-            for part, size in zip(encoder._maps, sizes, strict=True)
-        ):
-            raise DamagedCollection(f"{folder / WEIGHTS} does not fit its settings.")
-        return encoder
+        self.base = load_encoder(str(settings["base"]), folder / BASE)
+        self.preprocess = self.base.preprocess
+        found = load_file(folder / WEIGHTS)
+        self._maps = [
+            Affine.of(found[f"mean{number}"], found[f"components{number}"])
+            for number in range(len(found) // 2)
+        ]
+        if not self._maps:
+            raise ValueError(f"{WEIGHTS} holds no step")
+        texts = self.parts.split("+")
+        self.steps = [Step.parse(text) for text in texts[len(texts) - len(self._maps) :]]
+        self._facts, self._seen = dict(settings["facts"]), {}
 
     def _base_vectors(self, images: Pixels, rows: NDArray[np.int64]) -> Vectors:
         vectors = np.empty((len(rows), self.base.dim), np.float32)

@@ -1,9 +1,9 @@
 """Several encoders side by side, as one vector."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from PIL import Image
@@ -14,11 +14,11 @@ from vecsearch.encoders.base import (
     fingerprint,
     is_fitted,
     is_trainable,
-    load_settings,
     save_settings,
 )
+from vecsearch.encoders.composite import CompositeEncoder
 from vecsearch.encoders.registry import load_encoder, make_part
-from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.errors import InvalidArgument
 from vecsearch.images import Preprocess, prepare
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -26,45 +26,25 @@ from vecsearch.types import JSON, Pixels, Vectors
 BLOCK_IMAGES = 256
 
 
-class ConcatEncoder:
+class ConcatEncoder(CompositeEncoder):
     """The vectors of several encoders one behind the other, each brought to length 1 first.
 
     So each part counts the same, under both metrics. Images are read once, at the largest size
     and with the colours that any part wants, and brought to that of each part from there.
 
-    Args:
-        parts: The encoders with commas between, as ``efficientnet-lite0,pca``. Each is named as
-            any other, or by a folder that it was saved in.
-        preprocess: The size, fit and colour of the images; by default what the parts want.
-        seed: For the parts.
-        weights: Those of the parts that take any, and so with the following.
-        device: What they run on.
-        batch_size: How many images go through them at once.
-
-    Raises:
-        InvalidArgument: A part is not known, or one wants images fitted in another way than the
-            first.
+    It takes what ``CompositeEncoder`` takes. Its parts are encoders with commas between, as
+    ``efficientnet-lite0,pca``, each named as any other, or by a folder that it was saved in. All
+    must be able to see images that are fitted in one way.
     """
 
     name: ClassVar[str] = "concat"
-    argument: ClassVar[str] = "parts"
     form: ClassVar[str] = "concat:ENCODER,ENCODER"
     example: ClassVar[str] = "concat:efficientnet-lite0,pca"
 
-    def __init__(
-        self,
-        parts: str,
-        preprocess: Preprocess | None = None,
-        seed: int = 0,
-        weights: str | None = None,
-        device: str | None = None,
-        batch_size: int | None = None,
-    ) -> None:
-        names = [name.strip() for name in parts.split(",")]
+    def _make(self, preprocess: Preprocess | None, how: Mapping[str, Any]) -> None:
+        names = [name.strip() for name in self.parts.split(",")]
         if len(names) < 2 or not all(names):
-            raise InvalidArgument(f"{parts!r} are no two encoders: write ENCODER,ENCODER.")
-        self.parts, self.seed, self.weights = parts, seed, weights
-        how = {"seed": seed, "weights": weights, "device": device, "batch_size": batch_size}
+            raise InvalidArgument(f"{self.parts!r} are no two encoders: write ENCODER,ENCODER.")
         first = make_part(names[0], None, **how)
         fit = preprocess.fit if preprocess is not None else first.preprocess.fit
         self.encoders: list[Encoder] = []
@@ -108,15 +88,6 @@ class ConcatEncoder:
         """A sha256 over the fingerprints of its parts, in hex."""
         parts: list[JSON] = [part.fingerprint for part in self.encoders]
         return fingerprint(self.name, {"parts": parts, **self.preprocess.to_json()}, {})
-
-    def get_params(self) -> dict[str, JSON]:
-        """The parameters it was made with."""
-        return {
-            "parts": self.parts,
-            "seed": self.seed,
-            "weights": self.weights,
-            **self.preprocess.to_json(),
-        }
 
     def facts(self) -> dict[str, JSON]:
         """What each part has to tell."""
@@ -167,27 +138,12 @@ class ConcatEncoder:
         names: list[JSON] = [part.name for part in self.encoders]
         save_settings(folder, self.name, {"params": self.get_params(), "encoders": names})
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what ``save`` wrote.
-
-        Raises:
-            DamagedCollection: It cannot be read.
-        """
-        settings = load_settings(folder, cls.name)
-        try:
-            params = settings["params"]
-            encoder = cls.__new__(cls)
-            encoder.parts, encoder.seed = str(params["parts"]), int(params["seed"])
-            encoder.weights = params["weights"]
-            encoder.preprocess = Preprocess.from_json(params)
-            encoder.encoders = [
-                load_encoder(str(name), folder / str(number))
-                for number, name in enumerate(settings["encoders"])
-            ]
-        except (OSError, KeyError, TypeError, ValueError, InvalidArgument) as error:
-            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
-        return encoder
+    def _read(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.preprocess = Preprocess.from_json(settings["params"])
+        self.encoders = [
+            load_encoder(str(name), folder / str(number))
+            for number, name in enumerate(settings["encoders"])
+        ]
 
     def _seen_by(self, part: Encoder, images: Pixels) -> Pixels:
         """The images as a part wants them."""

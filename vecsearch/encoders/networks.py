@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.encoders.base import Requires, check_pixels, load_settings, save_settings
-from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, VecsearchError
+from vecsearch.encoders.base import Requires, check_pixels, reading, save_settings
+from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -133,14 +133,11 @@ class NetworkEncoder:
         Raises:
             DamagedCollection: It cannot be read.
         """
-        settings = load_settings(folder, cls.name)
-        try:
+        with reading(folder, cls.name) as settings:
             encoder = cls._from_params(settings["params"])
             network = (folder / NETWORK).read_bytes()
             if hashlib.sha256(network).hexdigest() != settings[NETWORK]:
                 raise ValueError(f"{NETWORK} is not as it was written")
-        except (OSError, KeyError, TypeError, ValueError, InvalidArgument) as error:
-            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
         encoder._loaded = network
         return encoder
 

@@ -240,11 +240,16 @@ def load_encoder(name: str, folder: Path) -> Encoder:
     return encoder_class(name).load(folder)
 
 
-def lacking(found: Any) -> str:
-    """Which package an encoder needs that is not installed, and what installs it."""
+def lacking(found: Any, what: str = "requires") -> str:
+    """Which package an encoder needs that is not installed, and what installs it.
+
+    Args:
+        found: The encoder, or its class.
+        what: ``requires``, or ``requires_to_fit`` for those that it needs only to learn.
+    """
     import importlib.util
 
-    for module, extra in getattr(found, "requires", ()):
+    for module, extra in getattr(found, what, ()):
         if importlib.util.find_spec(module) is None:
             return f"needs the package {module}: pip install 'vecsearch[{extra}]'"
     return ""

@@ -10,9 +10,10 @@ import numpy as np
 
 from vecsearch.encoders.base import (
     WEIGHTS,
+    Requires,
     check_pixels,
     fingerprint,
-    load_settings,
+    reading,
     save_settings,
 )
 from vecsearch.encoders.runtimes import Run, Trained, network_of, runtime_of
@@ -46,6 +47,9 @@ class SiameseEncoder:
     name: ClassVar[str] = "siamese"
     needs_labels: ClassVar[bool] = True
     slow_to_fit: ClassVar[bool] = True
+    requires_to_fit: ClassVar[Requires] = tuple(
+        (package, "torch") for package in ("torch", "pytorch_metric_learning", "onnxscript")
+    )
 
     def __init__(
         self,
@@ -188,11 +192,9 @@ class SiameseEncoder:
         Raises:
             DamagedCollection: It cannot be read.
         """
-        from safetensors import SafetensorError
         from safetensors.numpy import load
 
-        settings = load_settings(folder, cls.name)
-        try:
+        with reading(folder, cls.name) as settings:
             params = dict(settings["params"])
             preprocess = Preprocess.from_json(params)
             found = {name: (folder / name).read_bytes() for name in (WEIGHTS, NETWORK)}
@@ -205,14 +207,4 @@ class SiameseEncoder:
             dim = trained.architecture["dim"]
             if not isinstance(dim, int) or dim != len(weights["head.bias"]):
                 raise ValueError(f"its dim is {dim!r}")
-        except (
-            OSError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            InvalidArgument,
-            SafetensorError,
-        ) as error:
-            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
         return encoder.take(trained)

@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.encoders.base import check_pixels, fingerprint, load_settings, save_settings
-from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.encoders.base import check_pixels, fingerprint, reading, save_settings
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -93,11 +92,8 @@ class SimpleEncoder:
         Raises:
             DamagedCollection: It cannot be read.
         """
-        settings = load_settings(folder, cls.name)
-        try:
+        with reading(folder, cls.name) as settings:
             preprocess = Preprocess.from_json(settings["params"])
             own = preprocess.to_json()
             others = {key: one for key, one in settings["params"].items() if key not in own}
             return cls(preprocess=preprocess, **others)
-        except (KeyError, TypeError, AttributeError, InvalidArgument) as error:
-            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error

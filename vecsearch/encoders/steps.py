@@ -81,6 +81,10 @@ class Affine:
     mean: NDArray[np.float32]
     components: NDArray[np.float32]
 
+    def __post_init__(self) -> None:
+        if self.components.ndim != 2 or self.mean.shape != self.components.shape[:1]:
+            raise ValueError(f"{self.mean.shape} numbers do not fit {self.components.shape}")
+
     @classmethod
     def of(cls, mean: NDArray[Any], components: NDArray[Any]) -> "Affine":
         """Of any kind of numbers."""

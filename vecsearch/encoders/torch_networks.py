@@ -13,11 +13,12 @@ from vecsearch.encoders.base import (
     Requires,
     check_pixels,
     fingerprint,
-    load_settings,
+    reading,
     save_settings,
 )
 from vecsearch.encoders.networks import check_batch
-from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage
+from vecsearch.encoders.registry import lacking
+from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, VecsearchError
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -58,8 +59,8 @@ class TorchEncoder:
 
     Args:
         network: Which one, by its name in the package that has it.
-        weights: A file with its weights, ``.pth`` or ``.safetensors``; or ``DEFAULT``, those that
-            the package has or fetches.
+        weights: A file with its weights, ``.pth`` or ``.safetensors``; or the name of those that
+            the package has or fetches, as ``DEFAULT``.
         preprocess: Another fit of the images, or another size that the network takes.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``. On ``cuda`` it computes in half precision
             where that is safe.
@@ -71,7 +72,7 @@ class TorchEncoder:
     """
 
     name: ClassVar[str]
-    package: ClassVar[str]
+    requires: ClassVar[Requires]
     argument: ClassVar[str] = "network"
 
     def __init__(
@@ -82,6 +83,8 @@ class TorchEncoder:
         device: str = "auto",
         batch_size: int | None = None,
     ) -> None:
+        if lack := lacking(self):
+            raise MissingPackage(f"The encoder {self.name!r} {lack}")
         if device not in DEVICES:
             raise InvalidArgument(f"{device!r} is no device: {', '.join(DEVICES)}.")
         self.network, self.weights, self.device = network, weights, device
@@ -179,24 +182,13 @@ class TorchEncoder:
             DamagedCollection: It cannot be read.
             MissingPackage: The package that has the network is not installed.
         """
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        settings = load_settings(folder, cls.name)
-        try:
+        with reading(folder, cls.name) as settings:
             params = settings["params"]
             encoder = cls(params["network"], params["weights"], Preprocess.from_json(params))
             look = Look.from_json(settings["look"])
             encoder._loaded = look, load_file(folder / WEIGHTS)
-        except (
-            OSError,
-            SafetensorError,
-            KeyError,
-            TypeError,
-            ValueError,
-            InvalidArgument,
-        ) as error:
-            raise DamagedCollection(f"The encoder in {folder} cannot be read: {error}.") from error
         return encoder
 
     @cached_property
@@ -207,10 +199,17 @@ class TorchEncoder:
         if self.weights is None and self._loaded is None:
             raise InvalidArgument(
                 f"{self.name}:{self.network} needs its weights: --weights FILE, or --weights "
-                f"DEFAULT for those that {self.package} has, which may be fetched."
+                f"{self._known()[0]} for those that {self.name} has, which may be fetched."
             )
-        asked = self.weights == DEFAULT and self._loaded is None
-        network, look = self._network(asked)
+        asked = self.weights if self._loaded is None and self.weights in self._known() else None
+        try:
+            network, look = self._network(asked)
+        except (OSError, RuntimeError, ValueError) as error:
+            if asked is None:
+                raise
+            raise VecsearchError(
+                f"The weights {asked!r} of {self.name}:{self.network} cannot be had: {error}"
+            ) from error
         if self._loaded is not None:
             look, arrays = self._loaded
             tensors = {name: torch.from_numpy(np.array(one)) for name, one in arrays.items()}
@@ -220,10 +219,16 @@ class TorchEncoder:
                 raise DamagedCollection(
                     f"The weights are not of {self.network}: {error}"
                 ) from error
-        elif not asked:
+        elif asked is None:
             from vecsearch.encoders.pretrained_files import take_weights
 
-            take_weights(network, Path(str(self.weights)), f"{self.name}:{self.network}")
+            file = Path(str(self.weights))
+            if not file.exists():
+                raise InvalidArgument(
+                    f"{file} is no file with weights, nor what {self.name} calls those that it "
+                    f"has of {self.network}: {', '.join(self._known())}."
+                )
+            take_weights(network, file, f"{self.name}:{self.network}")
         for parameter in network.parameters():
             parameter.requires_grad_(False)
         device = self.device
@@ -239,19 +244,17 @@ class TorchEncoder:
         state = self._opened[0].state_dict()
         return {name: value.cpu().numpy() for name, value in state.items()}
 
-    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":
-        """The network without what names classes, with the package's own weights or none."""
+    def _known(self) -> Sequence[str]:
+        """What the weights are called that the package has or fetches."""
+        return (DEFAULT,)
+
+    def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
+        """The network without what names classes, with weights of the package's or with none."""
         raise NotImplementedError
 
     def _features(self, network: "nn.Module", values: "Tensor") -> "Tensor":
         features: Tensor = network(values)
         return features.flatten(1)
-
-    def _missing(self, error: ModuleNotFoundError) -> MissingPackage:
-        return MissingPackage(
-            f"The encoder {self.name!r} needs the package {error.name!r}: "
-            f"pip install 'vecsearch[{self.package}]'"
-        )
 
 
 class TorchvisionEncoder(TorchEncoder):
@@ -263,21 +266,18 @@ class TorchvisionEncoder(TorchEncoder):
     """
 
     name: ClassVar[str] = "torchvision"
-    package: ClassVar[str] = "torch"
     requires: ClassVar[Requires] = (("torch", "torch"), ("torchvision", "torch"))
     form: ClassVar[str] = "torchvision:NETWORK"
     example: ClassVar[str] = "torchvision:resnet18"
     licence: ClassVar[str] = "BSD-3-Clause; of weights, see torchvision"
 
-    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":
-        try:
-            from vecsearch.encoders.vision import torchvision, vision_backbone
-        except ModuleNotFoundError as error:
-            raise self._missing(error) from error
+    def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
+        from vecsearch.encoders.vision import torchvision, vision_backbone
+
         network, _ = vision_backbone(self.network)
         models = torchvision().models
         known = models.get_model_weights(self.network).DEFAULT
-        if fetched:
+        if fetched is not None:
             whole = known.get_state_dict(progress=False, check_hash=True)
             names = network.state_dict()
             network.load_state_dict({name: whole[name] for name in names})
@@ -294,17 +294,16 @@ class TimmEncoder(TorchEncoder):
     """
 
     name: ClassVar[str] = "timm"
-    package: ClassVar[str] = "timm"
-    requires: ClassVar[Requires] = (("timm", "timm"),)
+    requires: ClassVar[Requires] = (("torch", "timm"), ("torchvision", "timm"), ("timm", "timm"))
     form: ClassVar[str] = "timm:NETWORK"
     example: ClassVar[str] = "timm:vit_small_patch16_224"
     licence: ClassVar[str] = "Apache-2.0; of weights, see their card"
 
-    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":
-        timm = _import_beside_torchvision(self, "timm")
+    def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
+        timm = _import_beside_torchvision("timm")
         if not timm.is_model(self.network.partition(".")[0]):
             raise InvalidArgument(f"timm has no network {self.network!r}: see timm.list_models().")
-        network = timm.create_model(self.network, pretrained=fetched, num_classes=0)
+        network = timm.create_model(self.network, pretrained=fetched is not None, num_classes=0)
         how = timm.data.resolve_model_data_config(network)
         _, height, width = how["input_size"]
         resize = (round(width / how["crop_pct"]), round(height / how["crop_pct"]))
@@ -319,8 +318,9 @@ class OpenClipEncoder(TorchEncoder):
     """
 
     name: ClassVar[str] = "openclip"
-    package: ClassVar[str] = "openclip"
-    requires: ClassVar[Requires] = (("open_clip", "openclip"),)
+    requires: ClassVar[Requires] = tuple(
+        (package, "openclip") for package in ("torch", "torchvision", "open_clip")
+    )
     form: ClassVar[str] = "openclip:NETWORK"
     example: ClassVar[str] = "openclip:ViT-B-32"
     licence: ClassVar[str] = "MIT; of weights, see their card"
@@ -330,20 +330,24 @@ class OpenClipEncoder(TorchEncoder):
         import torch
 
         network: Any = self._opened[0]
-        tokenizer = _import_beside_torchvision(self, "open_clip").get_tokenizer(self.network)
+        tokenizer = _import_beside_torchvision("open_clip").get_tokenizer(self.network)
         with torch.inference_mode():
             tokens = tokenizer(list(texts)).to(next(network.parameters()).device)
             found = network.encode_text(tokens)
         vectors: Vectors = found.float().cpu().numpy()
         return vectors
 
-    def _network(self, fetched: bool) -> "tuple[nn.Module, Look]":  # noqa: ARG002
-        open_clip = _import_beside_torchvision(self, "open_clip")
+    def _known(self) -> Sequence[str]:
+        tags = _import_beside_torchvision("open_clip").list_pretrained_tags_by_model(self.network)
+        return tuple(tags) or ("FILE",)
+
+    def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
+        open_clip = _import_beside_torchvision("open_clip")
         if self.network not in open_clip.list_models():
             raise InvalidArgument(
                 f"OpenCLIP has no network {self.network!r}: see open_clip.list_models()."
             )
-        network = open_clip.create_model(self.network)
+        network = open_clip.create_model(self.network, pretrained=fetched)
         visual = network.visual
         sides = visual.image_size
         width, height = (sides, sides) if isinstance(sides, int) else (sides[1], sides[0])
@@ -356,14 +360,11 @@ class OpenClipEncoder(TorchEncoder):
         return features
 
 
-def _import_beside_torchvision(encoder: TorchEncoder, package: str) -> Any:
+def _import_beside_torchvision(package: str) -> Any:
     """Import a package that itself imports torchvision."""
     import importlib
 
-    try:
-        from vecsearch.encoders.vision import torchvision
+    from vecsearch.encoders.vision import torchvision
 
-        torchvision()
-        return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        raise encoder._missing(error) from error
+    torchvision()
+    return importlib.import_module(package)

@@ -1,12 +1,12 @@
 """From a folder of images to a trained encoder that is kept in a folder of its own."""
 
-import importlib.util
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vecsearch.encoders import lacking
 from vecsearch.encoders.base import SETTINGS
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.encoders.siamese import SiameseEncoder
@@ -142,11 +142,8 @@ def check_packages() -> None:
     Raises:
         MissingPackage: Something is not.
     """
-    for package in ("torch", "pytorch_metric_learning", "onnxscript"):
-        if not importlib.util.find_spec(package):
-            raise MissingPackage(
-                f"Training needs the package {package!r}: pip install 'vecsearch[torch]'"
-            )
+    if lack := lacking(SiameseEncoder, "requires_to_fit"):
+        raise MissingPackage(f"Training {lack}")
 
 
 @contextmanager
