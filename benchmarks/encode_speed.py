@@ -1,61 +1,93 @@
-"""What encoding a folder of photos takes, beside its parts alone.
+"""How fast a folder of photos is encoded, beside its slowest part alone.
 
     python benchmarks/encode_speed.py FOLDER [--encoder efficientnet-lite0] [--rounds 5]
 
 For a network: beside a bare loop of onnxruntime over the same images, decoded before, in batches of
-the same size. For other encoders: beside decoding alone, over as many processes. All run in turn,
-round after round, in processes of their own; a build is the command from start to exit. Prints
-images a second, and those for each second that a core was busy, and the median ratios.
+the same size; once with one thread for the network, so that the other cores decode, and once with
+all. For other encoders, fitted before: beside decoding alone, over as many processes. All run in
+turn, round after round, in processes of their own; starting them and loading the encoder is not
+counted, starting those that decode is. Prints images a second, those for each second that a core
+was busy, and the median ratios.
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-BARE = """
-import sys, time
-import numpy as np, onnxruntime
-from vecsearch import make_encoder
-from vecsearch.encoders.networks import BATCH
-pixels = np.load(sys.argv[1], mmap_mode="r")
-encoder = make_encoder(sys.argv[2])
-session = onnxruntime.InferenceSession(encoder.network)
-name = session.get_inputs()[0].name
-session.run(None, {name: np.ascontiguousarray(pixels[:1])})
-wall, busy = time.perf_counter(), time.process_time()
-for start in range(0, len(pixels), BATCH):
-    session.run(None, {name: np.ascontiguousarray(pixels[start : start + BATCH])})
-print(time.perf_counter() - wall, time.process_time() - busy)
-"""
-DECODE = """
-import sys
+SHARED = """
+import os, sys, time
 from pathlib import Path
 import numpy as np
-from vecsearch import make_encoder
-from vecsearch.encoding import read_folder
+from vecsearch import Collection, make_encoder, open_encoder
+from vecsearch.encoding import encode_batches, read_folder
 from vecsearch.images import scan
-folder = scan(sys.argv[1])
-look = make_encoder(sys.argv[2]).preprocess
-batches = read_folder(folder, folder.paths, look, None, None)
-if len(sys.argv) > 3:
-    np.save(sys.argv[3], np.concatenate([batch.pixels for batch in batches]))
-else:
-    print(sum(len(batch.pixels) for batch in batches))
+from vecsearch.types import Metric
+
+folder, place, threads = scan(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+def batches(encoder):
+    return read_folder(folder, folder.paths, encoder.preprocess, None, None)
+
+def opened():
+    encoder = open_encoder(place / "encoder")
+    if hasattr(encoder, "network"):
+        import onnxruntime
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        encoder._session = onnxruntime.InferenceSession(encoder.network, options)
+    encoder.encode(np.zeros((8, *encoder.preprocess.shape), np.uint8))
+    return encoder
+
+def told(work):
+    encoder = opened()
+    before, started = os.times(), time.perf_counter()
+    count = work(encoder)
+    wall = time.perf_counter() - started
+    from loky import get_reusable_executor
+    get_reusable_executor().shutdown(wait=True)  # so that what the workers did is counted
+    after = os.times()
+    print(count, wall, sum(after[:4]) - sum(before[:4]))
+"""
+PREPARE = """
+encoder = make_encoder(sys.argv[4])
+pixels = np.concatenate([batch.pixels for batch in batches(encoder)])
+if hasattr(encoder, "fit"):
+    encoder.fit(pixels)
+encoder.save(place / "encoder")
+np.save(place / "pixels.npy", pixels)
+"""
+BARE = """
+import onnxruntime
+from vecsearch.encoders.networks import BATCH
+def work(encoder):
+    pixels = np.load(place / "pixels.npy", mmap_mode="r")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(encoder.network, options)
+    name = session.get_inputs()[0].name
+    for start in range(0, len(pixels), BATCH):
+        session.run(None, {name: np.ascontiguousarray(pixels[start : start + BATCH])})
+    return len(pixels)
+told(work)
+"""
+DECODED = """
+told(lambda encoder: sum(len(batch.pixels) for batch in batches(encoder)))
+"""
+ENCODED = """
+def work(encoder):
+    blocks = encode_batches(batches(encoder), folder.root, encoder, Metric.EUCLIDEAN)
+    return sum(len(block.vectors) for block in blocks)
+told(work)
 """
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Seconds, and seconds of all cores together, from start to exit."""
-    before, started = os.times(), time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = os.times()
-    busy = after.children_user + after.children_system
-    return time.perf_counter() - started, busy - before.children_user - before.children_system
+def run(code: str, *arguments: object) -> str:
+    command = [sys.executable, "-c", SHARED + code, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def main() -> None:
@@ -64,37 +96,27 @@ def main() -> None:
     parser.add_argument("--encoder", default="efficientnet-lite0")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    python, folder, encoder = sys.executable, str(arguments.folder), arguments.encoder
-    vecsearch = str(Path(python).with_name("vecsearch"))
-    network = encoder == "efficientnet-lite0"
+    network = arguments.encoder.startswith("efficientnet")
     with tempfile.TemporaryDirectory() as scratch:
-        index, pixels = f"{scratch}/index", f"{scratch}/pixels.npy"
-        build = [vecsearch, "build", folder, "-o", index, "--encoder", encoder, "--quiet"]
-        count = sum(path.is_file() for path in arguments.folder.rglob("*"))
-        if network:
-            subprocess.run([python, "-c", DECODE, folder, encoder, pixels], check=True)
-        ratios, per_core = [], []
-        for turn in range(arguments.rounds + 1):
-            if network:
-                command = [python, "-c", BARE, pixels, encoder]
-                told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                bare, bare_busy = map(float, told.split())
-            else:
-                bare, bare_busy = timed([python, "-c", DECODE, folder, encoder])
-            ours, ours_busy = timed([*build, "--overwrite"])
-            if not turn:  # the first round only fills the page cache
-                continue
-            ratios.append(bare / ours)
-            per_core.append(bare_busy / ours_busy)
-            print(
-                f"round {turn}: bare {count / bare:.0f} images/s, {count / bare_busy:.0f} a core; "
-                f"build {count / ours:.0f} images/s, {count / ours_busy:.0f} a core",
-                flush=True,
-            )
-    print(
-        f"{encoder}, {count} images: build / bare {statistics.median(ratios):.2f}, "
-        f"for each second of a core {statistics.median(per_core):.2f}"
-    )
+        run(PREPARE, arguments.folder, scratch, 0, arguments.encoder)
+        for threads in (1, 0) if network else (0,):
+            ratios = []
+            for number in range(arguments.rounds):
+                speeds = []
+                for code in (BARE if network else DECODED, ENCODED):
+                    count, wall, busy = map(
+                        float, run(code, arguments.folder, scratch, threads).split()
+                    )
+                    speeds.append((count / wall, count / busy))
+                ratios.append([ours / bare for bare, ours in zip(*speeds, strict=True)])
+                print(
+                    f"round {number + 1}: bare {speeds[0][0]:.0f} images/s, {speeds[0][1]:.0f} a "
+                    f"core; encoded {speeds[1][0]:.0f} images/s, {speeds[1][1]:.0f} a core",
+                    flush=True,
+                )
+            wall, busy = (statistics.median(one) for one in zip(*ratios, strict=True))
+            how = "" if not network else f", {'one thread' if threads else 'all threads'}"
+            print(f"{arguments.encoder}{how}: encoded / bare {wall:.2f}, a core {busy:.2f}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.encoders import Encoder, is_fitted, is_trainable, lacking
-from vecsearch.encoding import Encoded, encode, facts_of, read_folder
+from vecsearch.encoding import Encoded, encode, encode_batches, facts_of, read_folder
 from vecsearch.errors import InvalidArgument, MissingPackage
 from vecsearch.images import Batch, File, ImageFolder, Sidecar, stat_files
 from vecsearch.index import check_vectors
@@ -146,11 +146,12 @@ def read_into(
         )
     rest = [path for path in folder.paths if path not in done]
     before = len(done)
-    for batch in read_folder(folder, rest, encoder.preprocess, jobs, progress, before):
-        if pixels:
+    batches = read_folder(folder, rest, encoder.preprocess, jobs, progress, before)
+    if pixels:
+        for batch in batches:
             draft.append(_note(batch.files, batch.skipped, folder.root), batch.pixels)
-        else:
-            block = encode(batch, folder.root, encoder, metric)
+    else:
+        for block in encode_batches(batches, folder.root, encoder, metric):
             draft.append(_note(block.files, block.skipped, folder.root), block.vectors)
     return Drafted(
         [File(*entry) for note in draft.notes for entry in note["files"]],

@@ -52,9 +52,18 @@ def read_folder(
 def encode_batches(
     batches: Iterable[Batch], root: Path, encoder: Encoder, metric: Metric
 ) -> Iterator[Encoded]:
-    """Encode decoded images; as ``encode`` otherwise."""
+    """Encode images while others decode the next; as ``encode`` otherwise.
+
+    One thread alone does the linear algebra: two of them would wait for each other's turn on a
+    processor, which took longer than PCA itself (benchmarks/encode_speed.py).
+    """
+    from threadpoolctl import ThreadpoolController
+
+    libraries = ThreadpoolController()
     for batch in batches:
-        yield encode(batch, root, encoder, metric)
+        with libraries.limit(limits=1, user_api="blas"):
+            encoded = encode(batch, root, encoder, metric)
+        yield encoded
 
 
 def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encoded:

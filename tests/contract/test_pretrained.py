@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from conftest import PHOTOS
@@ -132,6 +133,30 @@ def test_photos_are_found_by_what_they_show(tmp_path: Path, data: Callable[[str]
     assert np.mean(right) > 0.85  # by pixels it is 0.54
     again = Collection.open(tmp_path / "index")
     assert again.query_one(root / "hat" / min(os.listdir(root / "hat")), 1)[0].distance < 1e-3
+
+
+def test_whole_numbers_see_nearly_the_same(tmp_path: Path, data: Callable[[str], Path]) -> None:
+    whole, floats = make_encoder("efficientnet-lite0-int8"), make_encoder("efficientnet-lite0")
+    assert whole.fingerprint != floats.fingerprint
+    paths = [path.as_posix() for path in sorted((data("clothing10") / "test").glob("*/*"))[::8]]
+    batches = read(Path("/"), [path[1:] for path in paths], floats.preprocess)
+    pixels = np.concatenate([batch.pixels for batch in batches])
+    found, exact = whole.encode(pixels), floats.encode(pixels)
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(exact, axis=1)
+    assert len(found) > 30
+    cosines = (found * exact).sum(axis=1) / lengths
+    assert cosines.mean() > 0.97
+    assert cosines.min() > 0.93
+    # What each node says by itself, in float32, is what the faster whole numbers give.
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(whole.network, options)
+    (literal,) = session.run(None, {"images": pixels[:8]})
+    np.testing.assert_allclose(found[:8], literal, atol=0.5)
+    assert np.abs(found[:8] - literal).mean() < 0.02 * literal.std()
+    check_encoder(lambda: make_encoder("efficientnet-lite0-int8"))
+    whole.save(tmp_path / "saved")
+    np.testing.assert_array_equal(open_encoder(tmp_path / "saved").encode(pixels[:3]), found[:3])
 
 
 def test_it_says_which_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

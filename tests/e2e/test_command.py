@@ -503,6 +503,7 @@ def test_encoders_and_doctor(vecsearch: Command) -> None:
         ("chain:ENCODER+STEP", "as its parts", "ok"),
         ("concat:ENCODER,ENCODER", "as its parts", "ok"),
         ("efficientnet-lite0", "no", "ok"),
+        ("efficientnet-lite0-int8", "no", "ok"),
         ("lda", "from labels", "ok"),
         ("onnx:FILE", "no", "ok"),
         ("openclip:NETWORK", "no", "ok"),
@@ -514,7 +515,10 @@ def test_encoders_and_doctor(vecsearch: Command) -> None:
     ]  # fmt: skip
     told = answer(vecsearch("doctor"))
     assert told["selftest"]["ok"] is True
-    ours = "chain concat efficientnet-lite0 lda onnx openclip pca pixels siamese timm torchvision"
+    ours = (
+        "chain concat efficientnet-lite0 efficientnet-lite0-int8 lda onnx openclip pca pixels "
+        "siamese timm torchvision"
+    )
     assert told["encoders"] == dict.fromkeys(ours.split(), "ok")
     assert told["problems"] == []
     table = vecsearch("doctor", "--format", "table")

