@@ -6,9 +6,10 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from vecsearch.where import Where, as_conditions
 
 BLOCK_ITEMS = 4096
 COLUMNS = ("id", "rank", "recommended", "distance", "score")
+Item = TypeVar("Item")
 FOUND = np.dtype([("row", "<i8"), ("distance", "<f8")])
 
 
@@ -92,15 +94,12 @@ def recommend_for_each(
     work = _Work(view, count, where, metric, exact)
     parts = place.with_name(f"{place.name}.parts")
     resumed = work.begin(parts)
-    for done in work.run(parts):
-        if progress is not None:
-            progress("recommending", done, len(work.rows))
     total = 0
 
     def blocks() -> Iterator[Block]:
         nonlocal total
-        for start in work.starts:
-            found = work.read(parts, start)
+        for start, found in _ahead(work.found(parts)):
+            work.keep(parts, start, found)
             there = found["row"] >= 0
             total += int(np.count_nonzero(there))
             yield Block(
@@ -110,6 +109,8 @@ def recommend_for_each(
                 found["distance"][there],
                 scores(found["distance"][there], work.metric),
             )
+            if progress is not None:
+                progress("recommending", start + len(found), len(work.rows))
 
     with put_whole(place) as file:
         write(file, view.store.ids(), blocks())
@@ -172,21 +173,21 @@ class _Work:
             file.write(self._key.encode())
         return 0
 
-    def run(self, parts: Path) -> Iterator[int]:
-        """Do what is not done, a block at a time; yields how many items are."""
+    def found(self, parts: Path) -> Iterator[tuple[int, NDArray[Any]]]:
+        """From which item on, and what is near each, ``(block, k)``; row −1 where nothing is."""
         for start in self.starts:
-            rows = self.rows[start : start + BLOCK_ITEMS]
-            if not self._done(parts, start):
-                with put_whole(self._part(parts, start)) as file:
-                    np.save(file, self._found(rows))
-            yield start + len(rows)
+            if self._done(parts, start):
+                yield start, np.load(self._part(parts, start), allow_pickle=False)
+            else:
+                yield start, self._near(self.rows[start : start + BLOCK_ITEMS])
 
-    def read(self, parts: Path, start: int) -> NDArray[Any]:
-        """What was found for the items from one on, ``(block, k)``; row −1 where there is none."""
-        found: NDArray[Any] = np.load(self._part(parts, start), allow_pickle=False)
-        return found
+    def keep(self, parts: Path, start: int, found: NDArray[Any]) -> None:
+        """Put down what was found, for a run after this one is interrupted."""
+        if not self._done(parts, start):
+            with put_whole(self._part(parts, start)) as file:
+                np.save(file, found)
 
-    def _found(self, rows: Rows) -> NDArray[Any]:
+    def _near(self, rows: Rows) -> NDArray[Any]:
         apart, near = self._index.search(self._view.store.take(rows), self._k + 1, self._allowed)
         own = near == rows[:, None]
         order = np.argsort(own, axis=1, kind="stable")[:, : self._k]  # itself goes to the end
@@ -203,6 +204,15 @@ class _Work:
 
     def _part(self, parts: Path, start: int) -> Path:
         return parts / f"{start:012d}.npy"
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same, where the next is made while one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def _write_csv(file: IO[bytes], ids: list[str], blocks: Iterator[Block]) -> None:
