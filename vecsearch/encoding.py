@@ -72,7 +72,15 @@ def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encode
     Raises:
         InvalidArgument: The encoder gave something else than finite vectors of its dim.
     """
-    vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
+    try:
+        vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
+    except VecsearchError:
+        raise
+    except Exception as error:
+        if type(encoder).__module__.partition(".")[0] == "vecsearch":
+            raise
+        # The mistake is that of whoever wrote the encoder, or of what it was given.
+        raise VecsearchError(f"The encoder {encoder.name!r} failed: {error!r}") from error
     skipped = list(batch.skipped)
     files = list(batch.files)
     if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):

@@ -8,7 +8,8 @@ import numpy as np
 
 from vecsearch.amend import Changes
 from vecsearch.build import draft_key, fill, left_out, read_into, records_of, source_of
-from vecsearch.encoders import Encoder, remake_encoder
+from vecsearch.encoders import Encoder, unfitted
+from vecsearch.encoding import encoder_of
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import (
     UNOPENED,
@@ -110,7 +111,7 @@ def refit_collection(
                 **found.metadata,
             },
         )
-        encoder = remake_encoder(entry.name, entry.params)
+        encoder = unfitted(encoder_of(store))
         writer.remove(store.rows())
         metric = store.manifest.metric
         indexed = fill(writer, whole, encoder, metric, None, jobs, progress)

@@ -119,9 +119,8 @@ def command(
 
 def _names(text: str) -> list[str]:
     """With commas between; or, where concat has commas of its own, semicolons."""
-    if ";" in text or text.startswith("concat:"):
-        return [name.strip() for name in text.split(";")]
-    return [name.strip() for name in text.split(",")]
+    names = text.split(";" if ";" in text or "concat:" in text else ",")
+    return [name.strip() for name in names if name.strip()]
 
 
 def show_comparison(screen: Screen, lines: Sequence[vecsearch.Comparison]) -> None:

@@ -104,7 +104,10 @@ class Verb(click.Command):
                 help="How to print the answer.  [default: table on a terminal, else jsonl]",
             ),
             click.Option(
-                ["--seed"], type=int, default=0, help="For everything random.  [default: 0]"
+                ["--seed"],
+                type=click.IntRange(0, 2**32 - 1),
+                default=0,
+                help="For everything random.  [default: 0]",
             ),
             click.Option(["--quiet", "-q"], is_flag=True, help="Print the answer and errors only."),
             click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),

@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import PHOTOS
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
 from vecsearch import (
@@ -22,16 +23,21 @@ from vecsearch import (
     InvalidArgument,
     MissingPackage,
     VecsearchError,
+    compare,
     verify,
 )
 from vecsearch.encoders import (
     describe_encoders,
     efficientnet,
+    has_learned,
+    is_fitted,
     make_encoder,
     make_encoder_for,
     open_encoder,
+    unfitted,
 )
 from vecsearch.encoders.pth import read_pth
+from vecsearch.encoders.registry import make_part
 from vecsearch.encoders.vision import torchvision, vision_backbone
 from vecsearch.images import Preprocess, read, walk
 from vecsearch.testing import check_encoder, patterns
@@ -299,6 +305,8 @@ def test_outputs_and_pooling(tmp_path: Path, shapes: tuple[Pixels, list[str]]) -
         ({"layout": "chwn"}, "the layout is one of nchw, nhwc"),
         ({"std": 0}, "nothing can be divided by 0"),
         ({"mean": ["much"]}, "divisor, mean and std are numbers"),
+        ({"mean": [0.4, 0.5]}, "mean and std are 1 number or 3"),
+        ({"mean": []}, "mean and std are 1 number or 3"),
         ({"size": [8, 8]}, "it takes images of 16x12, not 8x8"),
         ({"size": [8, 0]}, r"\(8, 0\) is not \(width, height\)"),
         ({"resize": [8, 8]}, "resized to less than what is cut of them"),
@@ -413,6 +421,23 @@ def test_weights_are_asked_for_by_name(random_weights: Path) -> None:
         make_encoder("pca", weights="x.pth")
     with pytest.raises(InvalidArgument, match="takes RGB images"):
         make_encoder("torchvision:resnet18", weights="x", preprocess=Preprocess(color="grey"))
+
+
+def test_weights_of_a_larger_network_are_not_taken(tmp_path: Path) -> None:
+    models = torchvision().models
+    torch.save(models.resnet34().state_dict(), file := tmp_path / "resnet34.pth")
+    with pytest.raises(
+        InvalidArgument, match=r"another network than torchvision:resnet18: \d+ lay"
+    ):
+        make_encoder("torchvision:resnet18", weights=str(file)).dim  # noqa: B018
+    assert make_encoder("torchvision:resnet34", weights=str(file)).dim == 512
+    torch.save(models.vgg11().state_dict(), file)  # its head lies among layers that are taken
+    assert make_encoder("torchvision:vgg11", weights=str(file)).dim == 4096
+    for name in ("torchvision:resnet81", "timm:resnet81", "openclip:ViT-B-99"):
+        with pytest.raises(InvalidArgument, match=r"resnet81|OpenCLIP has no network 'ViT-B-99'"):
+            make_encoder(name).dim  # noqa: B018
+    with pytest.raises(InvalidArgument, match=r"timm:resnet18\.nonsense cannot be made"):
+        make_encoder("timm:resnet18.nonsense", weights=str(file)).dim  # noqa: B018
 
 
 def test_weights_by_name_are_those_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -579,10 +604,12 @@ def test_lda_in_a_chain_needs_labels(shapes: tuple[Pixels, list[str]]) -> None:
 def test_parts_of_a_concatenation_count_the_same(shapes: tuple[Pixels, list[str]]) -> None:
     encoder: Any = make_encoder("concat:pixels,pca4", preprocess=LOOK)
     vectors = encoder.fit(*shapes).encode(shapes[0])
-    assert vectors.shape == (24, 64 * 64 * 3 + 4)
+    assert vectors.shape == (24, 16 * 12 * 3 + 4)  # its parts see images of that size
     np.testing.assert_allclose(np.linalg.norm(vectors[:, :-4], axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors[:, -4:], axis=1), 1, atol=1e-5)
     assert encoder.facts()["pca: fitted_on"] == 24
+    chain: Any = make_encoder("chain:pixels+pca2+whiten", preprocess=LOOK).fit(*shapes)  # type: ignore[attr-defined]
+    assert chain.facts()["pca: variance_kept"] < 0.999 < chain.facts()["whiten: variance_kept"]
 
 
 @pytest.mark.parametrize(
@@ -605,6 +632,60 @@ def test_a_collection_of_a_chain(tmp_path: Path, small: Path, name: str) -> None
         inner.write_bytes(inner.read_bytes() + b" ")
     with pytest.raises(DamagedCollection, match=r"settings\.json"):
         Collection.open(tmp_path / "index").query_one(upload)
+
+
+def test_fitted_anew_parts_from_folders_stay(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Collection.build(small / "test", tmp_path / "i", encoder="pca", dim=6, size=(12, 12))
+    other.encoder.save(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    options: Any = {"size": (12, 12)}
+    for at, name in enumerate(("chain:model+lda", "concat:model,pca4", "chain:pca6+lda")):
+        index = tmp_path / f"index {at}"
+        photos = Collection.build(small / "train", index, encoder=name, **options)
+        before = photos.encoder.fingerprint
+        (tmp_path / "model").rename(tmp_path / "moved")  # what is stored is enough
+        stored = open_encoder(next(index.glob("encoder/*")))
+        anew: Any = unfitted(stored)
+        assert not is_fitted(anew)
+        assert has_learned(anew) == ("model" in name)
+        assert anew.needs_labels == stored.needs_labels == ("lda" in name)  # type: ignore[attr-defined]
+        photos.update(refit=True)
+        assert photos.encoder.fingerprint == before
+        (tmp_path / "moved").rename(tmp_path / "model")
+    with pytest.raises(InvalidArgument, match="may have been trained on the images"):
+        compare(small / "train", encoders=["chain:model+lda"])
+
+
+def test_an_encoder_that_learns_nothing_is_not_fitted_anew(tmp_path: Path, small: Path) -> None:
+    look = {"size": [16, 12], "fit": "stretch"}
+    photos = Collection.build(small / "test", tmp_path / "i", encoder=network(tmp_path, look))
+    before = photos.vectors()
+    (tmp_path / "small.onnx").unlink()
+    assert photos.update(refit=True).indexed == 15
+    np.testing.assert_array_equal(photos.vectors(), before)
+
+
+@pytest.mark.parametrize("damage", ["components", "steps", "parts"])
+def test_parts_that_do_not_fit_each_other_are_damage(
+    tmp_path: Path, shapes: tuple[Pixels, list[str]], damage: str
+) -> None:
+    kinds = {"components": "pca4", "steps": "chain:pca4+pca2", "parts": "concat:pixels,pca4"}
+    name = kinds[damage]
+    made: Any = make_part(name, LOOK).fit(*shapes) if damage == "components" else None  # type: ignore[attr-defined]
+    encoder: Any = made or make_encoder(name, preprocess=LOOK).fit(*shapes)  # type: ignore[attr-defined]
+    encoder.save(tmp_path)
+    if damage == "parts":
+        settings = json.loads((tmp_path / "settings.json").read_bytes())
+        (tmp_path / "settings.json").write_text(json.dumps({**settings, "encoders": ["pixels"]}))
+    else:
+        flat = {"mean": np.zeros(576, "f4"), "components": np.zeros(576, "f4")}
+        steps = {"mean0": np.zeros(5, "f4"), "components0": np.zeros((5, 2), "f4")}
+        arrays = flat if damage == "components" else steps
+        save_arrays(arrays, tmp_path / "weights.safetensors")
+    with pytest.raises(DamagedCollection, match="cannot be read"):
+        open_encoder(tmp_path)
 
 
 def test_words_need_an_encoder_that_knows_them(tmp_path: Path) -> None:

@@ -473,6 +473,7 @@ def test_a_saved_encoder_for_other_images(vecsearch: Command, index: Path, tmp_p
         (["query", "{index}", "{photos}/stray.png", "-k", "0"], 2, "0 is not in the range 1<=x"),
         (["info", "{tmp}/nowhere"], 1, "There is no collection at"),
         (["compare", "{photos}", "--holdout", "2"], 2, "between 0 and 1, not 2"),
+        (["compare", "{photos}", "--seed", "-1"], 2, "-1 is not in the range 0<=x<=4294967295"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_without_a_traceback(
@@ -482,6 +483,12 @@ def test_mistakes_are_told_without_a_traceback(
     said = failed(vecsearch(*(one.format(**places) for one in arguments)), code)
     assert message in said
     assert not (tmp_path / "x").exists()
+
+
+def test_a_metric_named_twice_counts_once(vecsearch: Command, small: Path) -> None:
+    metrics = ["--metric", "cosine", "--metric", "cosine"]
+    run = vecsearch("compare", small / "train", "--encoders", "pixels,", *metrics)
+    assert answer(run)["queries"] == 6
 
 
 def test_debug_shows_the_traceback(vecsearch: Command, tmp_path: Path) -> None:

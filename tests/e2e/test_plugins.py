@@ -79,6 +79,31 @@ def test_a_broken_one_is_told_and_harmless(
     assert fine.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("class Wrong: pass", "is a class that calls itself None"),
+        ("def Wrong(): pass", "is no class"),
+        ("class Wrong:\n name = 'wrong'\n requires = ('torch',)", "must be pairs of a module"),
+        ("raise SystemExit(3)", "cannot be imported: SystemExit(3)"),
+    ],
+)
+def test_one_that_is_no_encoder_is_told_too(
+    vecsearch: Command, tmp_path: Path, code: str, told: str
+) -> None:
+    (tmp_path / "wrong.py").write_text(code)
+    info = tmp_path / "wrong-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wrong\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[vecsearch.encoders]\nwrong = wrong:Wrong\n")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    for verb in ("encoders", "doctor"):
+        run = vecsearch(verb, env={"PYTHONPATH": paths})
+        assert run.returncode in (0, 1)
+        assert told in run.stdout
+        assert "mistake in vecsearch" not in run.stderr
+
+
 def test_the_page_shows_the_package_that_is_tested() -> None:
     page = (PROJECT / "docs" / "how-to" / "write-an-encoder.md").read_text()
     code, kit = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

@@ -1,6 +1,6 @@
 """From pixels to vectors. Encoders are imported when their name is asked for, not before."""
 
-from vecsearch.encoders.base import Encoder, Trainable, is_fitted, is_trainable
+from vecsearch.encoders.base import Encoder, Trainable, has_learned, is_fitted, is_trainable
 from vecsearch.encoders.registry import (
     EncoderEntry,
     describe_encoders,
@@ -12,7 +12,7 @@ from vecsearch.encoders.registry import (
     make_encoder_for,
     only_taken,
     open_encoder,
-    remake_encoder,
+    unfitted,
 )
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "describe_encoders",
     "encoder_class",
     "encoder_entries",
+    "has_learned",
     "is_fitted",
     "is_trainable",
     "lacking",
@@ -30,5 +31,5 @@ __all__ = [
     "make_encoder_for",
     "only_taken",
     "open_encoder",
-    "remake_encoder",
+    "unfitted",
 ]

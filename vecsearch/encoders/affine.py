@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vecsearch.encoders.base import (
     WEIGHTS,
     check_pixels,
+    check_seed,
     fingerprint,
     reading,
     save_settings,
@@ -41,8 +42,7 @@ class AffineEncoder:
     def __init__(
         self, dim: float | None = None, preprocess: Preprocess | None = None, seed: int = 0
     ) -> None:
-        if not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise InvalidArgument(f"The seed is a whole number from 0 to 2³² − 1, not {seed!r}.")
+        check_seed(seed)
         self.requested_dim = int(dim) if dim is not None and dim % 1 == 0 else dim
         self.preprocess = preprocess or Preprocess()
         self.seed = seed
@@ -130,7 +130,8 @@ class AffineEncoder:
             facts = settings["facts"]
             weights = load_file(folder / WEIGHTS)
             mean, components = weights["mean"], weights["components"]
-            if mean.shape != (int(np.prod(preprocess.shape)),) or len(components) != len(mean):
+            pixels = (int(np.prod(preprocess.shape)),)
+            if mean.shape != pixels or components.shape[:1] != pixels or components.ndim != 2:
                 raise ValueError(f"{WEIGHTS} does not fit its settings")
         encoder._learned(mean, components, facts)
         return encoder

@@ -97,6 +97,13 @@ def is_fitted(encoder: Encoder) -> bool:
         return False
 
 
+def has_learned(encoder: Encoder) -> bool:
+    """Whether an encoder, or a part that it is made of, was fitted to images."""
+    if is_trainable(encoder) and is_fitted(encoder):
+        return True
+    return any(has_learned(part) for part in getattr(encoder, "made_of", ()))
+
+
 def check_pixels(images: Pixels, preprocess: Preprocess) -> Pixels:
     """Refuse images that are not what an encoder wants.
 
@@ -111,6 +118,16 @@ def check_pixels(images: Pixels, preprocess: Preprocess) -> Pixels:
             f"not {images.dtype} {images.shape}."
         )
     return images
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what cannot be a seed.
+
+    Raises:
+        InvalidArgument: It is no whole number from 0 to 2³² − 1.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InvalidArgument(f"The seed is a whole number from 0 to 2³² − 1, not {seed!r}.")
 
 
 def fingerprint(

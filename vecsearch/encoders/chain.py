@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vecsearch.encoders.base import (
     WEIGHTS,
+    Encoder,
     check_pixels,
     fingerprint,
     is_fitted,
@@ -17,7 +18,7 @@ from vecsearch.encoders.base import (
     save_settings,
 )
 from vecsearch.encoders.composite import CompositeEncoder
-from vecsearch.encoders.registry import load_encoder, make_part
+from vecsearch.encoders.registry import load_encoder, made_by_name, make_part, unfitted
 from vecsearch.encoders.steps import STEP, Affine, Step
 from vecsearch.errors import InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
@@ -53,6 +54,7 @@ class ChainEncoder(CompositeEncoder):
                 f"{self.parts!r} is no chain: write ENCODER+pca128, ENCODER+lda or ENCODER+whiten."
             )
         self.steps = [Step.parse(text) for text in texts]
+        self._whole = whole
         self.base = make_part(whole, preprocess, **how)
         self.preprocess = self.base.preprocess
         self._maps: list[Affine] = []
@@ -60,10 +62,15 @@ class ChainEncoder(CompositeEncoder):
         self._seen: dict[bytes, NDArray[np.float32]] = {}
 
     @property
+    def made_of(self) -> Sequence[Encoder]:
+        """The encoder before the steps."""
+        return (self.base,)
+
+    @property
     def needs_labels(self) -> bool:
         """Whether a part of it learns from labels."""
         return any(step.kind == "lda" for step in self.steps) or bool(
-            not is_fitted(self.base) and getattr(self.base, "needs_labels", False)
+            made_by_name(self.base, self._whole) and getattr(self.base, "needs_labels", False)
         )
 
     @property
@@ -125,7 +132,10 @@ class ChainEncoder(CompositeEncoder):
         for step in self.steps:
             learned, facts = step.fitted(vectors, names, self.seed)
             self._maps.append(learned)
-            self._facts |= facts
+            several = len(self.steps) > 1
+            self._facts |= {
+                f"{step.kind}: {name}" if several else name: value for name, value in facts.items()
+            }
             vectors = learned(vectors)
         return self
 
@@ -183,9 +193,19 @@ class ChainEncoder(CompositeEncoder):
         ]
         if not self._maps:
             raise ValueError(f"{WEIGHTS} holds no step")
+        sizes = [self.base.dim, *(one.components.shape[1] for one in self._maps)]
+        if sizes[:-1] != [len(one.mean) for one in self._maps]:
+            raise ValueError(f"{WEIGHTS} does not fit the encoder before it")
         texts = self.parts.split("+")
-        self.steps = [Step.parse(text) for text in texts[len(texts) - len(self._maps) :]]
+        first = len(texts) - len(self._maps)
+        self._whole = "+".join(texts[:first])
+        self.steps = [Step.parse(text) for text in texts[first:]]
         self._facts, self._seen = dict(settings["facts"]), {}
+
+    def _forget(self) -> None:
+        if made_by_name(self.base, self._whole):
+            self.base = unfitted(self.base)
+        self._maps, self._facts, self._seen = [], {}, {}
 
     def _base_vectors(self, images: Pixels, rows: NDArray[np.int64]) -> Vectors:
         vectors = np.empty((len(rows), self.base.dim), np.float32)
@@ -202,6 +222,13 @@ class ChainEncoder(CompositeEncoder):
         """Vectors of the encoder, those anew that fitting has not made already."""
         if not self._seen:
             return self.base.encode(images)
+        if len(images) > FIT_BATCH:  # so that no more of a memory-mapped array is in memory
+            return np.concatenate(
+                [
+                    self._once(images[start : start + FIT_BATCH])
+                    for start in range(0, len(images), FIT_BATCH)
+                ]
+            )
         known = [self._seen.get(_digest(image)) for image in images]
         new = [row for row, vector in enumerate(known) if vector is None]
         vectors = np.empty((len(images), self.base.dim), np.float32)

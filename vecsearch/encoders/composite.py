@@ -1,11 +1,11 @@
 """What encoders have in common that are made of others."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from vecsearch.encoders.base import reading
+from vecsearch.encoders.base import Encoder, check_seed, reading
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON
 
@@ -38,6 +38,7 @@ class CompositeEncoder(ABC):
         device: str | None = None,
         batch_size: int | None = None,
     ) -> None:
+        check_seed(seed)
         self.parts, self.seed, self.weights = parts, seed, weights
         how = {"seed": seed, "weights": weights, "device": device, "batch_size": batch_size}
         self._make(preprocess, how)
@@ -50,6 +51,18 @@ class CompositeEncoder(ABC):
             "weights": self.weights,
             **self.preprocess.to_json(),
         }
+
+    @property
+    @abstractmethod
+    def made_of(self) -> Sequence[Encoder]:
+        """Its parts."""
+
+    def unfitted(self) -> Self:
+        """The same before it was fitted; parts that came from folders stay as they are."""
+        copy = type(self).__new__(type(self))
+        vars(copy).update(vars(self))
+        copy._forget()
+        return copy
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -69,6 +82,10 @@ class CompositeEncoder(ABC):
     @abstractmethod
     def _make(self, preprocess: Preprocess | None, how: Mapping[str, Any]) -> None:
         """Make the parts anew, each with those of the options that it takes."""
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Forget what was learned."""
 
     @abstractmethod
     def _read(self, folder: Path, settings: Mapping[str, Any]) -> None:

@@ -17,9 +17,10 @@ from vecsearch.encoders.base import (
     save_settings,
 )
 from vecsearch.encoders.composite import CompositeEncoder
-from vecsearch.encoders.registry import load_encoder, make_part
+from vecsearch.encoders.registry import load_encoder, made_by_name, make_part, unfitted
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import Preprocess, prepare
+from vecsearch.images.decoding import Fit
 from vecsearch.types import JSON, Pixels, Vectors
 
 # Images are brought to what each part wants so many at a time.
@@ -42,35 +43,58 @@ class ConcatEncoder(CompositeEncoder):
     example: ClassVar[str] = "concat:efficientnet-lite0,pca"
 
     def _make(self, preprocess: Preprocess | None, how: Mapping[str, Any]) -> None:
-        names = [name.strip() for name in self.parts.split(",")]
+        names = self._names
         if len(names) < 2 or not all(names):
             raise InvalidArgument(f"{self.parts!r} are no two encoders: write ENCODER,ENCODER.")
-        first = make_part(names[0], None, **how)
-        fit = preprocess.fit if preprocess is not None else first.preprocess.fit
-        self.encoders: list[Encoder] = []
-        for name in names:
-            part = make_part(name, None, **how)
-            if part.preprocess.fit != fit:
-                look = replace(part.preprocess, fit=fit)
-                part = make_part(name, look, **how)
-            if part.preprocess.fit != fit:
+        self.encoders: list[Encoder] = [make_part(name, None, **how) for name in names]
+        own = self._common(self.encoders[0].preprocess.fit)
+        asked = preprocess or own
+        changed = {
+            key: value
+            for key, value in vars(asked).items()
+            if value != vars(own)[key] and preprocess is not None
+        }
+        for at, name in enumerate(names):
+            look = replace(self.encoders[at].preprocess, **changed, fit=asked.fit)
+            if look != self.encoders[at].preprocess:
+                self.encoders[at] = self._seeing(name, look, how)
+            if self.encoders[at].preprocess.fit != asked.fit:
                 raise InvalidArgument(
-                    f"{name!r} wants images fitted by {part.preprocess.fit}, {names[0]!r} by "
-                    f"{fit}: they cannot see the same ones."
+                    f"{name!r} wants images fitted by {self.encoders[at].preprocess.fit}, "
+                    f"{names[0]!r} by {asked.fit}: they cannot see the same ones."
                 )
-            self.encoders.append(part)
+        self.preprocess = self._common(asked.fit)
+
+    @property
+    def _names(self) -> list[str]:
+        return [name.strip() for name in self.parts.split(",")]
+
+    def _common(self, fit: Fit) -> Preprocess:
+        """The largest size and all the colours that a part wants."""
         looks = [part.preprocess for part in self.encoders]
         widths, heights = zip(*(look.size for look in looks), strict=True)
         coloured = any(look.color == "rgb" for look in looks)
-        self.preprocess = preprocess or Preprocess(
-            (max(widths), max(heights)), fit, "rgb" if coloured else "grey"
-        )
+        return Preprocess((max(widths), max(heights)), fit, "rgb" if coloured else "grey")
+
+    def _seeing(self, name: str, look: Preprocess, how: Mapping[str, Any]) -> Encoder:
+        """A part that sees images in another way; only their fit, if that is all it can change."""
+        try:
+            return make_part(name, look, **how)
+        except InvalidArgument:
+            own = make_part(name, None, **how)
+            return make_part(name, replace(own.preprocess, fit=look.fit), **how)
+
+    @property
+    def made_of(self) -> Sequence[Encoder]:
+        """The encoders."""
+        return self.encoders
 
     @property
     def needs_labels(self) -> bool:
         """Whether a part of it learns from labels."""
         return any(
-            getattr(part, "needs_labels", False) and not is_fitted(part) for part in self.encoders
+            getattr(part, "needs_labels", False) and made_by_name(part, name)
+            for part, name in zip(self.encoders, self._names, strict=True)
         )
 
     @property
@@ -143,6 +167,14 @@ class ConcatEncoder(CompositeEncoder):
         self.encoders = [
             load_encoder(str(name), folder / str(number))
             for number, name in enumerate(settings["encoders"])
+        ]
+        if len(self.encoders) != len(self._names):
+            raise ValueError(f"{self.parts!r} are not {len(self.encoders)} encoders")
+
+    def _forget(self) -> None:
+        self.encoders = [
+            unfitted(part) if made_by_name(part, name) else part
+            for part, name in zip(self.encoders, self._names, strict=True)
         ]
 
     def _seen_by(self, part: Encoder, images: Pixels) -> Pixels:

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.encoders.base import Requires, check_pixels, reading, save_settings
+from vecsearch.encoders.runtimes import ELSEWHERE, session_options
 from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
 NETWORK = "network.onnx"
-# How ONNX says that a tensor lies in a file of its own: an entry with this key.
-ELSEWHERE = b"\x0a\x08location"
 BATCH = 8
 ONNXRUNTIME: Requires = (("onnxruntime", "onnx"),)
 
@@ -189,8 +188,7 @@ class NetworkEncoder:
             )
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options = session_options()
         # A thread that waits by spinning holds up those that decode the next images.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

@@ -16,7 +16,8 @@ from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels
 
 POOLS = ("none", "mean", "max", "first")
-CHANNELS = ("rgb", "bgr", "grey")
+CHANNELS = {"rgb": 3, "bgr": 3, "grey": 1}
+FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 LAYOUTS = ("nchw", "nhwc")
 USUAL = (224, 224)
 KINDS: Mapping[str, Any] = {
@@ -167,10 +168,11 @@ class OnnxEncoder(NetworkEncoder):
 
     def _completed(self, takes: Takes, preprocess: Preprocess | None) -> Takes:
         """What the network takes, with what it tells itself."""
-        one, *others = self._session.get_inputs()
-        if others or len(one.shape) != 4 or one.type not in KINDS:
-            told = ", ".join(f"{each.name} {each.type} {each.shape}" for each in (one, *others))
-            raise InvalidArgument(f"it takes {told}, and not images alone.")
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in KINDS:
+            told = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs)
+            raise InvalidArgument(f"it takes {told or 'nothing'}, and not images alone.")
+        (one,) = inputs
         shape = [side if isinstance(side, int) else None for side in one.shape]
         known = {1: "grey", 3: "rgb"}
         layout = takes.layout or next(
@@ -191,9 +193,16 @@ class OnnxEncoder(NetworkEncoder):
             raise InvalidArgument(f"it takes images of {width}x{height}, not {size[0]}x{size[1]}.")
         if takes.resize and any(a < b for a, b in zip(takes.resize, size, strict=True)):
             raise InvalidArgument("images are resized to less than what is cut of them.")
-        names = [each.name for each in self._session.get_outputs()]
-        if takes.output is not None and takes.output not in names:
-            raise InvalidArgument(f"it gives {', '.join(names)}, not {takes.output}.")
+        wrong = [
+            part for part in (takes.mean, takes.std) if len(part) not in (1, CHANNELS[channels])
+        ]
+        if wrong:
+            raise InvalidArgument(f"mean and std are 1 number or {CHANNELS[channels]}: {wrong[0]}.")
+        kinds = {each.name: each.type for each in self._session.get_outputs()}
+        if takes.output is not None and takes.output not in kinds:
+            raise InvalidArgument(f"it gives {', '.join(kinds)}, not {takes.output}.")
+        if (kind := kinds[takes.output or next(iter(kinds))]) not in FLOATS:
+            raise InvalidArgument(f"it gives {kind}, and no vectors: name another output.")
         fit = takes.fit if preprocess is None else preprocess.fit
         return replace(takes, size=size, channels=channels, layout=layout, fit=fit)
 

@@ -1,6 +1,7 @@
 """Weights that a user has on disk."""
 
 import re
+from collections.abc import Set
 from pathlib import Path
 
 import torch
@@ -13,7 +14,9 @@ OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
 def take_weights(network: nn.Module, file: Path, name: str) -> None:
-    """Give a network weights that were trained elsewhere; what else the file holds is left out.
+    """Give a network weights that were trained elsewhere.
+
+    What the file holds for a head that the network has not is left out.
 
     Args:
         network: What takes them.
@@ -37,7 +40,20 @@ def take_weights(network: nn.Module, file: Path, name: str) -> None:
             f"{file} holds no weights of {name}: {len(missing)} of {len(wanted)} are missing or "
             f"of another shape, as {missing[0]!r}."
         )
+    more = _beyond(given.keys() - wanted.keys(), wanted.keys())
+    if len(more) > 1:
+        raise InvalidArgument(
+            f"{file} holds the weights of another network than {name}: {len(more)} layers more, "
+            f"as {more[0]!r}."
+        )
     network.load_state_dict(fitting, strict=False)
+
+
+def _beyond(strange: Set[str], wanted: Set[str]) -> list[str]:
+    """Layers that lie beside wanted ones: one may be a head, more are of a larger network."""
+    known = {name.partition(".")[0] for name in wanted}
+    beside = (name for name in strange if name.partition(".")[0] in known)
+    return sorted({name.rpartition(".")[0] for name in beside})
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
@@ -58,6 +74,8 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     except Exception as error:
         # Both readers raise whatever a file that is not theirs leads them to.
         reason = str(error).split("\n", 1)[0]
+        if "weights_only" in reason:  # torch's advice is to run what stands in the file
+            reason = "it is damaged, or holds something else than weights"
         raise InvalidArgument(f"The weights in {file} cannot be read: {reason}") from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(

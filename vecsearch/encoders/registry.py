@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vecsearch.encoders.base import Encoder, load_settings
+from vecsearch.encoders.base import Encoder, is_trainable, load_settings
 from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON
@@ -216,6 +216,26 @@ def remake_encoder(name: str, params: Mapping[str, Any]) -> Encoder:
     return make_encoder(name, preprocess=preprocess, **others)
 
 
+def unfitted(encoder: Encoder) -> Encoder:
+    """An encoder as it was before it was fitted; itself, if it learns nothing.
+
+    Raises:
+        MissingPackage: It needs a package that is not installed.
+    """
+    if not is_trainable(encoder):
+        return encoder
+    if hasattr(encoder, "unfitted"):
+        copy: Encoder = encoder.unfitted()
+        return copy
+    return remake_encoder(encoder.name, encoder.get_params())
+
+
+def made_by_name(part: Encoder, text: str) -> bool:
+    """Whether ``make_part`` made a part from that text by name, rather than from a folder."""
+    sized = SIZED.fullmatch(text)
+    return part.name == (sized[1] if sized else text.partition(":")[0])
+
+
 def open_encoder(folder: str | Path) -> Encoder:
     """Read an encoder from a folder that ``Encoder.save`` wrote, whichever it is.
 
@@ -266,20 +286,27 @@ def _taken(found: Any) -> str:
 def _import(entry: EncoderEntry) -> type[Encoder]:
     module, _, attribute = entry.target.partition(":")
     try:
-        found: type[Encoder] = getattr(importlib.import_module(module), attribute.split(" ")[0])
+        found: Any = getattr(importlib.import_module(module), attribute.split(" ")[0])
     except ModuleNotFoundError as error:
         raise MissingPackage(
             f"The encoder {entry.name!r} of {entry.package} needs the package {error.name!r}: "
             f"pip install {error.name}"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # A plugin that breaks while it is imported breaks only itself.
         raise VecsearchError(
             f"The encoder {entry.name!r} of {entry.package} cannot be imported: {error!r}."
         ) from error
-    if found.name != entry.name:
+    called = getattr(found, "name", None)
+    if not isinstance(found, type) or called != entry.name:
+        what = f"a class that calls itself {called!r}" if isinstance(found, type) else "no class"
         raise InvalidArgument(
-            f"{entry.package} declares the encoder {entry.name!r}, but its class calls itself "
-            f"{found.name!r}: the two must be one name."
+            f"{entry.package} declares the encoder {entry.name!r}, but {entry.target} is {what}: "
+            "it must be a class with that name."
+        )
+    if not all(isinstance(one, tuple) and len(one) == 2 for one in getattr(found, "requires", ())):
+        raise InvalidArgument(
+            f"What the encoder {entry.name!r} of {entry.package} requires must be pairs of a "
+            "module and what installs it."
         )
     return found

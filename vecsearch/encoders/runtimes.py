@@ -1,9 +1,11 @@
 """What runs a trained network: NumPy for a few images, else onnxruntime, or torch."""
 
 import importlib.util
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -87,6 +89,19 @@ def run_plain(trained: Trained) -> Run:
     return run
 
 
+def session_options() -> Any:
+    """How every network is run by onnxruntime: without warnings, and reading no other file."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Where it would look for weights that lie elsewhere: a folder that cannot be.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(Path(os.devnull) / "none")
+    )
+    return options
+
+
 def run_onnx(network: bytes) -> Run:
     """Run a network under onnxruntime.
 
@@ -101,8 +116,7 @@ def run_onnx(network: bytes) -> Run:
 
     @cache
     def session(many: bool) -> Any:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options = session_options()
         if not many:
             # To lay the network out anew, and to start threads, takes longer than a few images do.
             options.graph_optimization_level = levels.ORT_DISABLE_ALL

@@ -1,6 +1,8 @@
 """Networks of torchvision, timm and OpenCLIP, run under torch."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -196,6 +198,7 @@ class TorchEncoder:
         """The network with its weights, ready to encode, and how images come to it."""
         import torch
 
+        self._check_name()
         if self.weights is None and self._loaded is None:
             raise InvalidArgument(
                 f"{self.name}:{self.network} needs its weights: --weights FILE, or --weights "
@@ -206,7 +209,9 @@ class TorchEncoder:
             network, look = self._network(asked)
         except (OSError, RuntimeError, ValueError) as error:
             if asked is None:
-                raise
+                raise InvalidArgument(
+                    f"{self.name}:{self.network} cannot be made: {error}"
+                ) from error
             raise VecsearchError(
                 f"The weights {asked!r} of {self.name}:{self.network} cannot be had: {error}"
             ) from error
@@ -244,6 +249,10 @@ class TorchEncoder:
         state = self._opened[0].state_dict()
         return {name: value.cpu().numpy() for name, value in state.items()}
 
+    def _check_name(self) -> None:
+        """Refuse a network that there is not."""
+        raise NotImplementedError
+
     def _known(self) -> Sequence[str]:
         """What the weights are called that the package has or fetches."""
         return (DEFAULT,)
@@ -270,6 +279,11 @@ class TorchvisionEncoder(TorchEncoder):
     form: ClassVar[str] = "torchvision:NETWORK"
     example: ClassVar[str] = "torchvision:resnet18"
     licence: ClassVar[str] = "BSD-3-Clause; of weights, see torchvision"
+
+    def _check_name(self) -> None:
+        from vecsearch.encoders.vision import check_backbone
+
+        check_backbone(self.network)
 
     def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
         from vecsearch.encoders.vision import torchvision, vision_backbone
@@ -299,10 +313,13 @@ class TimmEncoder(TorchEncoder):
     example: ClassVar[str] = "timm:vit_small_patch16_224"
     licence: ClassVar[str] = "Apache-2.0; of weights, see their card"
 
-    def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
+    def _check_name(self) -> None:
         timm = _import_beside_torchvision("timm")
         if not timm.is_model(self.network.partition(".")[0]):
             raise InvalidArgument(f"timm has no network {self.network!r}: see timm.list_models().")
+
+    def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
+        timm = _import_beside_torchvision("timm")
         network = timm.create_model(self.network, pretrained=fetched is not None, num_classes=0)
         how = timm.data.resolve_model_data_config(network)
         _, height, width = how["input_size"]
@@ -337,17 +354,24 @@ class OpenClipEncoder(TorchEncoder):
         vectors: Vectors = found.float().cpu().numpy()
         return vectors
 
+    def _check_name(self) -> None:
+        if self.network not in _import_beside_torchvision("open_clip").list_models():
+            raise InvalidArgument(
+                f"OpenCLIP has no network {self.network!r}: see open_clip.list_models()."
+            )
+
     def _known(self) -> Sequence[str]:
         tags = _import_beside_torchvision("open_clip").list_pretrained_tags_by_model(self.network)
         return tuple(tags) or ("FILE",)
 
     def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
         open_clip = _import_beside_torchvision("open_clip")
-        if self.network not in open_clip.list_models():
-            raise InvalidArgument(
-                f"OpenCLIP has no network {self.network!r}: see open_clip.list_models()."
-            )
-        network = open_clip.create_model(self.network, pretrained=fetched)
+        if fetched is None:
+            # It would fetch the words' tower of some networks, and warn of all that they are raw.
+            with _quiet():
+                network = open_clip.create_model(self.network, pretrained_text=False)
+        else:
+            network = open_clip.create_model(self.network, pretrained=fetched)
         visual = network.visual
         sides = visual.image_size
         width, height = (sides, sides) if isinstance(sides, int) else (sides[1], sides[0])
@@ -358,6 +382,17 @@ class OpenClipEncoder(TorchEncoder):
     def _features(self, network: Any, values: "Tensor") -> "Tensor":
         features: Tensor = network.encode_image(values)
         return features
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let nobody log a warning."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _import_beside_torchvision(package: str) -> Any:

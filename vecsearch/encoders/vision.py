@@ -43,8 +43,8 @@ def torchvision() -> Any:
     return found
 
 
-def vision_backbone(name: str) -> tuple[nn.Module, int]:
-    """A classifier of torchvision without its last layer, and how many features it gives.
+def check_backbone(name: str) -> None:
+    """Refuse a name that is no classifier of torchvision.
 
     Raises:
         InvalidArgument: There is none of that name.
@@ -61,6 +61,17 @@ def vision_backbone(name: str) -> tuple[nn.Module, int]:
             f"No backbone is called {name!r}.{hint} There are small, conv3 and torchvision's, as "
             "resnet18."
         )
+
+
+def vision_backbone(name: str) -> tuple[nn.Module, int]:
+    """A classifier of torchvision without its last layer, and how many features it gives.
+
+    Raises:
+        InvalidArgument: There is none of that name, or it does not end in a linear layer.
+        MissingPackage: torchvision is not installed.
+    """
+    check_backbone(name)
+    models = torchvision().models
     # These two were trained on other values, to which they bring those of all others.
     inception = name in ("googlenet", "inception_v3")
     more = {"aux_logits": False, "transform_input": True} if inception else {}

@@ -15,6 +15,7 @@ import numpy as np
 from vecsearch.encoders import (
     Encoder,
     encoder_entries,
+    has_learned,
     is_fitted,
     is_trainable,
     make_encoder_for,
@@ -145,7 +146,7 @@ def compare(
     Raises:
         InvalidArgument: A value makes no sense, or there is nothing labelled to compare.
     """
-    wanted = [as_metric(metric) for metric in metrics]
+    wanted = list(dict.fromkeys(as_metric(metric) for metric in metrics))
     look: dict[str, Any] = {"size": size, "fit": fit, "color": color}
     network = {
         "weights": None if weights is None else str(weights),
@@ -162,7 +163,10 @@ def compare(
         dealt = Dealt([Split(paths, paths, whole_paths(posed))], labels_of, {})
     else:
         dealt = deal(shown, protocol, holdout=holdout, folds=folds, seed=seed)
-        if protocol in PROTOCOLS and (trained := [name for name in encoders if _is_model(name)]):
+        trained = [
+            name for name, encoder in zip(encoders, made, strict=True) if has_learned(encoder)
+        ]
+        if protocol in PROTOCOLS and trained:
             raise InvalidArgument(
                 f"{trained[0]} may have been trained on the images that would be held out here: "
                 "give a folder of other images to ask with."

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.collection import Collection
-from vecsearch.encoders import Encoder, Trainable, is_trainable, remake_encoder
+from vecsearch.encoders import Encoder, Trainable, is_trainable, unfitted
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
@@ -59,7 +59,7 @@ class Refitted:
         most = max(1, FIT_BYTES // self._pixels[0].nbytes)
         if len(rows) > most:
             rows = np.sort(np.random.default_rng(self._seed).choice(rows, most, replace=False))
-        encoder: Trainable = remake_encoder(self._encoder.name, self._encoder.get_params())  # type: ignore[assignment]
+        encoder: Trainable = unfitted(self._encoder)  # type: ignore[assignment]
         try:
             encoder.fit(self._pixels[rows], [self._items.labels[row] for row in rows.tolist()])
         except InvalidArgument as error:

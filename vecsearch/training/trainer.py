@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vecsearch.encoders import lacking
-from vecsearch.encoders.base import SETTINGS
+from vecsearch.encoders.base import SETTINGS, check_seed
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.errors import CollectionLocked, InvalidArgument, MissingPackage
@@ -124,16 +124,6 @@ def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEnc
     dim = encoder.requested_dim or DIM
     network = new_network(wanted, dim, encoder.preprocess.shape, encoder.seed)
     return run(network, pictured, encoder.seed, wanted).trained
-
-
-def check_seed(seed: int) -> None:
-    """Refuse what cannot be a seed.
-
-    Raises:
-        InvalidArgument: It is no whole number from 0 to 2³² − 1.
-    """
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InvalidArgument(f"The seed is a whole number from 0 to 2³² − 1, not {seed!r}.")
 
 
 def check_packages() -> None:
