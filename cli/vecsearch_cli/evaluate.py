@@ -92,6 +92,10 @@ def command(
     if leave_one_out == (queries is not None):
         raise click.UsageError("Give either a folder of QUERIES or --leave-one-out.")
     cutoffs = ks or (1, 5, 10)
+    if leave_one_out and labels != "folder":
+        raise click.UsageError(
+            "With --leave-one-out the labels are those of the items: no --labels."
+        )
     chosen = task or ("both" if qrels is None else "retrieval")
     floors = [_floor(name, value, cutoffs, chosen) for name, value in gates]
     collection = vecsearch.Collection.open(index)

@@ -590,6 +590,13 @@ def test_chains_that_cannot_be(name: str, message: str) -> None:
         make_encoder(name)
 
 
+def test_options_that_no_part_takes_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"No part of 'pixels\+pca2' takes device"):
+        make_encoder("chain:pixels+pca2", device="cuda")
+    made: Any = make_encoder("concat:efficientnet-lite0,pca", batch_size=4)
+    assert made.encoders[0].batch_size == 4
+
+
 def test_lda_in_a_chain_needs_labels(shapes: tuple[Pixels, list[str]]) -> None:
     chain: Any = make_encoder("chain:pixels+lda", preprocess=LOOK)
     assert chain.needs_labels

@@ -473,6 +473,7 @@ def test_a_saved_encoder_for_other_images(vecsearch: Command, index: Path, tmp_p
         (["query", "{index}", "{photos}/stray.png", "-k", "0"], 2, "0 is not in the range 1<=x"),
         (["info", "{tmp}/nowhere"], 1, "There is no collection at"),
         (["compare", "{photos}", "--holdout", "2"], 2, "between 0 and 1, not 2"),
+        (["evaluate", "{index}", "--leave-one-out", "--labels", "x.csv"], 2, "no --labels"),
         (["compare", "{photos}", "--seed", "-1"], 2, "-1 is not in the range 0<=x<=4294967295"),
     ],
 )  # fmt: skip

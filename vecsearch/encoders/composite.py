@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from vecsearch.encoders.base import Encoder, check_seed, reading
+from vecsearch.encoders.registry import only_taken
+from vecsearch.errors import InvalidArgument
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON
 
@@ -22,7 +24,7 @@ class CompositeEncoder(ABC):
         batch_size: How many images go through them at once.
 
     Raises:
-        InvalidArgument: A part is not known, or they do not go together.
+        InvalidArgument: A part is not known, they do not go together, or none takes an option.
     """
 
     name: ClassVar[str]
@@ -42,6 +44,11 @@ class CompositeEncoder(ABC):
         self.parts, self.seed, self.weights = parts, seed, weights
         how = {"seed": seed, "weights": weights, "device": device, "batch_size": batch_size}
         self._make(preprocess, how)
+        for option in ("weights", "device", "batch_size"):
+            if how[option] is not None and not any(
+                only_taken(part.name, {option: None}) for part in self.made_of
+            ):
+                raise InvalidArgument(f"No part of {parts!r} takes {option}.")
 
     def get_params(self) -> dict[str, JSON]:
         """The parameters it was made with."""
