@@ -16,6 +16,7 @@ from page import Page
 from sklearn.decomposition import PCA
 
 from vecsearch import Collection, SiameseEncoder, evaluate, train
+from vecsearch.projection.drawing import draw_density
 
 DIM = 32
 # The founding article's network and loss, without augmentation; and our own, in less time.
@@ -66,6 +67,7 @@ def tell(page: Page, folder: Path) -> None:
         )
         page.table(["vectors", "5 neighbours", "the article's", "centroid", "mAP"], rows)
         variance(page, folder)
+        density(page, made["pca"])
         planes(page, made)
 
 
@@ -92,6 +94,20 @@ def variance(page: Page, folder: Path) -> None:
         f"PCA of the 10,000 test images: {DIM} dims keep {kept[DIM - 1]:.1%} of the variance."
     )
     page.picture(figure, "variance", "How much of the variance the first dims of PCA keep")
+
+
+def density(page: Page, collection: Collection) -> None:
+    """How many of the images lie where on the first two axes of PCA, drawn in two ways."""
+    points = collection.vectors()[:, :2].astype(np.float64)
+    figure = page.figure(11, 4)
+    smooth, counted = figure.subplots(1, 2)
+    draw_density(smooth, points)
+    counted.hexbin(*points.T, gridsize=60, bins="log", cmap="viridis", mincnt=1)
+    smooth.set_title("60,000 images on the first two axes of PCA: density")
+    counted.set_title("the same, counted in hexagons")
+    for axes in (smooth, counted):
+        axes.set(xticks=[], yticks=[])
+    page.picture(figure, "density", "Density and hexbin plots of the first two axes of PCA")
 
 
 def planes(page: Page, made: dict[str, Collection]) -> None:
