@@ -2,6 +2,8 @@
 
 import csv
 import math
+import re
+import shutil
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -256,14 +258,61 @@ def test_examples_are_items_files_pictures_and_vectors(tmp_path: Path) -> None:
     with Image.open(PHOTOS / name) as picture:
         picture.load()
     vector = photos.vectors([name])[0]
-    np.save(tmp_path / "vector.npy", vector[None])
-    for given in (picture, vector, vector.tolist(), str(tmp_path / "vector.npy")):
+    np.save(tmp_path / "vectors.npy", vector[None])
+    np.save(tmp_path / "vector.npy", vector)
+    files = [str(tmp_path / "vectors.npy"), tmp_path / "vector.npy"]
+    for given in (picture, vector, vector.tolist(), *files):
         hits = recommend(photos, [given], k=50)
         assert hits[0].item.id == name
         assert hits[0].distance == pytest.approx(0, abs=1e-3)
     (tmp_path / "copy.png").write_bytes((PHOTOS / name).read_bytes())
     assert ids(recommend(photos, [tmp_path / "copy.png"], k=50))[0] == name
     assert ids(recommend(photos, [tmp_path / "copy.png"], k=50, collapse=1e-3)) == own
+
+
+def test_an_item_is_known_by_any_way_to_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PHOTOS, tmp_path / "photos")
+    photos = Collection.build(tmp_path / "photos", tmp_path / "index", encoder="pixels")
+    (tmp_path / "way").symlink_to(tmp_path / "photos", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    own = ids(recommend(photos, ["cat/alpha.png"], k=50))
+    for way in ("way/cat/alpha.png", "photos/dog/../cat/alpha.png", tmp_path / "way/cat/alpha.png"):
+        assert ids(recommend(photos, [way], k=50)) == own
+
+
+@pytest.mark.parametrize("strategy", ["mean", "best", "sum"])
+def test_what_has_no_direction_is_no_example_under_cosine(tmp_path: Path, strategy: Any) -> None:
+    shutil.copytree(PHOTOS, tmp_path / "photos")
+    Image.new("RGB", (40, 40)).save(tmp_path / "photos/black.png")
+    photos = Collection.build(tmp_path / "photos", tmp_path / "index", encoder="pixels")
+    Image.new("RGB", (50, 50)).save(tmp_path / "dark.png")
+    np.save(tmp_path / "zero.npy", np.zeros((2, photos.dim)))
+    for given in ("black.png", str(tmp_path / "dark.png"), str(tmp_path / "zero.npy")):
+        message = f"The example {re.escape(repr(given))} has a zero vector"
+        for like, unlike in ([given], ()), (["cat/alpha.png"], [given]):
+            with pytest.raises(InvalidArgument, match=message):
+                recommend(photos, like, unlike, strategy=strategy, metric="cosine")
+        assert recommend(photos, [given], k=1, strategy=strategy)
+    with pytest.raises(InvalidArgument, match="Example 2 has a zero vector"):
+        recommend(photos, ["cat/alpha.png", np.zeros(photos.dim)], metric="cosine")
+
+
+@pytest.mark.parametrize("strategy", ["mean", "best", "sum"])
+def test_an_empty_collection_has_nothing_to_recommend(strategy: Any) -> None:
+    empty = Collection.from_vectors([[1, 2]], ["gone"])
+    empty.remove(["gone"])
+    empty.compact()
+    assert recommend(empty, [[1.0, 2.0]], strategy=strategy) == []
+
+
+def test_numbers_that_no_double_holds_are_no_boost() -> None:
+    two = Collection.from_vectors([[1], [2]], metadata=[{"sold": 10**400}, {"sold": 1}])
+    with pytest.raises(InvalidArgument, match="only numbers up to 1e308"):
+        recommend(two, ["0"], boost={"sold": 1})
+    with pytest.raises(InvalidArgument, match="finite number"):
+        recommend(two, ["0"], boost={"sold": 10**400})
 
 
 @pytest.mark.parametrize(
@@ -413,10 +462,60 @@ def test_a_folder_of_someone_elses_is_left_alone(shop: Collection, tmp_path: Pat
     with pytest.raises(InvalidArgument, match="is in the way"):
         recommend_for_each(shop, tmp_path / "near.csv")
     assert (tmp_path / "near.csv.parts" / "mine").read_text() == "mine"
+    (tmp_path / "near.csv.parts" / "key.json").write_text("mine")
+    with pytest.raises(InvalidArgument, match="is in the way"):
+        recommend_for_each(shop, tmp_path / "near.csv")
     with pytest.raises(InvalidArgument, match=r"ends in none of \.csv, \.parquet"):
         recommend_for_each(shop, tmp_path / "near.txt")
     with pytest.raises(InvalidArgument, match="1 or more, not 0"):
         recommend_for_each(shop, tmp_path / "near.parquet", 0)
+
+
+@pytest.mark.parametrize(
+    "names", [(), ("000000000000.npy", ".key.json.123.tmp", ".000000004096.npy.7.tmp")]
+)
+def test_a_folder_that_was_only_begun_is_taken_over(
+    shop: Collection, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    recommend_for_each(shop, tmp_path / "whole.csv", 1)
+    parts = tmp_path / "near.csv.parts"
+    parts.mkdir()
+    for name in names:
+        (parts / name).write_bytes(b"half")
+    assert recommend_for_each(shop, tmp_path / "near.csv", 1).resumed == 0
+    assert (tmp_path / "near.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not parts.exists()
+
+
+def test_the_key_is_the_last_that_is_cleared_away(
+    shop: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vecsearch.recommendation.each.BLOCK_ITEMS", 64)
+    removed: list[str] = []
+    unlink = Path.unlink
+
+    def noted(path: Path, missing_ok: bool = False) -> None:
+        if not path.name.startswith("."):
+            removed.append(path.name)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", noted)
+    recommend_for_each(shop, tmp_path / "near.csv", 1)
+    assert (len(removed), removed[-1]) == (6, "key.json")
+
+
+def test_a_zero_vector_is_refused_by_its_name_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vecsearch.recommendation.each.BLOCK_ITEMS", 2)
+    shop = Collection.from_vectors([[1], [2], [3], [4]], list("abcd"))
+    shop.add_vectors([[5], [0], [0]], list("efg"))
+    shop.remove(["f"])
+    with pytest.raises(InvalidArgument, match="The vector of 'g' is zero"):
+        recommend_for_each(shop, tmp_path / "near.csv", metric="cosine")
+    assert not list(tmp_path.iterdir())
+    shop.remove(["g"])
+    assert recommend_for_each(shop, tmp_path / "near.csv", metric="cosine").items == 5
 
 
 def test_a_vector_may_be_an_array_of_any_kind(shop: Collection) -> None:

@@ -10,6 +10,8 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.types import JSON, Rows
 from vecsearch.view import View
 
+LARGEST = float(np.finfo(np.float64).max)
+
 
 class Boosts:
     """How much keys of the metadata count.
@@ -33,7 +35,7 @@ class Boosts:
         for key, weight in weights.items():
             if isinstance(weight, bool) or not isinstance(weight, int | float):
                 raise InvalidArgument(f"The weight of {key} is a number, not {weight!r}.")
-            if not np.isfinite(weight):
+            if not abs(weight) <= LARGEST:
                 raise InvalidArgument(f"The weight of {key} is a finite number, not {weight}.")
             if self._added is None:
                 self._added = np.zeros(view.store.starts[-1])
@@ -59,13 +61,14 @@ def _places(values: list[JSON], key: str) -> NDArray[np.float64]:
 def _as_number(value: JSON, key: str) -> float:
     if value is None:
         return np.nan
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if isinstance(value, str):
             return datetime.fromisoformat(value).timestamp()
-        except (ValueError, OverflowError):
-            pass
+    except (ValueError, OverflowError):
+        pass
     raise InvalidArgument(
-        f"{key} is {value!r} of an item: only numbers, and dates as 2026-11-05, can be a boost."
+        f"{key} is {value!r} of an item: only numbers up to 1e308, and dates as 2026-11-05, can "
+        "be a boost."
     )

@@ -4,10 +4,11 @@ import csv
 import hashlib
 import io
 import json
-import shutil
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os import listdir
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
-from vecsearch.index import as_metric, scores
+from vecsearch.index import as_metric, scores, zero_rows
 from vecsearch.store import put_whole
 from vecsearch.transfer import import_parquet
 from vecsearch.types import Metric, Progress, Rows
@@ -24,6 +25,9 @@ from vecsearch.view import View, as_count
 from vecsearch.where import Where, as_conditions
 
 BLOCK_ITEMS = 4096
+KEY = "key.json"
+# What is in the folder while the work goes on: the key, what was found, and drafts of these.
+OWN_NAME = re.compile(r"key\.json|\d{12}\.npy|\.(key\.json|\d{12}\.npy)\.\d+\.tmp")
 COLUMNS = ("id", "rank", "recommended", "distance", "score")
 Item = TypeVar("Item")
 FOUND = np.dtype([("row", "<i8"), ("distance", "<f8")])
@@ -70,7 +74,8 @@ def recommend_for_each(
         progress: Called as the work goes on.
 
     Raises:
-        InvalidArgument: A value makes no sense, or the file ends otherwise.
+        InvalidArgument: A value makes no sense, the file ends otherwise, or an item's vector is
+            zero and the metric cosine.
         MissingPackage: Parquet needs pyarrow.
 
     Example:
@@ -114,7 +119,7 @@ def recommend_for_each(
 
     with put_whole(place) as file:
         write(file, view.store.ids(), blocks())
-    shutil.rmtree(parts)
+    _clear(parts)
     return Written(len(work.rows), total, resumed)
 
 
@@ -139,6 +144,8 @@ class _Work:
         self._view, self._k = view, k
         self.metric = view.store.manifest.metric if metric is None else as_metric(metric)
         self.rows = view.store.rows()
+        if self.metric is Metric.COSINE:
+            _check_directions(view, self.rows)
         self.position_of = np.full(view.store.starts[-1], -1)
         self.position_of[self.rows] = np.arange(len(self.rows))
         self.starts = range(0, len(self.rows), BLOCK_ITEMS)
@@ -161,14 +168,14 @@ class _Work:
         Raises:
             InvalidArgument: The folder is someone else's.
         """
-        key = parts / "key.json"
+        key = parts / KEY
         if key.is_file() and key.read_text() == self._key:
             done = [start for start in self.starts if self._done(parts, start)]
             return sum(min(BLOCK_ITEMS, len(self.rows) - start) for start in done)
         if parts.exists():
-            if not key.is_file():
+            if not parts.is_dir() or not all(OWN_NAME.fullmatch(name) for name in listdir(parts)):
                 raise InvalidArgument(f"{parts} is in the way: move it, or choose another file.")
-            shutil.rmtree(parts)
+            _clear(parts)
         with put_whole(key) as file:
             file.write(self._key.encode())
         return 0
@@ -204,6 +211,23 @@ class _Work:
 
     def _part(self, parts: Path, start: int) -> Path:
         return parts / f"{start:012d}.npy"
+
+
+def _check_directions(view: View, rows: Rows) -> None:
+    """Refuse a zero vector before hours of work, and by the item's id."""
+    for start, block in zip(view.store.starts, view.store.vectors(), strict=False):
+        if len(zero := np.intersect1d(start + zero_rows(block), rows)):
+            raise InvalidArgument(
+                f"The vector of {view.store.record(int(zero[0])).id!r} is zero: cosine cannot "
+                "compare what has no direction. Ask for the Euclidean metric."
+            )
+
+
+def _clear(parts: Path) -> None:
+    """Remove the folder, the key last: without it, what was found says not what it is of."""
+    for path in sorted(parts.iterdir(), key=lambda path: path.name == KEY):
+        path.unlink()
+    parts.rmdir()
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import ImageLike
-from vecsearch.index import check_vectors
+from vecsearch.index import check_vectors, zero_rows
 from vecsearch.transfer import read_vectors
 from vecsearch.types import Metric, Rows, Vectors
 from vecsearch.view import View
@@ -36,10 +36,11 @@ def resolve(view: View, given: Sequence[Example], metric: Metric) -> Examples:
     """Find or make the vectors of examples.
 
     Text and paths are, in this order, the id of an item, the image file of an item, a ``.npy``
-    file of vectors, and an image file; a one-dimensional array or list is a vector.
+    file of one vector or several, and an image file; a one-dimensional array or list is a vector.
 
     Raises:
-        InvalidArgument: An example is none of these, or not a vector of this dim.
+        InvalidArgument: An example is none of these, or not a vector of this dim; under cosine,
+            also if its vector is zero.
         ImageError: An image cannot be read.
     """
     if isinstance(given, str | Path | Image.Image) or not isinstance(given, Sequence | np.ndarray):
@@ -49,7 +50,7 @@ def resolve(view: View, given: Sequence[Example], metric: Metric) -> Examples:
     rows: list[int] = []
     vectors: list[Vectors] = []
     at = 0
-    for one, pair in zip(given, names, strict=True):
+    for number, (one, pair) in enumerate(zip(given, names, strict=True), 1):
         row = -1
         if pair is not None:
             row = next((int(row) for row in found[at : at + len(pair)] if row >= 0), -1)
@@ -58,21 +59,27 @@ def resolve(view: View, given: Sequence[Example], metric: Metric) -> Examples:
             rows.append(row)
             vectors.append(view.store.take(np.array([row])))
         else:
-            vectors.append(_from_outside(view, one, metric))
+            vectors.append(_from_outside(view, one))
+        if metric is Metric.COSINE and len(zero_rows(vectors[-1])):
+            name = f"Example {number}" if pair is None else f"The example {str(one)!r}"
+            raise InvalidArgument(
+                f"{name} has a zero vector: cosine cannot compare what has no direction. Leave it "
+                "out, or ask for the Euclidean metric."
+            )
     empty = np.empty((0, view.store.manifest.dim), np.float32)
     return Examples(np.concatenate([empty, *vectors]), np.unique(np.array(rows, np.int64)))
 
 
 def _name_of(view: View, given: str | Path) -> tuple[str, ...]:
     """The ids that it may be: what it says, and those of the file that it names."""
-    path = Path(given).absolute()
+    path = Path(given).parent.resolve() / Path(given).name
     names = [str(given), path.as_posix()]
     if view.root is not None and path.is_relative_to(view.root):
         names.insert(1, path.relative_to(view.root).as_posix())
     return tuple(names)
 
 
-def _from_outside(view: View, given: Any, metric: Metric) -> Vectors:
+def _from_outside(view: View, given: Any) -> Vectors:
     dim = view.store.manifest.dim
     if isinstance(given, str | Path):
         if not Path(given).is_file():
@@ -80,9 +87,9 @@ def _from_outside(view: View, given: Any, metric: Metric) -> Vectors:
                 f"{str(given)!r} is neither an item of {view.store.folder} nor a file."
             )
         if Path(given).suffix == ".npy":
-            return check_vectors(read_vectors(Path(given)), dim, metric)
+            return check_vectors(np.atleast_2d(read_vectors(Path(given))), dim)
         return view.encode([given])
     if not isinstance(given, Image.Image) and np.ndim(given) == 1:
-        return check_vectors([given], dim, metric)
+        return check_vectors([given], dim)
     image: ImageLike = given
     return view.encode([image])

@@ -114,8 +114,11 @@ def _by_examples(
 ) -> Iterator[Pool]:
     values = np.concatenate(
         [
-            _given(block, liked, unliked, strategy, metric, _quickly)
-            for block in view.store.vectors()
+            np.empty(0),
+            *(
+                _given(block, liked, unliked, strategy, metric, _quickly)
+                for block in view.store.vectors()
+            ),
         ]
     )
     order = np.flatnonzero(allowed)
