@@ -57,7 +57,7 @@ class Action(click.ParamType[tuple[str, Path | None]]):
             return value, None
         if word != "move" or not colon or not folder:
             self.fail(f"{value!r} is not move:DIR, delete or hardlink.", param, ctx)
-        return word, Path(folder)
+        return word, Path(folder).expanduser()
 
 
 @click.command(cls=Verb, epilog=EPILOG)
@@ -181,13 +181,13 @@ def command(
     if action is not None:
         if not dry_run and not yes:
             plan = _apply(screen, collection, found.groups, action, True, leave_contradicting)
-            _tell_outcome(screen, plan)
+            _tell_outcome(screen, plan, dry_run)
             if plan.done and not click.confirm("Go on?", err=True):
                 raise Failure("Nothing was changed.")
         outcome = _apply(screen, collection, found.groups, action, dry_run, leave_contradicting)
     _show(screen, found, outcome)
     if outcome is not None:
-        _tell_outcome(screen, outcome)
+        _tell_outcome(screen, outcome, dry_run)
         if outcome.left and strict:
             raise Failure(f"{len(outcome.left)} files were left as they are.", 3)
 
@@ -234,7 +234,7 @@ def _apply(
         )
 
 
-def _tell_outcome(screen: Screen, outcome: vecsearch.Outcome) -> None:
+def _tell_outcome(screen: Screen, outcome: vecsearch.Outcome, dry_run: bool) -> None:
     would = "would be " if outcome.dry_run else "were "
     megabytes = sum(step.size for step in outcome.done) / 1e6
     screen.note(
@@ -247,7 +247,7 @@ def _tell_outcome(screen: Screen, outcome: vecsearch.Outcome) -> None:
         screen.note(f"  … and {len(outcome.left) - SHOWN} more")
     if outcome.removed:
         screen.note(f"{len(outcome.removed):,} items were removed from the collection.")
-    if outcome.dry_run:
+    if dry_run:
         screen.note("Nothing was changed: --no-dry-run does it.")
 
 

@@ -122,6 +122,17 @@ def test_nobody_can_be_asked(index: Path, photos: Path, vecsearch: Command) -> N
     assert names(photos) == before
 
 
+def test_a_folder_may_be_at_home(
+    index: Path, photos: Path, vecsearch: Command, tmp_path: Path
+) -> None:
+    run = vecsearch(
+        "duplicates", index, "-t", "none", "--apply", "move:~/double", "--no-dry-run", "--yes",
+        env={"HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert names(tmp_path / "double") == {"bag/zz.png", "trouser/zz.png"}
+
+
 def test_moved_without_asking(
     index: Path, photos: Path, vecsearch: Command, tmp_path: Path
 ) -> None:
@@ -166,6 +177,7 @@ def test_somebody_is_asked(index: Path, photos: Path) -> None:
     assert "2 files (0.0 MB) would be deleted" in said
     assert "Go on? [y/N]" in said
     assert "Nothing was changed." in said
+    assert "--no-dry-run does it" not in said
     assert names(photos) == before
     code, said = asked(index, "y")
     assert code == 0, said

@@ -103,6 +103,25 @@ def test_files_are_moved_as_they_lay(photos: Path, collection: Collection, tmp_p
     assert len(collection) == 30
 
 
+def test_nothing_is_moved_into_the_folder_from_above(tmp_path: Path, photos: Path) -> None:
+    for name in ("photos", "index", "free"):
+        shutil.copytree(photos / "bag" / "deep", photos / name)
+    collection = Collection.build(photos, tmp_path / "index", encoder="pixels", size=(8, 8))
+    before = everything(photos)
+    groups = list(find_duplicates(collection, None).groups)[:1]
+    for dry_run in (True, False):
+        outcome = apply_duplicates(collection, groups, "move", folder=tmp_path, dry_run=dry_run)
+        assert reasons(outcome) == {
+            "photos/copy0.png": f"it would go to {photos}, in {photos}: the next update "
+            "would find files there",
+            "index/copy0.png": f"it would go to {tmp_path / 'index'}, in {tmp_path / 'index'}: "
+            "that is the collection itself",
+        }
+        assert "free/copy0.png" in [step.id for step in outcome.done]
+    gone = {step.id for step in outcome.done}
+    assert everything(photos) == {name: one for name, one in before.items() if name not in gone}
+
+
 def test_a_move_overwrites_nothing(photos: Path, collection: Collection, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "bag" / "deep").mkdir(parents=True)
@@ -424,8 +443,8 @@ def test_nothing_is_touched_while_another_writes(photos: Path, collection: Colle
         ("burn", None, "is none of move, delete, hardlink"),
         ("move", None, "takes the folder"),
         ("delete", "out", "takes the folder"),
-        ("move", "photos/out", "the next update would find them"),
-        ("move", "photos", "the next update would find them"),
+        ("move", "photos/out", "the next update would find files"),
+        ("move", "photos", "the next update would find files"),
         ("move", "index/out", "the collection itself"),
         ("move", "file", "it is a file"),
     ],

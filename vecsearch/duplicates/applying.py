@@ -18,6 +18,7 @@ from vecsearch.duplicates.placing import (
     check_folder,
     check_kept,
     check_linkable,
+    check_target,
     delete,
     link,
     move,
@@ -252,6 +253,7 @@ class _Work:
             check_linkable(one, kept)
         elif self._folder is not None:
             target = place_in(self._folder, record.path)
+            check_target(target, self._root, self._base.folder)
             if target in self._targets or target.exists() or target.is_symlink():
                 raise Refused(f"{target} is there already")
             self._targets.add(target)

@@ -187,10 +187,28 @@ def check_folder(folder: Path, root: Path | None, index: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InvalidArgument(f"Files cannot be moved to {folder}: it is a file, not a folder.")
+    if inside := _inside(folder, root, index):
+        raise InvalidArgument(f"Files cannot be moved to {folder}, {inside}.")
+
+
+def check_target(target: Path, root: Path | None, index: Path) -> None:
+    """Refuse a name for a file in a folder that ``check_folder`` would refuse.
+
+    A folder above that of the collection may be moved to, but not everything below it.
+
+    Raises:
+        Refused: It is one.
+    """
+    if inside := _inside(target.parent, root, index):
+        raise Refused(f"it would go to {target.parent}, {inside}")
+
+
+def _inside(folder: Path, root: Path | None, index: Path) -> str | None:
     real = Path(os.path.realpath(folder))
     for other, why in (
-        (root, "the next update would find them there"),
+        (root, "the next update would find files there"),
         (index, "that is the collection itself"),
     ):
         if other is not None and real.is_relative_to(os.path.realpath(other)):
-            raise InvalidArgument(f"Files cannot be moved to {folder}, in {other}: {why}.")
+            return f"in {other}: {why}"
+    return None
