@@ -8,7 +8,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import FOLDER, INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import FOLDER, INDEX, Failure, Screen, Verb, printable
 
 EPILOG = """\b
 Examples:
@@ -86,10 +86,8 @@ def command(
     rejection = found.rejection
     low, high = rejection.interval
     rows = [{"figure": name, **vars(figure)} for name, figure in found.figures.items()]
-    limits = [
-        {"class": name, "threshold": value}
-        for name, value in [("(all others)", rejection.threshold), *rejection.per_class.items()]
-    ]
+    thresholds = {"(all others)": rejection.threshold, **rejection.per_class}
+    limits = [{"class": name, "threshold": value} for name, value in thresholds.items()]
     title = f"{rejection.known} known, {rejection.strangers} strangers"
     show(
         screen.format,
@@ -116,8 +114,11 @@ def command(
             "The known ones are items that the encoder may have learned from: new pictures of them "
             "are farther off, and more of them are refused. Bring some to know how many."
         )
-    if rejection.threshold < 0:
-        screen.note("Strangers are where known ones are, so nobody can be accepted.")
+    if refused := [name for name, value in thresholds.items() if value < 0]:
+        whom = "" if len(refused) == len(limits) else f" as {', '.join(refused)}"
+        screen.note(
+            f"Strangers are where known ones are, so nobody can be accepted{printable(whom)}."
+        )
     if found.unlabelled:
         screen.note(f"{found.unlabelled} images have no label and were left out.")
     screen.skipped(found.skipped, "The others are left out too.")

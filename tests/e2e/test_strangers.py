@@ -135,6 +135,26 @@ def test_strangers_are_told_from_friends(
     assert "calibrated with the euclidean metric, not cosine" in run.stderr
 
 
+def test_where_strangers_are_friends_nobody_can_be_accepted(
+    vecsearch: Command, friends: Collection, faces: dict[str, Path], tmp_path: Path
+) -> None:
+    for name in ("all", "one"):
+        shutil.copytree(faces["others"] / "s03", tmp_path / name / "s03")
+    for picture in faces["enrolled"].glob("*/*"):
+        (tmp_path / "all" / "x").mkdir(exist_ok=True)
+        shutil.copy(picture, tmp_path / "all" / "x" / f"{picture.parent.name}-{picture.name}")
+    shutil.copytree(faces["enrolled"] / "s01", tmp_path / "one" / "x")
+    shutil.copytree(faces["strangers"], tmp_path / "one", dirs_exist_ok=True)
+    for name, said in ("all", "accepted."), ("one", "accepted as s01."):
+        run = vecsearch("calibrate", friends.path, tmp_path / name, "--far", "0.2", "-k", 1)
+        assert run.returncode == 0, run.stderr
+        assert f"Strangers are where known ones are, so nobody can be {said}" in run.stderr
+        (told,) = lines(vecsearch(
+            "classify", friends.path, next((tmp_path / name / "x").glob("*")), "--reject", "auto",
+        ))  # fmt: skip
+        assert (told["label"], told["distance"]) == (None, 0)
+
+
 def test_a_friend_who_comes_later_needs_no_training(
     vecsearch: Command, friends: Collection, faces: dict[str, Path]
 ) -> None:

@@ -312,6 +312,39 @@ def test_ties_are_settled_as_in_a_search() -> None:
         assert trial.names[trial.known.taken_for[0]] == told
 
 
+@pytest.mark.parametrize("metric", list(Metric))
+@pytest.mark.parametrize("k", [1, 5])
+def test_the_same_picture_is_as_far_as_classify_says(metric: Metric, k: int) -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.random((60, 500)) + 7
+    gallery = labelled(vectors, list("abcdef") * 10, "g")
+    queries = labelled(np.concatenate([vectors[:40], rng.random((40, 500)) + 7]), ["x"] * 80, "q")
+    trial = ask(gallery, queries, Rule("knn", k=k), metric)
+    people = Collection.from_vectors(gallery.vectors, labels=gallery.labels, metric=metric)
+    told = Classifier(people, k=k).classify_vectors(queries.vectors)
+    assert trial.strangers.distances.tolist() == [one.distance for one in told]
+    assert [trial.names[code] for code in trial.strangers.taken_for] == [
+        one.nearest for one in told
+    ]
+    if k == 1:
+        assert not trial.strangers.distances[:40].any()
+
+
+def test_where_strangers_are_known_ones_nobody_is_accepted() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.random((40, 500)) + 7
+    gallery = labelled(vectors, ["a", "b"] * 20, "g")
+    strangers = np.concatenate([vectors[:20], vectors[1:40:2] + 1])
+    both = labelled(np.concatenate([strangers, vectors[:2]]), ["x"] * 40 + ["a", "b"], "q")
+    whole = calibrate_vectors(gallery, both.part(range(10, 42)), far=0.06, rule=Rule("knn", k=1))
+    assert (whole.rejection.threshold, whole.rejection.per_class) == (-1, {})
+    one = calibrate_vectors(
+        gallery, both.part([*range(0, 20, 2), *range(20, 42)]), far=0.2, rule=Rule("knn", k=1)
+    )
+    assert (one.rejection.threshold, list(one.rejection.per_class)) == (-1, ["b"])
+    assert one.rejection.per_class["b"] > 0
+
+
 def test_few_classes_announce_little() -> None:
     rng = np.random.default_rng(0)
     labels = ["a"] * 100 + ["b"] * 100

@@ -9,15 +9,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vecsearch.classification import Centroids, Rule
-from vecsearch.classification.votes import decide
+from vecsearch.classification.votes import knn_vote
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
-from vecsearch.index import distance_blocks
+from vecsearch.index import distance_blocks, distances
 from vecsearch.types import Distances, Metric, Progress, Rows, Vectors
 
 # More comparisons of queries with classes not their own are sampled: the rates of a million are
 # known to a thousandth.
 MOST_COMPARISONS = 1_000_000
+BLOCK_BYTES = 64 << 20
 # As many as cross-validation has by custom; more where an encoder need not be fitted for each.
 FOLDS, FOLDS_UNFITTED = 10, 50
 # An interval from fewer labels says nothing.
@@ -126,7 +127,15 @@ def ask(
         else:
             members = np.where(itself >= 0, mine, -1) if len(inside) else None
             by_class = centroids.distances(queries.vectors[block], members)
-        found[block], nearest[block] = _decided(apart, by_class, codes, rule)
+        if centroids is None:
+            found[block], rows = _voted(apart, codes, rule)
+            there = np.flatnonzero(rows >= 0)
+            nearest[block.start + there] = _measured(
+                queries.vectors[block][there], gallery.vectors, rows[there], metric
+            )
+        else:
+            nearest[block] = by_class.min(axis=1)
+            found[block] = np.where(np.isfinite(nearest[block]), by_class.argmin(axis=1), -1)
         has = np.flatnonzero(mine >= 0)
         genuine[block.start + has] = by_class[has, mine[has]]
         by_class[has, mine[has]] = np.inf
@@ -224,13 +233,8 @@ def _resampled(groups: Rows, *kinds: NDArray[np.bool_]) -> Rows:
     return groups
 
 
-def _decided(
-    apart: Distances, by_class: Distances, codes: Rows, rule: Rule
-) -> tuple[Rows, Distances]:
-    """The class of each query and how far it is from it; −1 and infinity if nobody is left."""
-    if rule.method == "centroid":
-        nearest = by_class.min(axis=1)
-        return np.where(np.isfinite(nearest), by_class.argmin(axis=1), -1), nearest
+def _voted(apart: Distances, codes: Rows, rule: Rule) -> tuple[Rows, Rows]:
+    """The class of each query and the row of it that is nearest; −1 if nobody is left."""
     k = min(rule.k, apart.shape[1])
     rows = np.argpartition(apart, k - 1, axis=1)[:, :k]
     near = np.take_along_axis(apart, rows, 1)
@@ -241,5 +245,20 @@ def _decided(
     order = np.lexsort((rows, near))
     rows, near = np.take_along_axis(rows, order, 1), np.take_along_axis(near, order, 1)
     voters = np.where(np.isfinite(near), codes[rows], -1)
-    chosen, nearest, _ = decide(voters, near, rule.weights)
-    return chosen, nearest
+    chosen, _ = knn_vote(voters, near, rule.weights)
+    first = (voters == chosen[:, None]).argmax(axis=1)
+    return chosen, np.where(chosen >= 0, rows[np.arange(len(rows)), first], -1)
+
+
+def _measured(queries: Vectors, gallery: Vectors, rows: Rows, metric: Metric) -> Distances:
+    """How far each query ``(n, dim)`` is from the row at its side, as ``classify`` measures it.
+
+    A product of matrices leaves what is the same a little apart, and a threshold found by that
+    would accept the very picture of a stranger.
+    """
+    apart = np.empty(len(queries))
+    step = max(1, BLOCK_BYTES // (32 * gallery.shape[1]))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        apart[part] = distances(queries[part], gallery[rows[part]], metric)
+    return apart
