@@ -103,7 +103,7 @@ class Count(click.ParamType[int | str]):
 @click.option(
     "--trace",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder to draw each step of kmeans into, from the best beginning.",
+    help="A folder to draw the steps of kmeans into, from the best beginning.",
 )
 @click.option(
     "--sheet",

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -19,7 +19,6 @@ from vecsearch.index import (
     RESTARTS,
     Partition,
     as_metric,
-    beginnings,
     by_size,
     centers_of,
     check_vectors,
@@ -27,7 +26,6 @@ from vecsearch.index import (
     lloyd_steps,
     member_distances,
     run_kmeans,
-    settle,
     zero_rows,
 )
 from vecsearch.types import JSON, Clustering, Distances, Metric, Progress, Rows, Vectors
@@ -76,8 +74,9 @@ def cluster(
         restarts: How many beginnings k-means tries; 10 by default.
         k_max: The largest number that ``auto`` tries.
         seed: For everything random.
-        trace: A folder to draw each step of k-means into, as a PNG, from one beginning: the best of
-            ``restarts``.
+        trace: A folder to draw the steps of k-means into, as PNGs, all on all items, from what the
+            best of the beginnings began with. The clusters are the same without; of more than
+            4,096 items they came by way of a sample, so the last picture may differ from them.
         progress: Called as the work goes on.
 
     Returns:
@@ -263,15 +262,12 @@ def _partition(vectors: Vectors, plan: Plan, progress: Progress | None) -> Parti
         k = choose_k(vectors, plan.metric, k_max=plan.k_max, seed=seed, progress=progress).best
     else:
         k = plan.count(len(vectors))
-    if plan.trace is None:
-        return run_kmeans(vectors, k, plan.metric, restarts=restarts, seed=seed, progress=progress)
-    trace = Trace(vectors, plan.trace)
-    begun = beginnings(vectors, k, plan.metric, restarts=restarts, seed=seed, progress=progress)
-    centers, steps = begun[0].seeds, 0
-    for step in lloyd_steps(vectors, centers, plan.metric):
-        trace.draw(step)
-        centers, steps = step.moved, steps + 1
-    return replace(settle(vectors, centers, plan.metric), steps=steps)
+    trace = None if plan.trace is None else Trace(vectors, plan.trace)
+    found = run_kmeans(vectors, k, plan.metric, restarts=restarts, seed=seed, progress=progress)
+    if trace is not None and found.seeds is not None:
+        for step in lloyd_steps(vectors, found.seeds, plan.metric):
+            trace.draw(step)
+    return found
 
 
 def _hierarchy(

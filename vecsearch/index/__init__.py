@@ -2,7 +2,7 @@
 
 from vecsearch.index.approximate import ApproximateIndex, check_kind, factory_of, train_index
 from vecsearch.index.exact import ExactIndex
-from vecsearch.index.kmeans import RESTARTS, Beginning, beginnings, run_kmeans
+from vecsearch.index.kmeans import RESTARTS, run_kmeans
 from vecsearch.index.lloyd import (
     Partition,
     Step,
@@ -33,7 +33,6 @@ from vecsearch.index.selftest import faiss_facts, selftest
 __all__ = [
     "RESTARTS",
     "ApproximateIndex",
-    "Beginning",
     "ExactIndex",
     "Pairs",
     "PartialIndex",
@@ -43,7 +42,6 @@ __all__ = [
     "as_array",
     "as_metric",
     "as_radius",
-    "beginnings",
     "by_size",
     "centers_of",
     "check_kind",

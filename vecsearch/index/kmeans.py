@@ -84,11 +84,11 @@ def run_kmeans(
         tried.append(_walked(points, space.points(one.centers), min(steps, TRIAL_STEPS)))
         if progress is not None:
             progress("settling", number, len(chosen[:FINALISTS]))
-    best = min(tried, key=lambda model: float(model.inertia_))
+    best, begun = min(zip(tried, chosen, strict=False), key=lambda pair: float(pair[0].inertia_))
     last = _walked(points, best.cluster_centers_, steps)
     del points
     found = settle(vectors, space.back(last.cluster_centers_), metric, steps=steps)
-    return replace(found, steps=best.n_iter_ + last.n_iter_ + found.steps)
+    return replace(found, steps=best.n_iter_ + last.n_iter_ + found.steps, seeds=begun.seeds)
 
 
 def beginnings(

@@ -49,6 +49,8 @@ class Partition:
             the squared distances between vectors of length 1.
         steps: How many steps led there.
         settled: Whether the next would change nothing.
+        seeds: What k-means++ chose to begin with, ``(k, dim)`` float32, if it was k-means that
+            found them.
     """
 
     centers: Vectors
@@ -57,6 +59,7 @@ class Partition:
     inertia: float
     steps: int = 0
     settled: bool = True
+    seeds: Vectors | None = None
 
 
 @dataclass(frozen=True)
