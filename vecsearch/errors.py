@@ -10,7 +10,7 @@ class InvalidArgument(VecsearchError):
 
 
 class ImageError(VecsearchError):
-    """A file that is not an image we can read. Its text is the reason, without the path."""
+    """A file that is not an image we can read, or that cosine cannot compare: the reason."""
 
 
 class NotFitted(VecsearchError):

@@ -216,13 +216,13 @@ class Gallery:
             For each image its hits, nearest first.
 
         Raises:
-            ImageError: An image cannot be read.
+            ImageError: An image cannot be read; under cosine, also if its vector is zero.
             InvalidArgument: A value makes no sense, or the collection has no encoder.
             DamagedCollection: A file is not as it was written.
         """
         view = self._view
         wanted = view.store.manifest.metric if metric is None else as_metric(metric)
-        vectors = view.encode(_as_list(images))
+        vectors = view.encode(_as_list(images), wanted)
         return view.search(vectors, k, as_conditions(where), wanted, exact)
 
     def query_one(
@@ -294,21 +294,39 @@ class Gallery:
         vectors: Vectors = encode_text(texts)
         return self.query_vectors(vectors, k, where=where, metric=metric, exact=exact)
 
-    def encode(self, images: Sequence[ImageLike]) -> Vectors:
+    def encode(self, images: Sequence[ImageLike], metric: MetricName = None) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32.
 
+        Args:
+            images: Paths, Pillow images or uint8 arrays.
+            metric: What they will be compared by; any vector will do by default.
+
         Raises:
-            ImageError: An image cannot be read.
+            ImageError: An image cannot be read; under cosine, also if its vector is zero.
             InvalidArgument: Something is not an image, or the collection has no encoder.
         """
-        return self._view.encode(_as_list(images))
+        wanted = None if metric is None else as_metric(metric)
+        return self._view.encode(_as_list(images), wanted)
 
     def encode_folder(
-        self, folder: ImageFolder, jobs: int | None = None, progress: Progress | None = None
+        self,
+        folder: ImageFolder,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+        metric: MetricName = None,
     ) -> Encoded:
-        """The vectors of all images of a folder, with the files that could not be read."""
+        """The vectors of all images of a folder, with the files that were left out.
+
+        Args:
+            folder: Where they are.
+            jobs: How many processes decode.
+            progress: Called as the work goes on.
+            metric: What they will be compared by, if not by the collection's own; what it cannot
+                compare is left out.
+        """
+        wanted = self.metric if metric is None else as_metric(metric)
         batches = read_folder(folder, folder.paths, self.encoder.preprocess, jobs, progress)
-        blocks = list(encode_batches(batches, folder.root, self.encoder, self.metric))
+        blocks = list(encode_batches(batches, folder.root, self.encoder, wanted))
         empty = np.empty((0, self.dim), np.float32)
         return Encoded(
             [file for block in blocks for file in block.files],
@@ -322,6 +340,7 @@ class Gallery:
         ask: Callable[[Vectors], Sequence[Answer]],
         jobs: int | None = None,
         progress: Progress | None = None,
+        metric: MetricName = None,
     ) -> tuple[dict[Path, Answer], Sequence[Skipped]]:
         """What is said of the vector of each image below a folder, and the files left out.
 
@@ -330,9 +349,10 @@ class Gallery:
             ask: Says something of each of some vectors, ``(n, dim)``.
             jobs: How many processes decode.
             progress: Called as the work goes on.
+            metric: What they are compared by, if not by the collection's own.
         """
         images = scan(folder, "none")
-        found = self.encode_folder(images, jobs, progress)
+        found = self.encode_folder(images, jobs, progress, metric)
         paths = [Path(folder) / file.path for file in found.files]
         answers = dict(zip(paths, ask(found.vectors), strict=True))
         return answers, [*images.skipped, *found.skipped]

@@ -12,9 +12,9 @@ from vecsearch.amend import check_ids, some
 from vecsearch.ann import open_index
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encoder_of
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images import ImageLike, to_pixels
-from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores
+from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores, zero_rows
 from vecsearch.store import Record, Store
 from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
 from vecsearch.where import Condition
@@ -81,11 +81,18 @@ class View:
         same = store.manifest.encoder == self.store.manifest.encoder
         return View(store, self._encoder if same else None)
 
-    def encode(self, images: Sequence[ImageLike]) -> Vectors:
-        """The vectors of some images, ``(n, dim)`` float32."""
+    def encode(self, images: Sequence[ImageLike], metric: Metric | None = None) -> Vectors:
+        """The vectors of some images, ``(n, dim)`` float32, all of which a metric can compare."""
         wanted = self.encoder.preprocess
         pixels = [to_pixels(image, wanted) for image in images]
-        return self.encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
+        vectors = self.encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
+        if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
+            row = int(zeros[0])
+            name = images[row] if isinstance(images[row], str | Path) else f"Image {row}"
+            raise ImageError(
+                f"{name}: its vector is zero: cosine cannot compare what has no direction"
+            )
+        return vectors
 
     def vectors(self) -> Vectors:
         """The vectors of all items, ``(n, dim)`` float32, perhaps memory-mapped."""

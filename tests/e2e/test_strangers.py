@@ -97,6 +97,36 @@ def test_files_that_cannot_be_read(
     assert "1 of 2 images could not be read" in run.stderr
 
 
+def test_a_black_picture_under_cosine(vecsearch: Command, small: Path, tmp_path: Path) -> None:
+    Collection.build(small / "train", tmp_path / "index", encoder="pixels", size=(8, 8))
+    made = ("--k", 2, "--metric", "cosine", "--save", "two")
+    assert vecsearch("cluster", tmp_path / "index", *made).returncode == 0
+    folder = tmp_path / "new"
+    shutil.copytree(small / "test" / "bag", folder)
+    Image.new("RGB", (40, 40)).save(folder / "black.png")
+    why = "its vector is zero: cosine cannot compare what has no direction"
+    for verb, *options in (
+        ["classify", "--metric", "cosine"],
+        ["classify", "--metric", "cosine", "--method", "centroid"],
+        ["classify", "--clusters", "two"],
+    ):
+        run = vecsearch(verb, tmp_path / "index", folder, *options)
+        assert len(lines(run)) == 5
+        assert f"{folder / 'black.png'}: {why}" in run.stderr
+    for verb, *options in (
+        ["classify", "--metric", "cosine"],
+        ["classify", "--clusters", "two"],
+        ["query", "--metric", "cosine"],
+    ):
+        run = vecsearch(
+            verb, tmp_path / "index", *sorted(folder.iterdir())[:2], folder / "black.png", *options
+        )
+        assert len(lines(run, 1)) == 2
+        assert f"Error: {folder / 'black.png'}: {why}" in run.stderr
+    whole = vecsearch("classify", tmp_path / "index", folder, "--metric", "euclidean")
+    assert len(lines(whole)) == 6
+
+
 def test_strangers_are_told_from_friends(
     vecsearch: Command, friends: Collection, faces: dict[str, Path], tmp_path: Path
 ) -> None:

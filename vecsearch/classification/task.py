@@ -157,10 +157,10 @@ class Classifier:
             images: Paths, Pillow images or uint8 arrays.
 
         Raises:
-            ImageError: An image cannot be read.
+            ImageError: An image cannot be read; under cosine, also if its vector is zero.
             InvalidArgument: Something is not an image, or the collection has no encoder.
         """
-        return self.classify_vectors(self._collection.encode(images))
+        return self.classify_vectors(self._collection.encode(images, self._metric))
 
     def classify_folder(
         self,
@@ -169,14 +169,16 @@ class Classifier:
         jobs: int | None = None,
         progress: Progress | None = None,
     ) -> tuple[dict[Path, Prediction], Sequence[Skipped]]:
-        """What each image below a folder is, and the files that could not be read.
+        """What each image below a folder is, and the files that were left out.
 
         Args:
             folder: Where they are, to any depth.
             jobs: How many processes decode.
             progress: Called as the work goes on.
         """
-        return self._collection.ask_folder(folder, self.classify_vectors, jobs, progress)
+        return self._collection.ask_folder(
+            folder, self.classify_vectors, jobs, progress, self._metric
+        )
 
     def classify_vectors(self, vectors: ArrayLike) -> list[Prediction]:
         """What each of some vectors is, ``(n, dim)``.

@@ -71,10 +71,10 @@ class Assigner:
             images: Paths, Pillow images or uint8 arrays.
 
         Raises:
-            ImageError: An image cannot be read.
+            ImageError: An image cannot be read; under cosine, also if its vector is zero.
             InvalidArgument: Something is not an image, or the collection has no encoder.
         """
-        return self.assign_vectors(self._collection.encode(images))
+        return self.assign_vectors(self._collection.encode(images, self.clustering.metric))
 
     def assign_folder(
         self,
@@ -83,14 +83,16 @@ class Assigner:
         jobs: int | None = None,
         progress: Progress | None = None,
     ) -> tuple[dict[Path, Assignment], Sequence[Skipped]]:
-        """Where each image below a folder belongs, and the files that could not be read.
+        """Where each image below a folder belongs, and the files that were left out.
 
         Args:
             folder: Where they are, to any depth.
             jobs: How many processes decode.
             progress: Called as the work goes on.
         """
-        return self._collection.ask_folder(folder, self.assign_vectors, jobs, progress)
+        return self._collection.ask_folder(
+            folder, self.assign_vectors, jobs, progress, self.clustering.metric
+        )
 
     def assign_vectors(self, vectors: ArrayLike) -> list[Assignment]:
         """Where each of some vectors belongs, ``(n, dim)``.
