@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from colour_vision import VISIONS, apart, ciede2000, from_hex, to_lab
 
+from vecsearch.projection.drawing import MOST_LISTED
 from vecsearch.projection.palette import (
     COLOURS,
     NONE,
@@ -58,7 +59,7 @@ def test_none_and_paper_are_no_class(vision: str) -> None:
 
 def test_a_hundred_and_forty_classes_differ_in_colour_or_shape() -> None:
     pairs = {(colour_of(code), shape_of(code, 140)) for code in range(140)}
-    assert len(pairs) == 140
+    assert len(pairs) == 140 == MOST_LISTED
     assert {shape_of(code, 8) for code in range(8)} == {0}
     assert max(shape_of(code, 140) for code in range(140)) == len(SHAPES) - 1
     assert (colour_of(-1), shape_of(-1, 100)) == (NONE, 0)

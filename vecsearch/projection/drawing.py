@@ -1,5 +1,6 @@
 """Maps as pictures, by matplotlib: points by class or by number, and how many lie where."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from vecsearch.errors import InvalidArgument
 from vecsearch.figures import as_png, new_figure, plain
 from vecsearch.projection.colouring import Classes
-from vecsearch.projection.palette import NONE, SHAPES, colour_of, shape_of
+from vecsearch.projection.palette import COLOURS, NONE, SHAPES, colour_of, shape_of
 from vecsearch.projection.task import NAMES, Projection
 from vecsearch.store import put_whole
 
@@ -27,7 +28,8 @@ PNG_DPI = 150
 CELLS = 240
 SMOOTHED = 1.6
 HEXAGONS = 60
-MOST_LISTED = 120
+# So many differ by colour and shape.
+MOST_LISTED = math.lcm(len(COLOURS), len(SHAPES))
 ROWS_ONE_COLUMN = 30
 ROWS_MANY_COLUMNS = 40
 LETTERS = {1: 28, 2: 22, 3: 16}

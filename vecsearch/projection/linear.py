@@ -79,7 +79,8 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
     It learns from the vectors that have a class, at most 256 MiB of them, drawn by class where
     there are more. Where they have more than 400 dims, or more than vectors less classes, they are
     reduced to so many by PCA first (Belhumeur et al., Eigenfaces vs. Fisherfaces, 1997). Two
-    classes are told apart along one axis; the second is then the principal axis of what is left.
+    classes are told apart along one axis; the second is then the principal axis of what is left, in
+    the same unit: the variance within the classes is 1 along each.
 
     Args:
         cloud: The vectors.
@@ -120,7 +121,13 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
     if directions.shape[1] == 1:
         unit = directions / np.linalg.norm(directions)
         rest = rows - (rows @ unit.astype(np.float32)) @ unit.T.astype(np.float32)
-        directions = np.column_stack([directions, _principal(rest, 1, seed)[0]])
+        second = _principal(rest, 1, seed)[0]
+        along = (rows @ second).ravel()
+        for one in range(len(names)):
+            along[own == one] -= along[own == one].mean()
+        # In the unit of the first: in it, the variance within the classes is 1.
+        scatter = np.sqrt(np.square(along).sum() / (len(rows) - len(names)))
+        directions = np.column_stack([directions, second / (scatter or 1.0)])
         explained.append(0.0)
     centre = mean + fitted.xbar_ @ before.T  # which is the mean, weighed as scikit-learn does
     return _Axes(centre, directions, tuple(explained), len(rows)).apply(cloud)
