@@ -38,9 +38,9 @@ Examples:
 )
 @options.strict
 @options.jobs
-@click.pass_obj
+@click.pass_context
 def command(
-    screen: Screen,
+    ctx: click.Context,
     index: Path,
     queries: Path | None,
     far: float,
@@ -62,6 +62,10 @@ def command(
     strangers. If there are none, the items of INDEX take their part, each asked of items of other
     classes. classify --reject auto goes by what was found.
     """
+    screen: Screen = ctx.obj
+    options.check_method(ctx)
+    if queries is None and options.was_given(ctx, "labels"):
+        raise click.UsageError("--labels is for QUERIES, and there are none.", ctx)
     if roc is not None:
         from vecsearch_cli.sheet import check_sheet
 

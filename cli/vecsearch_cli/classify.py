@@ -89,6 +89,7 @@ def command(
     An IMAGE may be a folder, of which all images are taken; - reads paths from stdin.
     """
     screen: Screen = ctx.obj
+    options.check_method(ctx)
     collection = vecsearch.Collection.open(index)
     classify: Callable[..., Any]
     classify_folder: Callable[..., Any]

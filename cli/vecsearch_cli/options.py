@@ -102,8 +102,29 @@ def refuse_others(ctx: click.Context, name: str, others: Sequence[str]) -> None:
             raise click.UsageError(f"{param.opts[0]} does not go with {name}.", ctx)
 
 
+def check_method(ctx: click.Context) -> None:
+    """Refuse options of the other method of ``classification``."""
+    method = ctx.params["method"]
+    others = ("centroids", "center") if method == "knn" else ("weights",)
+    refuse_others(ctx, f"--method {method}", others)
+
+
+def check_once(names: Sequence[str], option: str) -> None:
+    """Refuse a name that is there twice, where the second would count for nothing."""
+    for name in names:
+        if names.count(name) > 1:
+            raise click.UsageError(f"{option} names {name} twice.")
+
+
+def check_stdin(names: Sequence[str]) -> None:
+    """Refuse to read stdin twice."""
+    if names.count("-") > 1:
+        raise click.UsageError("- is there twice, but stdin can be read only once.")
+
+
 def given(names: Sequence[str]) -> Iterator[str]:
     """What was named; for -, the lines of stdin."""
+    check_stdin(names)
     for name in names:
         if name == "-":
             yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())

@@ -146,6 +146,9 @@ def command(
             raise click.UsageError(f"--for-each takes no --{strange[0].replace('_', '-')}.")
         _for_each(screen, vecsearch.Collection.open(index), out, k, search)
         return
+    options.check_stdin([*like, *unlike])
+    options.check_once([key for key, _ in max_per], "--max-per")
+    options.check_once([key for key, _ in boost], "--boost")
     if sheet is not None:
         from vecsearch_cli.sheet import check_sheet
 

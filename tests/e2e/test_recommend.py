@@ -124,6 +124,13 @@ def test_for_each(vecsearch: Command, shop: Path, tmp_path: Path) -> None:
         (["--like", "x", "--boost", "sold"], "is not KEY:WEIGHT"),
         (["--like", "x", "--diversity", "2"], "is not in the range"),
         (["--like", "x", "--sheet", "near.txt"], "must end in .png"),
+        (["--like", "-", "--like", "-"], "stdin can be read only once"),
+        (["--like", "-", "--unlike", "-"], "stdin can be read only once"),
+        (["--like", "x", "--boost", "sold:1", "--boost", "sold:2"], "--boost names sold twice"),
+        (
+            ["--like", "x", "--max-per", "line", "1", "--max-per", "line", "2"],
+            "--max-per names line twice",
+        ),
     ],
 )
 def test_wrong_usage(vecsearch: Command, shop: Path, options: list[str], message: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 from PIL import Image
 
 from vecsearch import (
@@ -95,6 +96,34 @@ def test_files_that_cannot_be_read(
     run = vecsearch("classify", friends.path, folder / "bad.png", sorted(folder.iterdir())[0])
     assert len(lines(run, 1)) == 1
     assert "1 of 2 images could not be read" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["classify", "x.png", "--centroids", "2"], "--centroids does not go with --method knn"),
+        (["classify", "x.png", "--center", "mean"], "--center does not go with --method knn"),
+        (
+            ["classify", "x.png", "--method", "centroid", "--weights", "distance"],
+            "--weights does not go with --method centroid",
+        ),
+        (["classify", "-", "-"], "stdin can be read only once"),
+        (["query", "-", "-"], "stdin can be read only once"),
+        (["calibrate", "--centroids", "2"], "--centroids does not go with --method knn"),
+        (
+            ["calibrate", "--method", "centroid", "--weights", "uniform"],
+            "--weights does not go with --method centroid",
+        ),
+        (["calibrate", "--labels", "folder"], "--labels is for QUERIES"),
+    ],
+)
+def test_options_that_would_change_nothing(
+    vecsearch: Command, options: list[str], message: str
+) -> None:
+    verb, *others = options
+    run = vecsearch(verb, PROJECT / "tests" / "golden" / "v1", *others)
+    assert run.returncode == 2
+    assert message in " ".join(run.stderr.split())
 
 
 def test_a_black_picture_under_cosine(vecsearch: Command, small: Path, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def calibrate(
         metric: Another metric than the collection's own.
         labels: How the queries are labelled: ``folder``, or a CSV file with path and label.
         jobs: How many processes decode the queries.
-        seed: For k-means, and for the bootstrap.
+        seed: For whom is asked where they are very many, for the folds, and for the bootstrap.
         progress: Called as the work goes on.
 
     Raises:
@@ -193,7 +193,7 @@ def calibrate_vectors(
         metric: How to compare.
         encode: What makes vectors of all labelled gallery items, given which of them an encoder
             may learn from; None if it has learned from none.
-        seed: For k-means, and for the bootstrap.
+        seed: For whom is asked where they are very many, for the folds, and for the bootstrap.
         progress: Called as the work goes on.
     """
     if not 0 < far < 1:

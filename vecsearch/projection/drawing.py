@@ -147,7 +147,7 @@ def draw_classes(
 
     listed = [entry(code, plain(classes.names[code])) for code in common.tolist()]
     if count > len(common):
-        listed.append(entry(-1, f"{count - len(common):,} other classes"))
+        listed.append(entry(-1, f"{count - len(common):,} others"))
     if (classes.codes < 0).any():
         listed.append(entry(-1, "no class"))
     return listed
