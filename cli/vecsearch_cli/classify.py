@@ -89,12 +89,14 @@ def command(
     An IMAGE may be a folder, of which all images are taken; - reads paths from stdin.
     """
     screen: Screen = ctx.obj
-    options.check_method(ctx)
+    if clusters is not None:
+        options.refuse_others(ctx, "--clusters", DECIDING)
+    else:
+        options.check_method(ctx)
     collection = vecsearch.Collection.open(index)
     classify: Callable[..., Any]
     classify_folder: Callable[..., Any]
     if clusters is not None:
-        options.refuse_others(ctx, "--clusters", DECIDING)
         assigner = vecsearch.Assigner(collection, clusters)
         classify, classify_folder = assigner.assign, assigner.assign_folder
     else:
