@@ -317,12 +317,7 @@ class Gallery:
     ) -> Encoded:
         """The vectors of all images of a folder, with the files that were left out.
 
-        Args:
-            folder: Where they are.
-            jobs: How many processes decode.
-            progress: Called as the work goes on.
-            metric: What they will be compared by, if not by the collection's own; what it cannot
-                compare is left out.
+        These are what cannot be read, and what the metric, by default the own one, cannot compare.
         """
         wanted = self.metric if metric is None else as_metric(metric)
         batches = read_folder(folder, folder.paths, self.encoder.preprocess, jobs, progress)
