@@ -8,9 +8,9 @@ import numpy as np
 
 from vecsearch.amend import Changes
 from vecsearch.build import draft_key, fill, left_out, read_into, records_of, source_of
-from vecsearch.encoders import Encoder, unfitted
+from vecsearch.encoders import Encoder, remake_encoder, unfitted
 from vecsearch.encoding import encoder_of
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.images import (
     UNOPENED,
     ImageFolder,
@@ -111,7 +111,10 @@ def refit_collection(
                 **found.metadata,
             },
         )
-        encoder = unfitted(encoder_of(store))
+        try:
+            encoder = unfitted(encoder_of(store))
+        except DamagedCollection:  # what it was made with is enough
+            encoder = remake_encoder(entry.name, entry.params)
         writer.remove(store.rows())
         metric = store.manifest.metric
         indexed = fill(writer, whole, encoder, metric, None, jobs, progress)

@@ -310,8 +310,8 @@ def test_lda_with_one_image_in_most_classes(clothes: tuple[Pixels, list[str]]) -
 
 def test_names() -> None:
     known = (
-        "chain, concat, efficientnet-lite0, lda, onnx, openclip, pca, pixels, siamese, timm, "
-        "torchvision"
+        "chain, concat, efficientnet-lite0, efficientnet-lite0-int8, lda, onnx, openclip, pca, "
+        "pixels, siamese, timm, torchvision"
     )
     assert {entry.name for entry in encoder_entries()} == set(known.split(", "))
     with pytest.raises(InvalidArgument, match=rf"Did you mean 'pca'\? There are: {known}"):

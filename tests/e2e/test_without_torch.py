@@ -15,6 +15,7 @@ from conftest import COMMAND
 import vecsearch as library
 from vecsearch_cli.main import VERBS
 
+pytestmark = pytest.mark.slow
 Run = Callable[..., Any]
 OF_TORCH = ("torch", "functorch", "pytorch_metric_learning", "timm", "open_clip")
 LOOK = ("--size", "28x28", "--color", "grey")

@@ -12,6 +12,7 @@ from vecsearch.encoders.registry import (
     make_encoder_for,
     only_taken,
     open_encoder,
+    remake_encoder,
     unfitted,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "make_encoder_for",
     "only_taken",
     "open_encoder",
+    "remake_encoder",
     "unfitted",
 ]
