@@ -9,6 +9,7 @@ import pytest
 from painting import PIXELS, expected, held, paint, painted, seeds_of, state, touch, watch
 
 from vecsearch import Collection, CollectionNotFound, InvalidArgument, verify
+from vecsearch.store import draft
 
 SEEDS = seeds_of(10)
 ORDER = sorted(SEEDS)
@@ -164,6 +165,22 @@ def test_a_draft_that_a_loss_of_power_has_torn(root: Path, tmp_path: Path) -> No
         resumed = Collection.build(root, index, **PIXELS)
         assert held(resumed) == expected(SEEDS)
         assert [item.id for item in resumed] == ORDER
+
+
+def test_a_block_is_kept_that_was_just_written(root: Path, tmp_path: Path) -> None:
+    write, index = draft._write, tmp_path / "index"
+
+    def written_then_interrupted(descriptor: int, data: memoryview) -> None:
+        write(descriptor, data)
+        if b'"files"' in bytes(data):  # the journal, and not the payload
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draft, "_write", written_then_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Collection.build(root, index, **PIXELS)
+    with pytest.raises(CollectionNotFound, match="run the same command again, and it goes on"):
+        Collection.open(index)
 
 
 def test_a_mistake_leaves_no_draft(root: Path, tmp_path: Path) -> None:

@@ -67,6 +67,11 @@ class Draft:
         self._synced = time.monotonic()
 
     @property
+    def begun(self) -> bool:
+        """Whether there is a block, also one that was interrupted before it was noted."""
+        return (self._folder / "journal").stat().st_size > 0
+
+    @property
     def sizes(self) -> list[int]:
         """How many bytes of rows each block has."""
         return [after[1] - before[1] for before, after in pairwise(self._ends)]

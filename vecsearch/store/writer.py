@@ -142,7 +142,7 @@ class Writer:
                 self._draft.close()
             if not self._committed:
                 # What a build has read so far is kept, unless it was told that it cannot go on.
-                begun = self._draft is None or bool(self._draft.notes)
+                begun = self._draft is None or self._draft.begun
                 keep = begun and not isinstance(error, InvalidArgument)
                 collect_garbage(self.folder, keep_draft=keep or self._draft is None)
                 if not generations(self.folder) and not (self.folder / DRAFT).exists():
