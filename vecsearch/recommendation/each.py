@@ -6,11 +6,10 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import listdir
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,6 @@ KEY = "key.json"
 # What is in the folder while the work goes on: the key, what was found, and drafts of these.
 OWN_NAME = re.compile(r"key\.json|\d{12}\.npy|\.(key\.json|\d{12}\.npy)\.\d+\.tmp")
 COLUMNS = ("id", "rank", "recommended", "distance", "score")
-Item = TypeVar("Item")
 FOUND = np.dtype([("row", "<i8"), ("distance", "<f8")])
 
 
@@ -103,7 +101,7 @@ def recommend_for_each(
 
     def blocks() -> Iterator[Block]:
         nonlocal total
-        for start, found in _ahead(work.found(parts)):
+        for start, found in work.found(parts):
             work.keep(parts, start, found)
             there = found["row"] >= 0
             total += int(np.count_nonzero(there))
@@ -228,15 +226,6 @@ def _clear(parts: Path) -> None:
     for path in sorted(parts.iterdir(), key=lambda path: path.name == KEY):
         path.unlink()
     parts.rmdir()
-
-
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same, where the next is made while one is used."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = thread.submit(next, items, None)
-            yield item
 
 
 def _write_csv(file: IO[bytes], ids: list[str], blocks: Iterator[Block]) -> None:
