@@ -615,6 +615,11 @@ def test_parts_of_a_concatenation_count_the_same(shapes: tuple[Pixels, list[str]
     np.testing.assert_allclose(np.linalg.norm(vectors[:, :-4], axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(vectors[:, -4:], axis=1), 1, atol=1e-5)
     assert encoder.facts()["pca: fitted_on"] == 24
+    made: Any = make_encoder_for("concat:pixels,efficientnet-lite0", fit="pad", size=(8, 8))
+    assert [one.preprocess for one in made.encoders] == [
+        Preprocess((8, 8), "pad"),
+        Preprocess((224, 224), "pad"),
+    ]
     chain: Any = make_encoder("chain:pixels+pca2+whiten", preprocess=LOOK).fit(*shapes)  # type: ignore[attr-defined]
     assert chain.facts()["pca: variance_kept"] < 0.999 < chain.facts()["whiten: variance_kept"]
 

@@ -49,13 +49,10 @@ class ConcatEncoder(CompositeEncoder):
         self.encoders: list[Encoder] = [make_part(name, None, **how) for name in names]
         own = self._common(self.encoders[0].preprocess.fit)
         asked = preprocess or own
-        changed = {
-            key: value
-            for key, value in vars(asked).items()
-            if value != vars(own)[key] and preprocess is not None
-        }
+        changed = {key: value for key, value in vars(asked).items() if value != vars(own)[key]}
+        changed["fit"] = asked.fit
         for at, name in enumerate(names):
-            look = replace(self.encoders[at].preprocess, **changed, fit=asked.fit)
+            look = replace(self.encoders[at].preprocess, **changed)
             if look != self.encoders[at].preprocess:
                 self.encoders[at] = self._seeing(name, look, how)
             if self.encoders[at].preprocess.fit != asked.fit:
