@@ -14,7 +14,7 @@ from vecsearch.ann import keep_indexed, reindex
 from vecsearch.build import build_collection
 from vecsearch.encoders import Encoder, make_encoder_for
 from vecsearch.errors import InvalidArgument
-from vecsearch.gallery import Gallery, newest_store
+from vecsearch.gallery import Gallery
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
@@ -23,6 +23,7 @@ from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
+from vecsearch.view import newest_store
 
 EXACT = ("auto", "exact")
 

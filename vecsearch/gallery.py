@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from vecsearch.amend import check_encoder
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import Encoded, encode_batches, read_folder
-from vecsearch.errors import CollectionReplaced, InvalidArgument
+from vecsearch.errors import InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike, scan
 from vecsearch.index import as_metric
 from vecsearch.store import Store
@@ -20,7 +20,6 @@ from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Progress, Skipp
 from vecsearch.view import View
 from vecsearch.where import Where, as_conditions
 
-OPEN_ATTEMPTS = 10
 MetricName: TypeAlias = Metric | str | None
 Answer = TypeVar("Answer")
 
@@ -399,18 +398,3 @@ def _as_list(images: Sequence[ImageLike]) -> Sequence[ImageLike]:
     if isinstance(images, str | Path):
         raise InvalidArgument(f"Images come as a list: [{str(images)!r}].")
     return images
-
-
-def newest_store(path: Path) -> Store:
-    """The newest generation, all files of which are there."""
-    for attempt in range(OPEN_ATTEMPTS):
-        store = Store(path)
-        try:
-            store.check_present()
-        except CollectionReplaced:
-            # Three commits came between the reading of the manifest and the look at its files.
-            if attempt + 1 == OPEN_ATTEMPTS:
-                raise
-        else:
-            break
-    return store

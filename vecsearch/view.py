@@ -12,7 +12,7 @@ from vecsearch.amend import check_ids, some
 from vecsearch.ann import open_index
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encoder_of
-from vecsearch.errors import ImageError, InvalidArgument
+from vecsearch.errors import CollectionReplaced, ImageError, InvalidArgument
 from vecsearch.images import ImageLike, to_pixels
 from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores, zero_rows
 from vecsearch.store import Record, Store
@@ -20,6 +20,7 @@ from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
 from vecsearch.where import Condition
 
 FILTERS_KEPT = 64
+OPEN_ATTEMPTS = 10
 OWN = ("id", "label", "path")
 
 
@@ -235,3 +236,18 @@ def _check_known(key: str, known: set[str]) -> None:
         raise InvalidArgument(
             f"No item has {key!r}; there are: {', '.join(sorted({*OWN, *known}))}."
         )
+
+
+def newest_store(path: Path) -> Store:
+    """The newest generation, all files of which are there."""
+    for attempt in range(OPEN_ATTEMPTS):
+        store = Store(path)
+        try:
+            store.check_present()
+        except CollectionReplaced:
+            # Three commits came between the reading of the manifest and the look at its files.
+            if attempt + 1 == OPEN_ATTEMPTS:
+                raise
+        else:
+            break
+    return store

@@ -64,6 +64,8 @@ def command(
     """
     screen: Screen = ctx.obj
     options.check_method(ctx)
+    if method == "centroid":
+        options.refuse_others(ctx, "--method centroid", ("k",))
     if queries is None and options.was_given(ctx, "labels"):
         raise click.UsageError("--labels is for QUERIES, and there are none.", ctx)
     if roc is not None:

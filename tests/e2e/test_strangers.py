@@ -114,6 +114,10 @@ def test_files_that_cannot_be_read(
             ["calibrate", "--method", "centroid", "--weights", "uniform"],
             "--weights does not go with --method centroid",
         ),
+        (
+            ["calibrate", "--method", "centroid", "-k", "3"],
+            "-k does not go with --method centroid",
+        ),
         (["calibrate", "--labels", "folder"], "--labels is for QUERIES"),
     ],
 )
