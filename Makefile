@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Over all processors; a worker that is done takes over from the others.
-SPREAD := -n auto --dist worksteal
+SPREAD := -n auto --dist worksteal --durations 10
 export VECSEARCH_DATA ?= ../shared/data
 
 .PHONY: help demo test test-slow check bench seeds docs format clean
