@@ -147,6 +147,14 @@ def test_of_equals_the_earlier_row_comes_first() -> None:
     assert found.max() == 0
 
 
+def test_nearest_of_some_candidates() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    index = ExactIndex([vectors[:2], vectors[2:]], Metric.EUCLIDEAN)
+    found, rows = index.nearest_of(vectors[:1], np.array([[2, -1, 0, -1]]), 3)
+    assert rows.tolist() == [[0, 2, -1]]
+    assert found.tolist() == [[0, 2**0.5, np.inf]]
+
+
 def test_published_neighbours_of_sift(data: Callable[[str], Path]) -> None:
     folder = data("truth_ann_ngt_sift5k")
     gallery = np.loadtxt(folder / "sift-dataset-5k.tsv")[:, :128].astype(np.float32)

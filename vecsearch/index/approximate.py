@@ -128,16 +128,18 @@ class ApproximateIndex:
         serialized: NDArray[np.uint8] = faiss.serialize_index(self._index)
         return serialized.data
 
-    def candidates(self, queries: Vectors, k: int, allowed: Allowed) -> Rows:
+    def candidates(self, queries: Vectors, k: int, allowed: Allowed | None = None) -> Rows:
         """Rows that are probably near, ``(n, at least k)``; −1 where there are fewer.
 
         Args:
             queries: ``(n, dim)``.
             k: How many.
-            allowed: Which rows may be found, ``(len(self),)`` bool.
+            allowed: Which rows may be found, ``(len(self),)`` bool; all by default.
         """
         wanted = normalized(queries) if self._cosine else queries
-        selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+        selector = None
+        if allowed is not None:
+            selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
         parameters = _parameters(self._index, selector)
         most = min(2 * k + SPARE, len(self))
         found: Rows = self._index.search(wanted, most, params=parameters)[1]

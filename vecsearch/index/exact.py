@@ -81,17 +81,35 @@ class ExactIndex:
             raise InvalidArgument(f"k is how many to find: 1 or more, not {k}.")
         queries = check_vectors(queries, self.dim, self._metric)
         k = min(k, len(self) if allowed is None else int(np.count_nonzero(allowed)))
-        found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
         if k == 0 or len(queries) == 0:
-            return found, rows
+            return np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
         candidates, floor = self._candidates(queries, k, allowed)
-        step = max(1, CACHED_BYTES // (8 * candidates.shape[1] * queries.shape[1]))
-        for start in range(0, len(queries), step):
-            part = slice(start, start + step)
-            found[part], rows[part] = self._nearest_of(queries[part], candidates[part], k)
+        found, rows = self.nearest_of(queries, candidates, k)
         for query in np.flatnonzero(~(found[:, -1] <= floor)).tolist():
             every = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
             found[query], rows[query] = self._nearest(queries[query], every, k)
+        return found, rows
+
+    def nearest_of(
+        self, queries: Vectors, candidates: Rows, k: int
+    ) -> tuple[NDArray[np.float64], Rows]:
+        """The k nearest of each query's own candidates, measured in double precision, ``(n, k)``.
+
+        Args:
+            queries: ``(n, dim)`` float32.
+            candidates: Rows, ``(n, k or more)``, none twice for a query; −1 is none.
+            k: How many; where there are fewer, the last are at infinity, and −1.
+        """
+        found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
+        step = max(1, CACHED_BYTES // (8 * candidates.shape[1] * queries.shape[1]))
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            near = np.sort(candidates[part], axis=1)
+            apart = distances(queries[part, None], self.take(np.maximum(near, 0)), self._metric)
+            apart[near < 0] = np.inf
+            order = np.argsort(apart, axis=1, kind="stable")[:, :k]
+            found[part] = np.take_along_axis(apart, order, 1)
+            rows[part] = np.take_along_axis(near, order, 1)
         return found, rows
 
     def _candidates(
@@ -217,15 +235,6 @@ class ExactIndex:
             ]
         margin = 1 + self._blocks[0].shape[1] * float(np.finfo(np.float32).eps)
         return float((margin * max(squares)) ** 0.5)
-
-    def _nearest_of(
-        self, queries: Vectors, candidates: Rows, k: int
-    ) -> tuple[NDArray[np.float64], Rows]:
-        """The k nearest of each query's own candidates, in double precision, ``(n, k)``."""
-        rows = np.sort(candidates, axis=1)
-        apart = distances(queries[:, None], self.take(rows), self._metric)
-        order = np.argsort(apart, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(apart, order, 1), np.take_along_axis(rows, order, 1)
 
     def _nearest(self, query: Vectors, rows: Rows, k: int) -> tuple[NDArray[np.float64], Rows]:
         """The k nearest of ascending rows in double precision, by distance, then by row."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from vecsearch.index.approximate import ApproximateIndex
 from vecsearch.index.exact import Allowed, ExactIndex
-from vecsearch.index.metrics import check_vectors, distances
+from vecsearch.index.metrics import check_vectors
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 
@@ -30,31 +30,31 @@ class PartialIndex:
         self._metric = metric
         self._covered = np.zeros(len(exact), np.bool_)
         self._covered[rows[rows >= 0]] = True
+        self._in_place = np.array_equal(rows, np.arange(len(exact)))
 
     def search(
         self, queries: Vectors, k: int, allowed: Allowed | None = None
     ) -> tuple[Distances, Rows]:
         """The k nearest vectors of each query that were found; as ``ExactIndex.search``."""
         queries = check_vectors(queries, self._exact.dim, self._metric)
-        everywhere = np.ones(len(self._exact), np.bool_) if allowed is None else allowed
-        rest = everywhere & ~self._covered
-        inside = self._rows >= 0
-        inside[inside] = everywhere[self._rows[inside]]
-        wanted = min(k, int(np.count_nonzero(everywhere)))
-        if not inside.any() or not len(queries):
+        if allowed is None and self._in_place:
+            wanted, rest = min(k, len(self._exact)), None
+            rows = self._approximate.candidates(queries, k)
+        else:
+            everywhere = np.ones(len(self._exact), np.bool_) if allowed is None else allowed
+            wanted, rest = min(k, int(np.count_nonzero(everywhere))), everywhere & ~self._covered
+            inside = self._rows >= 0
+            inside[inside] = everywhere[self._rows[inside]]
+            if not inside.any():
+                return self._exact.search(queries, k, allowed)
+            found = self._approximate.candidates(queries, k, inside)
+            rows = np.where(found < 0, -1, self._rows[found])
+        if rest is not None and rest.any():
+            rows = np.concatenate([rows, self._exact.search(queries, k, rest)[1]], axis=1)
+        if rows.shape[1] < wanted:
             return self._exact.search(queries, k, allowed)
-        found = self._approximate.candidates(queries, k, inside)
-        near, order = self._exact.search(queries, k, rest)
-        apart, rows = np.empty((len(queries), wanted)), np.empty((len(queries), wanted), np.int64)
-        for query in range(len(queries)):
-            new = np.unique(self._rows[found[query][found[query] >= 0]])
-            if len(new) + order.shape[1] < wanted:
-                one = self._exact.search(queries[query : query + 1], k, allowed)
-                apart[query], rows[query] = one[0][0], one[1][0]
-                continue
-            measured = distances(queries[query], self._exact.take(new), self._metric)
-            both = np.concatenate([measured, near[query]])
-            names = np.concatenate([new, order[query]])
-            best = np.lexsort((names, both))[:wanted]
-            apart[query], rows[query] = both[best], names[best]
+        apart, rows = self._exact.nearest_of(queries, rows, wanted)
+        lacking = np.flatnonzero(rows[:, -1] < 0)
+        if len(lacking):
+            apart[lacking], rows[lacking] = self._exact.search(queries[lacking], k, allowed)
         return apart, rows
