@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import InvalidArgument
+from vecsearch.index.batches import by_products
 from vecsearch.index.metrics import check_vectors, distances, normalized
 from vecsearch.index.ranges import QUERIES, Gallery, Pairs, as_radius, within
 from vecsearch.types import Distances, Metric, Rows, Vectors
@@ -265,7 +266,8 @@ def _knn(
 ) -> tuple[NDArray[np.float32], Rows]:
     """What FAISS finds: squared distances or products, and rows, ``(n, k)`` both."""
     if allowed is None or allowed.all():
-        found: tuple[NDArray[np.float32], Rows] = faiss.knn(queries, vectors, k, metric=kind)
+        with by_products(len(queries)):
+            found: tuple[NDArray[np.float32], Rows] = faiss.knn(queries, vectors, k, metric=kind)
         return found
     values = np.empty((len(queries), k), np.float32)
     rows = np.empty((len(queries), k), np.int64)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import InvalidArgument
+from vecsearch.index.batches import by_products
 from vecsearch.index.metrics import distances
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
@@ -135,7 +136,8 @@ def _candidates(
     found = bare.RangeSearchResult(count)
     queries, vectors = np.ascontiguousarray(queries), np.ascontiguousarray(vectors)
     pointers = bare.swig_ptr(queries), bare.swig_ptr(vectors)
-    search(*pointers, queries.shape[1], count, len(vectors), float(edge), found)
+    with by_products(count):
+        search(*pointers, queries.shape[1], count, len(vectors), float(edge), found)
     ends = bare.rev_swig_ptr(found.lims, count + 1).astype(np.int64)
     if not ends[-1]:
         return np.empty(0, np.int64), np.empty(0, np.int64)
