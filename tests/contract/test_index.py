@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from vecsearch.index import (
     scores,
     selftest,
 )
+from vecsearch.index.batches import MANY, SETTINGS, by_products
 from vecsearch.types import Metric, Rows, Vectors
 
 
@@ -252,3 +255,21 @@ def test_faiss_works_here() -> None:
     outcome = selftest()
     assert outcome["ok"] is True
     assert str(faiss_facts()["version"]) >= "1.15"
+
+
+def test_faiss_is_left_as_it_was() -> None:
+    def seen() -> list[int]:
+        return [getattr(faiss.cvar, name) for name in SETTINGS]
+
+    before = seen()
+    with by_products(MANY - 1):
+        assert seen() == before
+    with by_products(MANY):
+        assert seen() == list(SETTINGS.values())
+        with ThreadPoolExecutor() as threads, by_products(1000):
+            assert threads.submit(seen).result() == list(SETTINGS.values())
+        assert seen() == list(SETTINGS.values())
+    assert seen() == before
+    with pytest.raises(ZeroDivisionError), by_products(MANY):
+        _ = 1 / 0
+    assert seen() == before

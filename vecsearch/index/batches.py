@@ -8,7 +8,7 @@ from typing import Any
 import faiss
 
 # Left to itself, FAISS 1.15 multiplies matrices from 128,000 / dim queries on, in other blocks.
-# From 16 on that is 1.3 to 6 times as fast, as benchmarks/batches.py shows.
+# From 16 on that is up to 5 times as fast, as benchmarks/batches.py shows.
 MANY = 16
 SETTINGS = {
     "distance_compute_blas_threshold": 1,
@@ -16,31 +16,43 @@ SETTINGS = {
     "distance_compute_blas_database_bs": 4096,
 }
 
-_lock = threading.Lock()
-_before: dict[str, int] = {}
-_inside = 0
+
+class _Variables:
+    """Variables of FAISS, ours while anybody uses them, and then again as they were."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: dict[str, int] = {}
+
+    def take(self) -> None:
+        variables: Any = faiss.cvar  # which its stubs do not know
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._before = {name: getattr(variables, name) for name in SETTINGS}
+                for name, value in SETTINGS.items():
+                    setattr(variables, name, value)
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                for name, value in self._before.items():
+                    setattr(faiss.cvar, name, value)
+
+
+_variables = _Variables()
 
 
 @contextmanager
 def by_products(queries: int) -> Iterator[None]:
-    """Set FAISS up for a search by so many queries, and put it back, since it is others' too."""
-    global _inside
+    """Set FAISS up for a search by so many queries; after it, it is for others as it was."""
     if queries < MANY:
         yield
         return
-    # Its stubs do not know its variables.
-    variables: Any = faiss.cvar
-    with _lock:
-        if not _inside:
-            _before.update({name: getattr(variables, name) for name in SETTINGS})
-            for name, value in SETTINGS.items():
-                setattr(variables, name, value)
-        _inside += 1
+    _variables.take()
     try:
         yield
     finally:
-        with _lock:
-            _inside -= 1
-            if not _inside:
-                for name, value in _before.items():
-                    setattr(variables, name, value)
+        _variables.give_back()
