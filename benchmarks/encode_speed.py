@@ -3,11 +3,11 @@
     python benchmarks/encode_speed.py FOLDER [--encoder efficientnet-lite0] [--rounds 5]
 
 For a network: beside a bare loop of onnxruntime over the same images, decoded before, in batches of
-the same size; once with one thread for the network, so that the other cores decode, and once with
-all. For other encoders, fitted before: beside decoding alone, over as many processes. All run in
-turn, round after round, in processes of their own; starting them and loading the encoder is not
-counted, starting those that decode is. Prints images a second, those for each second that a core
-was busy, and the median ratios.
+8; once with one thread for the network, so that the other cores decode, and once with all. For
+other encoders, fitted before: beside decoding alone, over as many processes. All run in turn, round
+after round, in processes of their own; starting them and loading the encoder is not counted,
+starting those that decode is. Prints images a second, those for each second that a core was busy,
+and the median ratios.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import os, sys, time
 from pathlib import Path
 import numpy as np
 from vecsearch import Collection, make_encoder, open_encoder
+from vecsearch.encoders import networks
 from vecsearch.encoding import encode_batches, read_folder
 from vecsearch.images import scan
 from vecsearch.types import Metric
@@ -33,13 +34,9 @@ def batches(encoder):
 
 def opened():
     encoder = open_encoder(place / "encoder")
-    if hasattr(encoder, "network"):
-        import onnxruntime
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        encoder._session = onnxruntime.InferenceSession(encoder.network, options)
-    encoder.encode(np.zeros((8, *encoder.preprocess.shape), np.uint8))
+    if threads:
+        networks.processors = lambda: threads
+    encoder.encode(np.zeros((16, *encoder.preprocess.shape), np.uint8))
     return encoder
 
 def told(work):
@@ -62,7 +59,7 @@ np.save(place / "pixels.npy", pixels)
 """
 BARE = """
 import onnxruntime
-from vecsearch.encoders.networks import BATCH
+BATCH = 8
 def work(encoder):
     pixels = np.load(place / "pixels.npy", mmap_mode="r")
     options = onnxruntime.SessionOptions()

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,8 +17,17 @@ from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
 NETWORK = "network.onnx"
-BATCH = 8
+BATCH = 4
+# What onnxruntime runs networks on if there is no other device; the first asks a server, if told.
+WITHOUT_DEVICE = frozenset({"AzureExecutionProvider", "CPUExecutionProvider"})
 ONNXRUNTIME: Requires = (("onnxruntime", "onnx"),)
+
+
+def processors() -> int:
+    """On how many of them networks are run."""
+    import loky
+
+    return int(loky.cpu_count())
 
 
 def check_batch(batch_size: int | None) -> int | None:
@@ -72,7 +82,7 @@ class NetworkEncoder:
         fixed = self._session.get_inputs()[0].shape[0]
         count = fixed if isinstance(fixed, int) else 1
         blank = np.zeros((count, *self.preprocess.shape), np.uint8)
-        return int(self._encoded(blank).shape[1])
+        return int(self._encoded(blank, self._session).shape[1])
 
     @property
     def fingerprint(self) -> str:
@@ -106,13 +116,22 @@ class NetworkEncoder:
         vectors = np.empty((len(checked), self.dim), np.float32)
         fixed = self._session.get_inputs()[0].shape[0]
         step = fixed if isinstance(fixed, int) else self.batch_size or BATCH
-        for start in range(0, len(checked), step):
+        several = len(checked) > step and WITHOUT_DEVICE.issuperset(self._session.get_providers())
+        session = self._session_alone if several else self._session
+
+        def embed(start: int) -> None:
             block = checked[start : start + step]
             if isinstance(fixed, int) and len(block) < fixed:
                 block = np.concatenate(
                     [block, np.zeros((fixed - len(block), *block.shape[1:]), np.uint8)]
                 )
-            vectors[start : start + step] = self._encoded(block)[: len(checked) - start]
+            vectors[start : start + step] = self._encoded(block, session)[: len(checked) - start]
+
+        # Processors that each take other images need not wait for one another, as they must when
+        # they share each (benchmarks/encode_speed.py).
+        with ThreadPoolExecutor(processors() if several else 1) as threads:
+            for _ in threads.map(embed, range(0, len(checked), step)):
+                pass
         return vectors
 
     def save(self, folder: Path) -> None:
@@ -160,10 +179,10 @@ class NetworkEncoder:
         """Vectors, of what the network gives."""
         return answer
 
-    def _encoded(self, images: Pixels) -> NDArray[Any]:
-        fed = {self._session.get_inputs()[0].name: self._prepared(images)}
+    def _encoded(self, images: Pixels, session: Any) -> NDArray[Any]:
+        fed = {session.get_inputs()[0].name: self._prepared(images)}
         try:
-            (answer,) = self._session.run([self._output()], fed)
+            (answer,) = session.run([self._output()], fed)
         except Exception as error:
             # onnxruntime raises a class of its own for each kind of fault.
             raise VecsearchError(f"The network cannot be run: {error}") from error
@@ -181,6 +200,15 @@ class NetworkEncoder:
 
     @cached_property
     def _session(self) -> Any:
+        """What runs one batch on all processors."""
+        return self._opened(threads=0)
+
+    @cached_property
+    def _session_alone(self) -> Any:
+        """What runs a batch on one processor, while others run others."""
+        return self._opened(threads=1)
+
+    def _opened(self, threads: int) -> Any:
         if not importlib.util.find_spec("onnxruntime"):
             raise MissingPackage(
                 f"The encoder {self.name!r} needs the package onnxruntime: "
@@ -189,6 +217,7 @@ class NetworkEncoder:
         import onnxruntime
 
         options = session_options()
+        options.intra_op_num_threads = threads
         # A thread that waits by spinning holds up those that decode the next images.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
