@@ -112,6 +112,7 @@ if TYPE_CHECKING:
     from vecsearch.store import Damage, Repair, Verification
     from vecsearch.training.settings import TrainSettings
     from vecsearch.training.trainer import train
+    from vecsearch.tuning import Measured, Tuning, draw_tuning, tune
     from vecsearch.types import Clustering, Hit, Item, Metric, Skipped
     from vecsearch.where import Condition, parse_condition
 
@@ -145,6 +146,7 @@ _HOMES = {
     "store": "Damage Repair Verification",
     "training.settings": "TrainSettings",
     "training.trainer": "train",
+    "tuning": "Measured Tuning draw_tuning tune",
     "types": "Clustering Hit Item Metric Skipped",
     "where": "Condition parse_condition",
 }
@@ -185,6 +187,7 @@ __all__ = [
     "Item",
     "KNNClassifier",
     "Labelled",
+    "Measured",
     "Member",
     "Metric",
     "MissingPackage",
@@ -204,6 +207,7 @@ __all__ = [
     "Suspect",
     "TrainSettings",
     "Trainable",
+    "Tuning",
     "Twins",
     "VecsearchError",
     "Verification",
@@ -224,6 +228,7 @@ __all__ = [
     "draw_choice",
     "draw_histogram",
     "draw_map",
+    "draw_tuning",
     "evaluate",
     "evaluate_vectors",
     "find_duplicates",
@@ -247,6 +252,7 @@ __all__ = [
     "suggest_threshold",
     "summarize_clusters",
     "train",
+    "tune",
     "verify",
     "write_clusters",
     "write_map",

@@ -1,7 +1,9 @@
 """Keep the approximate index of a collection in step with its vectors."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +13,16 @@ from vecsearch.errors import (
     DamagedCollection,
     InvalidArgument,
 )
-from vecsearch.index import ApproximateIndex, ExactIndex, PartialIndex, factory_of, train_index
+from vecsearch.index import (
+    ApproximateIndex,
+    ExactIndex,
+    PartialIndex,
+    SearchSettings,
+    factory_of,
+    train_index,
+)
 from vecsearch.store import Store, Writer
-from vecsearch.types import Rows
+from vecsearch.types import JSON, Rows
 
 # The largest part of the items that an index may leave to exact search, and how many are always
 # few enough: 10,000 of 128 dims are compared in a millisecond.
@@ -22,7 +31,12 @@ FEW = 10_000
 log = logging.getLogger(__name__)
 
 
-def reindex(path: Path, kind: str | None = None, anew: bool = False) -> None:
+def reindex(
+    path: Path,
+    kind: str | None = None,
+    anew: bool = False,
+    facts: Mapping[str, JSON] | None = None,
+) -> None:
     """Bring the approximate index up to date, if a collection has one and that is worth it.
 
     Args:
@@ -30,6 +44,7 @@ def reindex(path: Path, kind: str | None = None, anew: bool = False) -> None:
         kind: Another kind of index from now on: ``exact``, ``hnsw``, ``ivf``, or a string that
             FAISS makes one of.
         anew: Make it again in any case.
+        facts: What was measured of another kind, and shall stand beside it.
 
     Raises:
         InvalidArgument: FAISS cannot make such an index of these vectors.
@@ -50,8 +65,10 @@ def reindex(path: Path, kind: str | None = None, anew: bool = False) -> None:
         covers = [(entry.vectors, entry.count) for entry in segments]
         writer.set_ann(index.to_bytes(), covers)
         count = sum(entry.count for entry in segments)
+        known = facts or (base.manifest.index if kind is None else {})
         writer.commit(
-            index={"kind": wanted, "factory": factory_of(wanted, count)}, compaction="none"
+            index={**known, "kind": wanted, "factory": factory_of(wanted, count)},
+            compaction="none",
         )
 
 
@@ -80,6 +97,7 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
         path = store.checked(entry.file)
         approximate = ApproximateIndex.read(path, store.manifest.metric)
         rows = _rows(store)
+        approximate = approximate.at(settings) if (settings := _tuned(store)) else approximate
         if len(rows) != len(approximate):
             raise DamagedCollection(f"{path} holds another number of vectors than it should.")
     except (DamagedCollection, CollectionReplaced) as error:
@@ -90,6 +108,45 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
         )
         return None
     return PartialIndex(exact, approximate, rows, store.manifest.metric)
+
+
+def settings_for(store: Store, recall: float) -> SearchSettings:
+    """The settings of a tuned index that find such a part of the nearest, with some certainty.
+
+    Raises:
+        InvalidArgument: The index was not tuned, or reached no such recall.
+        DamagedCollection: What was measured of it is not as it was written.
+    """
+    index = store.manifest.index
+    if "curve" not in index:
+        raise InvalidArgument(
+            f"The index of {store.folder} was not tuned, so that nobody knows its recall: "
+            f"vecsearch tune {store.folder} --recall {recall:g}, or --exact."
+        )
+    body: Any = index["curve"]
+    try:
+        curve = sorted((float(one["low"]), SearchSettings.from_json(one)) for one in body)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedCollection(f"{store.folder}: the curve of its index is damaged.") from error
+    for low, settings in curve:
+        if low >= recall:
+            return settings
+    most = curve[-1][0] if curve else 0.0
+    raise InvalidArgument(
+        f"The index of {store.folder} surely finds {most:.3f} of the nearest, not {recall:g}: tune "
+        f"it again, vecsearch tune {store.folder} --recall {recall:g}, or search with --exact."
+    )
+
+
+def _tuned(store: Store) -> SearchSettings | None:
+    """The settings that tuning chose; None if it was not tuned."""
+    chosen = store.manifest.index.get("chosen")
+    try:
+        return None if chosen is None else SearchSettings.from_json(chosen)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedCollection(
+            f"{store.folder}: the settings of its index are damaged."
+        ) from error
 
 
 def _rows(store: Store) -> Rows:

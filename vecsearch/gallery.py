@@ -199,6 +199,7 @@ class Gallery:
         where: Where = None,
         metric: MetricName = None,
         exact: bool = False,
+        recall: float | None = None,
     ) -> list[list[Hit]]:
         """Find the items nearest to each of some images.
 
@@ -210,6 +211,8 @@ class Gallery:
             metric: Another metric than the collection's own.
             exact: Compare with every item, whatever index there is. So it is in any case with a
                 condition, or with another metric.
+            recall: Which part of the k nearest shall be found, by settings that ``tune`` has
+                measured; what it chose by default.
 
         Returns:
             For each image its hits, nearest first.
@@ -222,7 +225,7 @@ class Gallery:
         view = self._view
         wanted = view.store.manifest.metric if metric is None else as_metric(metric)
         vectors = view.encode(_as_list(images), wanted)
-        return view.search(vectors, k, as_conditions(where), wanted, exact)
+        return view.search(vectors, k, as_conditions(where), wanted, exact, recall)
 
     def query_one(
         self,
@@ -232,9 +235,10 @@ class Gallery:
         where: Where = None,
         metric: MetricName = None,
         exact: bool = False,
+        recall: float | None = None,
     ) -> list[Hit]:
         """Find the items nearest to one image; as ``query`` otherwise."""
-        return self.query([image], k, where=where, metric=metric, exact=exact)[0]
+        return self.query([image], k, where=where, metric=metric, exact=exact, recall=recall)[0]
 
     def query_vectors(
         self,
@@ -244,6 +248,7 @@ class Gallery:
         where: Where = None,
         metric: MetricName = None,
         exact: bool = False,
+        recall: float | None = None,
         encoder: Encoder | None = None,
     ) -> list[list[Hit]]:
         """Find the items nearest to each of some vectors, ``(n, dim)``; as ``query`` otherwise.
@@ -254,12 +259,13 @@ class Gallery:
             where: Which items may be found.
             metric: Another metric than the collection's own.
             exact: Compare with every item.
+            recall: Which part of the k nearest shall be found.
             encoder: What made the vectors; another one than the collection's own is refused.
         """
         view = self._view
         check_encoder(view.store, encoder)
         wanted = view.store.manifest.metric if metric is None else as_metric(metric)
-        return view.search(vectors, k, as_conditions(where), wanted, exact)
+        return view.search(vectors, k, as_conditions(where), wanted, exact, recall)
 
     def query_text(
         self,
@@ -269,6 +275,7 @@ class Gallery:
         where: Where = None,
         metric: MetricName = None,
         exact: bool = False,
+        recall: float | None = None,
     ) -> list[list[Hit]]:
         """Find the items that some words describe; as ``query`` otherwise.
 
@@ -278,6 +285,7 @@ class Gallery:
             where: Which items may be found.
             metric: Another metric than the collection's own.
             exact: Compare with every item.
+            recall: Which part of the k nearest shall be found.
 
         Raises:
             InvalidArgument: The encoder knows no words.
@@ -291,7 +299,9 @@ class Gallery:
                 "collection with one that does, as openclip:ViT-B-32."
             )
         vectors: Vectors = encode_text(texts)
-        return self.query_vectors(vectors, k, where=where, metric=metric, exact=exact)
+        return self.query_vectors(
+            vectors, k, where=where, metric=metric, exact=exact, recall=recall
+        )
 
     def encode(self, images: Sequence[ImageLike], metric: MetricName = None) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vecsearch.amend import check_ids, some
-from vecsearch.ann import open_index
+from vecsearch.ann import open_index, settings_for
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encoder_of
 from vecsearch.errors import CollectionReplaced, ImageError, InvalidArgument
@@ -111,11 +111,12 @@ class View:
         conditions: tuple[Condition, ...],
         metric: Metric,
         exact: bool,
+        recall: float | None = None,
     ) -> list[list[Hit]]:
         """The items nearest to each of some vectors, ``(n, dim)``."""
         count = as_count(k)
         allowed = self.allowed(conditions)
-        index = self.index(metric, exact or allowed is not self.store.alive())
+        index = self.index(metric, exact or allowed is not self.store.alive(), recall)
         queries = check_vectors(vectors, self.store.manifest.dim, metric)
         distances, rows = index.search(queries, count, allowed)
         values = scores(distances, metric)
@@ -171,8 +172,12 @@ class View:
             path = self.root / record.path
         return Item(record.id, path, record.label, record.metadata)
 
-    def index(self, metric: Metric, exact: bool) -> ExactIndex | PartialIndex:
+    def index(
+        self, metric: Metric, exact: bool, recall: float | None = None
+    ) -> ExactIndex | PartialIndex:
         """What finds the nearest rows: every one compared, or the collection's own kind."""
+        if recall is not None and not 0 < recall <= 1:
+            raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
         with self._lock:
             if (metric, True) not in self._indexes:
                 self._indexes[metric, True] = ExactIndex(self.store.vectors(), metric)
@@ -182,7 +187,10 @@ class View:
                 return whole
             if (metric, False) not in self._indexes:
                 self._indexes[metric, False] = open_index(self.store, whole) or whole
-            return self._indexes[metric, False]
+            index = self._indexes[metric, False]
+        if recall is None or isinstance(index, ExactIndex):
+            return index
+        return whole if recall == 1 else index.at(settings_for(self.store, recall))
 
     def allowed(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
         """Which rows may be found: those of ``store.alive()`` if all may."""

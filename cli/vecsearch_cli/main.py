@@ -22,6 +22,7 @@ VERBS = {
     "evaluate": "Measure how good a collection's answers are.",
     "compare": "Put encoders side by side in one table.",
     "train": "Train a network on labelled images, to build collections with.",
+    "tune": "Find the fastest index that finds enough.",
     "plot": "Draw a collection in two dimensions.",
     "add": "Add images by hand.",
     "remove": "Remove items by hand.",

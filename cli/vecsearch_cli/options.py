@@ -237,6 +237,16 @@ def exact(function: Function) -> Function:
     )(function)
 
 
+def recall(function: Function) -> Function:
+    """How much of what is nearest shall be found."""
+    return click.option(
+        "--recall",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="Which part of the nearest shall be found, by settings that tune has measured.  "
+        "[default: as tune chose]",
+    )(function)
+
+
 def cutoffs(function: Function) -> Function:
     """The k of precision@k and so on."""
     return click.option(

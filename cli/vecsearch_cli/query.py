@@ -48,6 +48,7 @@ Examples:
     help="Draw queries and hits as a PNG.",
 )
 @options.exact
+@options.recall
 @click.pass_obj
 def command(
     screen: Screen,
@@ -59,11 +60,14 @@ def command(
     where: Sequence[str],
     sheet: Path | None,
     exact: bool,
+    recall: float | None,
 ) -> None:
     """Find the items of INDEX that are nearest to each IMAGE; - reads their paths from stdin.
 
     With --text, find those that words describe.
     """
+    if exact and recall is not None:
+        raise click.UsageError("--exact finds all of the nearest: leave out --recall.")
     if not images and not text:
         raise click.UsageError("Name an IMAGE, or say --text WORDS.")
     if sheet is not None:
@@ -71,17 +75,14 @@ def command(
 
         check_sheet(sheet)
     collection = vecsearch.Collection.open(index)
+    search: dict[str, Any] = {"where": where, "metric": metric, "exact": exact, "recall": recall}
     found: list[tuple[str, list[vecsearch.Hit]]] = []
     failed = 0
     if text:
-        found += zip(
-            text,
-            collection.query_text(text, k, where=where, metric=metric, exact=exact),
-            strict=True,
-        )
+        found += zip(text, collection.query_text(text, k, **search), strict=True)
     for image in options.given(images):
         try:
-            hits = collection.query_one(image, k, where=where, metric=metric, exact=exact)
+            hits = collection.query_one(image, k, **search)
         except vecsearch.ImageError as error:
             click.echo(f"Error: {printable(error)}", err=True)
             failed += 1

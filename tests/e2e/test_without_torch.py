@@ -54,6 +54,7 @@ def test_every_other_verb(run: Run, small: Path, tmp_path: Path) -> None:
         return run(verb, *arguments)
 
     call("demo", "-o", tmp_path / "demo")
+    call("tune", tmp_path / "demo" / "demo-pca-euclidean", "--kind", "IVF8,Flat", "--recall", "0.5")
     call("build", train, "-o", index, "--dim", "8", *LOOK)
     call("update", index)
     assert call("query", index, upload, "-k", "1")[0]["hits"][0]["label"] == "bag"

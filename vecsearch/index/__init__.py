@@ -1,7 +1,8 @@
 """Nearest vectors: the only place that knows how distances are computed and imports FAISS."""
 
-from vecsearch.index.approximate import ApproximateIndex, check_kind, factory_of, train_index
+from vecsearch.index.approximate import ApproximateIndex, SearchSettings, train_index
 from vecsearch.index.exact import ExactIndex
+from vecsearch.index.kinds import check_kind, factory_of, kinds_to_try
 from vecsearch.index.kmeans import RESTARTS, run_kmeans
 from vecsearch.index.lloyd import (
     Partition,
@@ -37,6 +38,7 @@ __all__ = [
     "Pairs",
     "PartialIndex",
     "Partition",
+    "SearchSettings",
     "Step",
     "TooFewDifferent",
     "as_array",
@@ -51,6 +53,7 @@ __all__ = [
     "factory_of",
     "faiss_facts",
     "inertia_of",
+    "kinds_to_try",
     "lloyd_steps",
     "member_distances",
     "nearest_centers",

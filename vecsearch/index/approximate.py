@@ -1,6 +1,8 @@
 """Approximate nearest neighbours, by any index that FAISS can make."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,56 +11,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import DamagedCollection, InvalidArgument
-from vecsearch.index.exact import SPARE, Allowed
+from vecsearch.index.exact import Allowed
+from vecsearch.index.kinds import bare, factory_of
 from vecsearch.index.metrics import normalized
 from vecsearch.types import Metric, Rows, Vectors
 
-# Its stubs do not describe what its classes take in Python.
-bare: Any = faiss
-# FAISS asks for 39 vectors a list to train on; with fewer lists every one of them is long.
-VECTORS_A_LIST = 39
-MOST_LISTS = 65536
-HNSW_LINKS = 32
-PARSED_DIM = 64
-# How far a search goes, of which the recall depends: lists of IVF, and candidates of HNSW.
+# How far a search goes, of which the recall depends, where nothing was measured: which part of the
+# lists of IVF, and how many candidates of HNSW.
 PROBED = 0.1
 LEAST_PROBED = 8
-HNSW_SEARCHED = 128
+EF_SEARCH = 128
+K_FACTOR = 2.0
+# How many times as many an index of FAISS that measures anew itself (RFlat) takes from its base.
+REFINED = 4.0
+MOST_FACTOR = 32
+FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, float(MOST_FACTOR))
 
 
-def factory_of(kind: str, count: int) -> str:
-    """What FAISS calls a kind of index over so many vectors.
+@dataclass(frozen=True)
+class SearchSettings:
+    """How far a search goes, of which its recall and its time depend.
 
-    Args:
-        kind: ``hnsw``, ``ivf``, or a string of FAISS's own, as ``IVF256,PQ16``.
-        count: How many vectors.
-
-    Example:
-        >>> factory_of("ivf", 60_000), factory_of("hnsw", 100)
-        ('IVF979,Flat', 'HNSW32,Flat')
+    Attributes:
+        nprobe: How many lists of IVF are looked into.
+        ef_search: How many candidates a walk through the graph of HNSW keeps (efSearch).
+        k_factor: How many times k vectors are found, to be measured exactly.
     """
-    if kind == "hnsw":
-        return f"HNSW{HNSW_LINKS},Flat"
-    if kind == "ivf":
-        lists = min(int(4 * count**0.5), count // VECTORS_A_LIST, MOST_LISTS)
-        return f"IVF{max(1, lists)},Flat"
-    return kind
 
+    nprobe: int = 1
+    ef_search: int = EF_SEARCH
+    k_factor: float = K_FACTOR
 
-def check_kind(kind: str) -> None:
-    """Refuse what is no kind of index for any vectors, before work is put into them.
+    @classmethod
+    def from_json(cls, body: Any) -> "SearchSettings":
+        """Back from ``vars``.
 
-    Raises:
-        InvalidArgument: FAISS cannot read it.
-    """
-    try:
-        faiss.index_factory(PARSED_DIM, factory_of(kind, PARSED_DIM))
-    except RuntimeError as error:
-        if "could not parse" in str(error):
-            raise InvalidArgument(
-                f"No kind of index is called {kind!r}: there are auto, exact, hnsw, ivf, and what "
-                "FAISS's index_factory reads, as IVF256,PQ16."
-            ) from error
+        Raises:
+            ValueError: They are none.
+        """
+        nprobe, ef_search, k_factor = body["nprobe"], body["ef_search"], float(body["k_factor"])
+        whole = all(isinstance(one, int) and one >= 1 for one in (nprobe, ef_search))
+        if not whole or not 1 <= k_factor <= MOST_FACTOR:
+            raise ValueError("these are no settings")
+        return cls(nprobe, ef_search, k_factor)
+
+    def told(self, kind: str) -> str:
+        """What of it matters for a kind of index, in a few words.
+
+        Example:
+            >>> SearchSettings(nprobe=8, k_factor=4).told("IVF256,PQ16x4fs")
+            'nprobe 8, 4 k'
+        """
+        words = [f"nprobe {self.nprobe}"] if "IVF" in kind else []
+        words += [f"efSearch {self.ef_search}"] if "HNSW" in kind else []
+        words += [f"{self.k_factor:g} k"] if self.k_factor > 1 else []
+        return ", ".join(words)
+
+    def goes_as_far_as(self, other: "SearchSettings") -> bool:
+        """Whether a search with these finds what one with the others finds."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return all(mine >= theirs for mine, theirs in pairs)
 
 
 def train_index(blocks: Sequence[Vectors], metric: Metric, kind: str) -> "ApproximateIndex":
@@ -101,11 +113,17 @@ class ApproximateIndex:
     Args:
         index: What FAISS made.
         metric: How to compare.
+        settings: How far a search goes; something that finds most by default.
     """
 
-    def __init__(self, index: Any, metric: Metric) -> None:
+    def __init__(self, index: Any, metric: Metric, settings: SearchSettings | None = None) -> None:
         self._index = index
-        self._cosine = metric is Metric.COSINE
+        self._metric = metric
+        self._settings = settings or _default_settings(index)
+
+    def at(self, settings: SearchSettings) -> "ApproximateIndex":
+        """The same index, searched in another way."""
+        return ApproximateIndex(self._index, self._metric, settings)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -128,6 +146,26 @@ class ApproximateIndex:
         serialized: NDArray[np.uint8] = faiss.serialize_index(self._index)
         return serialized.data
 
+    def ladder(self, k: int) -> list[SearchSettings]:
+        """Settings worth trying for k neighbours, from the quickest search to the farthest.
+
+        With lists, those of equally many follow each other by ``k_factor``; what a walk through a
+        graph keeps is measured as a whole, where the graph itself does not measure exactly.
+        """
+        lists = bare.try_extract_index_ivf(self._index)
+        exactly = _measures_exactly(self._index)
+        if lists is not None:
+            probes = [2**power for power in range(lists.nlist.bit_length())]
+            factors = FACTORS[:1] if exactly else FACTORS
+            return [SearchSettings(one, 1, factor) for one in probes for factor in factors]
+        if isinstance(bare.downcast_index(self._index), bare.IndexHNSW):
+            kept = [round(k * 2 ** (step / 2)) for step in range(15)]
+            return [
+                SearchSettings(1, one, 1.0 if exactly else min(one / k, MOST_FACTOR))
+                for one in kept
+            ]
+        return [SearchSettings(1, 1, factor) for factor in FACTORS]
+
     def candidates(self, queries: Vectors, k: int, allowed: Allowed | None = None) -> Rows:
         """Rows that are probably near, ``(n, at least k)``; −1 where there are fewer.
 
@@ -136,12 +174,12 @@ class ApproximateIndex:
             k: How many.
             allowed: Which rows may be found, ``(len(self),)`` bool; all by default.
         """
-        wanted = normalized(queries) if self._cosine else queries
+        wanted = normalized(queries) if self._metric is Metric.COSINE else queries
         selector = None
         if allowed is not None:
             selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-        parameters = _parameters(self._index, selector)
-        most = min(2 * k + SPARE, len(self))
+        parameters = _parameters(self._index, selector, self._settings)
+        most = min(math.ceil(self._settings.k_factor * k), len(self))
         found: Rows = self._index.search(wanted, most, params=parameters)[1]
         return found
 
@@ -154,17 +192,30 @@ def _sample(blocks: Sequence[Vectors], cosine: bool) -> Vectors:
     return normalized(part) if cosine else part
 
 
-def _parameters(index: Any, selector: Any) -> Any:
+def _default_settings(index: Any) -> SearchSettings:
+    lists = bare.try_extract_index_ivf(index)
+    if lists is None:
+        return SearchSettings()
+    return SearchSettings(nprobe=max(LEAST_PROBED, int(PROBED * lists.nlist)))
+
+
+def _measures_exactly(index: Any) -> bool:
+    """Whether an index keeps the vectors themselves."""
+    kind = bare.downcast_index(index)
+    return isinstance(kind, bare.IndexIVFFlat | bare.IndexHNSWFlat | bare.IndexFlat)
+
+
+def _parameters(index: Any, selector: Any, settings: SearchSettings) -> Any:
     """How far to search, and what may be found, in the words of each kind of index."""
     kind = bare.downcast_index(index)
     if isinstance(kind, bare.IndexPreTransform):
-        return bare.SearchParametersPreTransform(index_params=_parameters(kind.index, selector))
+        inner = _parameters(kind.index, selector, settings)
+        return bare.SearchParametersPreTransform(index_params=inner)
     if isinstance(kind, bare.IndexRefine):
-        inner = _parameters(kind.base_index, selector)
-        return bare.IndexRefineSearchParameters(k_factor=4.0, base_index_params=inner)
+        inner = _parameters(kind.base_index, selector, settings)
+        return bare.IndexRefineSearchParameters(k_factor=REFINED, base_index_params=inner)
     if isinstance(kind, bare.IndexIVF):
-        probed = max(LEAST_PROBED, int(PROBED * kind.nlist))
-        return bare.SearchParametersIVF(sel=selector, nprobe=probed)
+        return bare.SearchParametersIVF(sel=selector, nprobe=settings.nprobe)
     if isinstance(kind, bare.IndexHNSW):
-        return bare.SearchParametersHNSW(sel=selector, efSearch=HNSW_SEARCHED)
-    return bare.SearchParameters(sel=selector)
+        return bare.SearchParametersHNSW(sel=selector, efSearch=settings.ef_search)
+    return None if selector is None else bare.SearchParameters(sel=selector)

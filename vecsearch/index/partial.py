@@ -1,8 +1,10 @@
 """Search by an approximate index that covers a part of the vectors, and exactly in the rest."""
 
+from copy import copy
+
 import numpy as np
 
-from vecsearch.index.approximate import ApproximateIndex
+from vecsearch.index.approximate import ApproximateIndex, SearchSettings
 from vecsearch.index.exact import Allowed, ExactIndex
 from vecsearch.index.metrics import check_vectors
 from vecsearch.types import Distances, Metric, Rows, Vectors
@@ -31,6 +33,12 @@ class PartialIndex:
         self._covered = np.zeros(len(exact), np.bool_)
         self._covered[rows[rows >= 0]] = True
         self._in_place = np.array_equal(rows, np.arange(len(exact)))
+
+    def at(self, settings: SearchSettings) -> "PartialIndex":
+        """The same, but searched in another way."""
+        other = copy(self)
+        other._approximate = self._approximate.at(settings)
+        return other
 
     def search(
         self, queries: Vectors, k: int, allowed: Allowed | None = None

@@ -1,0 +1,267 @@
+"""What tune chooses keeps what was asked for, and the settings that it measured are kept."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vecsearch import Collection, DamagedCollection, InvalidArgument, Measured, draw_tuning, tune
+from vecsearch.index import ExactIndex, PartialIndex, SearchSettings
+from vecsearch.store import Store, Writer
+from vecsearch.tuning.measuring import Bench, pareto
+from vecsearch.types import Vectors
+
+KINDS = ["IVF32,Flat", "IVF32,PQ8x4fs", "HNSW16,Flat", "PCA8,IVF16,Flat", "Flat"]
+
+
+def clouds(count: int, seed: int = 0) -> Vectors:
+    rng = np.random.default_rng(seed)
+    middles = 2 * np.random.default_rng(0).standard_normal((40, 16))
+    return (middles[rng.integers(0, 40, count)] + rng.standard_normal((count, 16))).astype("f4")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tuning") / "index"
+    Collection.from_vectors(clouds(5000), path=folder)
+    return folder
+
+
+@pytest.fixture
+def own(plain: Path, tmp_path: Path) -> Collection:
+    shutil.copytree(plain, tmp_path / "index")
+    return Collection.open(tmp_path / "index")
+
+
+@pytest.fixture(autouse=True)
+def work_for_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time a search by what it does, so that no test hangs on the load of a machine."""
+
+    def work(_: Bench, index: ExactIndex | PartialIndex) -> float:
+        if isinstance(index, ExactIndex):
+            return 1000.0
+        settings = index._approximate._settings
+        return settings.nprobe + settings.ef_search + settings.k_factor
+
+    monkeypatch.setattr(Bench, "_timed", work)
+
+
+def ids(collection: Collection, queries: Vectors, **how: Any) -> list[list[str]]:
+    return [[hit.item.id for hit in hits] for hits in collection.query_vectors(queries, 10, **how)]
+
+
+def recall(found: list[list[str]], exact: list[list[str]]) -> float:
+    return float(np.mean([len({*a} & {*b}) / 10 for a, b in zip(found, exact, strict=True)]))
+
+
+def test_what_is_chosen_finds_enough(own: Collection) -> None:
+    found = tune(own, recall=0.9, kinds=KINDS)
+    assert found.chosen is not None
+    assert found.chosen.interval[0] >= 0.9
+    enough = [one for one in found.measured if one.interval[0] >= 0.9]
+    assert found.chosen.milliseconds == min(one.milliseconds for one in enough)
+    assert found.queries == 500
+    others = clouds(1000, seed=1)
+    exact = ids(own, others, exact=True)
+    got = recall(ids(own, others), exact)
+    assert got >= 0.88  # as of 500 others, with some room
+    assert recall(ids(Collection.open(own.path), others), exact) == got
+
+
+def test_each_recall_is_brute_force_s(plain: Path) -> None:
+    """Recall by hand: the same queries, the same index, compared with all distances."""
+    vectors = clouds(5000)
+    rows = np.sort(np.random.default_rng(0).choice(5000, 500, replace=False))
+    rest = np.delete(vectors, rows, axis=0)
+    found = tune(Collection.open(plain), kinds=["IVF32,Flat"], keep=False)
+    index = Collection.from_vectors(rest, index="IVF32,Flat")
+    apart = np.linalg.norm(vectors[rows][:, None].astype(float) - rest[None], axis=2)
+    nearest = [[str(row) for row in order[:10]] for order in np.argsort(apart, axis=1)]
+    (approximate,) = [index.view.index(index.metric, exact=False)]
+    assert isinstance(approximate, PartialIndex)
+    measured = [one for one in found.measured if one.settings is not None]
+    assert len(measured) >= 3
+    for one in measured:
+        assert one.settings is not None
+        got = approximate.at(one.settings).search(vectors[rows], 10)[1]
+        mine = recall([[str(row) for row in line] for line in got], nearest)
+        assert one.recall == pytest.approx(mine, abs=1e-9)
+        assert one.interval[0] <= one.recall <= one.interval[1]
+
+
+def test_another_recall_takes_other_settings(own: Collection) -> None:
+    tune(own, recall=0.9, kinds=["IVF32,Flat"])
+    others = clouds(1000, seed=1)
+    exact = ids(own, others, exact=True)
+    got = [recall(ids(own, others, recall=wanted), exact) for wanted in (0.5, 0.9, 0.99, 1)]
+    assert got == sorted(got)
+    assert got[0] < got[2] < 1
+    assert got[3] == 1
+    for wanted, one in zip((0.5, 0.9, 0.99), got, strict=False):
+        assert one >= wanted - 0.02
+    with pytest.raises(InvalidArgument, match="Recall is a share above 0"):
+        own.query_vectors(others[:1], recall=1.5)
+
+
+def test_without_tuning_nobody_knows_a_recall(own: Collection) -> None:
+    queries = clouds(2, seed=1)
+    # Exact search, which finds them all.
+    assert ids(own, queries, recall=0.999) == ids(own, queries)
+    other = Collection.from_vectors(clouds(500), index="ivf")
+    with pytest.raises(InvalidArgument, match="was not tuned"):
+        other.query_vectors(queries, recall=0.9)
+
+
+def test_more_than_was_measured_is_refused(own: Collection) -> None:
+    tune(own, recall=0.3, kinds=["IVF32,PQ2x4fs"])
+    kept: Any = Store(own.path).manifest.index["curve"]
+    assert kept[-1]["low"] < 1
+    with pytest.raises(InvalidArgument, match=r"surely finds 0\.\d+ of the nearest, not 0.9999"):
+        own.query_vectors(clouds(1), recall=0.9999)
+
+
+def test_limits_are_kept(own: Collection) -> None:
+    found = tune(own, recall=0.9, memory_mb=0.2, kinds=KINDS)
+    assert found.chosen is not None
+    assert found.chosen.kind == "IVF32,PQ8x4fs"
+    assert found.chosen.megabytes <= 0.2
+    before = Store(own.path).manifest.generation
+    assert tune(own, recall=0.9, latency_ms=1.5, kinds=["IVF32,Flat"]).chosen is None
+    assert Store(own.path).manifest.generation == before
+
+
+def test_exact_may_be_chosen(own: Collection) -> None:
+    tune(own, recall=0.5, kinds=["IVF32,Flat"])
+    found = tune(own, recall=1, kinds=["IVF32,PQ2x4fs"])
+    assert found.chosen is not None
+    assert found.chosen.kind == "exact"
+    assert own.info()["index"] == "exact"
+    queries = clouds(50, seed=1)
+    assert ids(own, queries) == ids(own, queries, exact=True)
+
+
+def test_a_trial_leaves_all_as_it_was(own: Collection) -> None:
+    before = {path: path.read_bytes() for path in own.path.rglob("*") if path.is_file()}
+    tune(own, kinds=["IVF32,Flat"], keep=False)
+    assert {path: path.read_bytes() for path in own.path.rglob("*") if path.is_file()} == before
+
+
+def test_the_same_seed_measures_the_same_recalls(own: Collection) -> None:
+    def recalls(seed: int) -> dict[tuple[str, SearchSettings | None], float]:
+        found = tune(own, kinds=["IVF32,Flat"], seed=seed, keep=False)
+        return {(one.kind, one.settings): one.recall for one in found.measured}
+
+    one, other = recalls(3), recalls(3)
+    both = one.keys() & other.keys()
+    assert len(both) >= 3
+    assert {key: one[key] for key in both} == {key: other[key] for key in both}
+
+
+def test_later_items_keep_the_settings(own: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    tune(own, recall=0.9, kinds=["IVF32,Flat"])
+    before = Store(own.path).manifest.index
+    monkeypatch.setattr("vecsearch.ann.FEW", 100)
+    own.add_vectors(clouds(900, seed=2), [f"new {row}" for row in range(900)])
+    assert Store(own.path).manifest.index == before
+    assert "new 7" in ids(own, clouds(900, seed=2)[7:8])[0]
+
+
+def test_of_a_large_collection_a_sample_comes_first(
+    own: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vecsearch.tuning.task.SAMPLED", 2000)
+    told: list[str] = []
+    found = tune(
+        own, recall=0.9, kinds=KINDS, progress=lambda task, *_: told.append(task), keep=False
+    )
+    assert list(dict.fromkeys(told)) == ["trying kinds on a sample", "measuring kinds"]
+    assert 2 <= len({one.kind for one in found.measured}) <= 4
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"recall": 0}, "Recall is a share"),
+        ({"recall": 1.1}, "Recall is a share"),
+        ({"kinds": ["nonsense"]}, "No kind of index is called 'nonsense'"),
+        ({"kinds": ["IVF100000,Flat"]}, "FAISS cannot make the index"),
+        ({"k": 0}, "k is how many to find"),
+    ],
+)
+def test_what_makes_no_sense(own: Collection, how: dict[str, Any], message: str) -> None:
+    before = Store(own.path).manifest.generation
+    with pytest.raises(InvalidArgument, match=message):
+        tune(own, **how)
+    assert Store(own.path).manifest.generation == before
+
+
+def test_few_items_need_no_tuning() -> None:
+    with pytest.raises(InvalidArgument, match="has 99 items"):
+        tune(Collection.from_vectors(clouds(99)))
+
+
+def test_images_to_ask_with(small: Path, sample: Path, tmp_path: Path) -> None:
+    own = Collection.build(sample / "train", tmp_path / "index", encoder="pixels", size=(7, 7))
+    found = tune(own, recall=0.5, queries=small / "test", kinds=["IVF16,Flat"], keep=False)
+    assert found.queries == 15
+    assert found.chosen is not None
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidArgument, match=r"no image in .* that could be asked with"):
+        tune(own, queries=tmp_path / "empty")
+
+
+BROKEN = [
+    {"chosen": 7},
+    {"chosen": {"nprobe": -1, "ef_search": 1, "k_factor": 1}},
+    {"chosen": {"nprobe": 1, "ef_search": 1, "k_factor": 1e9}},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_settings_that_are_none(
+    own: Collection, caplog: pytest.LogCaptureFixture, broken: dict[str, Any]
+) -> None:
+    """Such as a manifest may hold that someone else has made: search does without."""
+    tune(own, recall=0.9, kinds=["IVF32,Flat"])
+    queries = clouds(20, seed=1)
+    exact = ids(own, queries, exact=True)
+    _rewrite(own.path, broken)
+    with caplog.at_level(logging.WARNING, "vecsearch"):
+        assert ids(Collection.open(own.path), queries) == exact
+    assert "Every item is compared instead" in caplog.text
+
+
+@pytest.mark.parametrize("curve", [7, [7], [{"low": 1}], [{"low": "x", "nprobe": 1}]])
+def test_a_curve_that_is_none(own: Collection, curve: Any) -> None:
+    tune(own, recall=0.9, kinds=["IVF32,Flat"])
+    _rewrite(own.path, {"curve": curve})
+    with pytest.raises(DamagedCollection, match="the curve of its index"):
+        Collection.open(own.path).query_vectors(clouds(1), recall=0.5)
+
+
+def _rewrite(folder: Path, index: dict[str, Any]) -> None:
+    with Writer(folder, amend=True) as writer:
+        known = dict(writer.base.manifest.index)
+        ann = writer.base.manifest.ann
+        assert ann is not None
+        writer._ann = ann
+        writer.commit(index={**known, **index}, compaction="none")
+
+
+def test_pareto_by_hand() -> None:
+    def one(kind: str, recall: float, ms: float, mb: float) -> Measured:
+        return Measured(kind, None, recall, (recall, recall), ms, mb, 0.0)
+
+    good = [one("a", 0.8, 1, 1), one("b", 0.9, 2, 1), one("c", 1, 9, 1), one("d", 0.8, 2, 0.5)]
+    beaten = [one("e", 0.8, 2, 1), one("f", 0.7, 1, 1), one("g", 0.9, 2, 2)]
+    assert {each.kind for each in pareto([*beaten, *good])} == {"a", "b", "c", "d"}
+    assert pareto([good[0], good[0]]) == [good[0], good[0]]  # equals do not beat each other
+
+
+def test_a_picture(plain: Path, tmp_path: Path) -> None:
+    found = tune(Collection.open(plain), kinds=["IVF32,Flat", "HNSW16,Flat"], keep=False)
+    draw_tuning(found, tmp_path / "tuned.png")
+    assert (tmp_path / "tuned.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,196 @@
+"""Choose the kind of index of a collection by what was measured on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vecsearch.ann import reindex
+from vecsearch.collection import Collection
+from vecsearch.errors import InvalidArgument
+from vecsearch.images import scan
+from vecsearch.index import check_kind, kinds_to_try
+from vecsearch.tuning.measuring import EXACT, Bench, Measured, pareto
+from vecsearch.types import JSON, Progress, Vectors
+
+QUERIES = 1000
+LEAST_ITEMS = 100
+# Exact search, which always is among what is measured, reaches the last.
+RECALLS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+# Of more items than these, all kinds are tried on so many, and only the best on the whole.
+SAMPLED = 100_000
+ON_THE_WHOLE = 3
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What tuning found.
+
+    Attributes:
+        measured: Everything that was measured on the whole collection.
+        best: Of these, what no other beats in recall, time and memory alike: for each of some
+            recalls the fastest, and the smallest. By recall.
+        chosen: The fastest that keeps what was asked for; None if nothing does.
+        k: For how many neighbours.
+        queries: How many were asked.
+    """
+
+    measured: Sequence[Measured]
+    best: Sequence[Measured]
+    chosen: Measured | None
+    k: int
+    queries: int
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values."""
+        return {
+            "chosen": None if self.chosen is None else self.chosen.to_json(),
+            "k": self.k,
+            "queries": self.queries,
+            "best": [one.to_json() for one in self.best],
+            "measured": [one.to_json() for one in self.measured],
+        }
+
+
+def tune(
+    collection: Collection,
+    *,
+    recall: float = 0.95,
+    latency_ms: float | None = None,
+    memory_mb: float | None = None,
+    queries: str | Path | None = None,
+    k: int = 10,
+    kinds: Sequence[str] | None = None,
+    seed: int = 0,
+    keep: bool = True,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Tuning:
+    """Find the fastest index that finds enough, and make it the collection's own.
+
+    Each kind is made of the collection less the queries, which are then asked with settings from
+    the quickest to the farthest, and compared with exact search. A recall counts as reached if the
+    lower end of its 95 % interval reaches it. What was measured of the chosen kind is stored with
+    it, for searches that ask for another recall.
+
+    Args:
+        collection: What is searched.
+        recall: Which part of the k nearest must be found.
+        latency_ms: How long a query may take alone, in milliseconds.
+        memory_mb: How much the index may take, in 10⁶ bytes.
+        queries: A folder of images to ask with; 1,000 of the items, which are left out of what is
+            searched meanwhile, by default.
+        k: How many neighbours.
+        kinds: What FAISS calls the kinds to try; a choice by size and dims by default. Exact search
+            is always tried.
+        seed: For which items are asked and sampled. The times are measured and differ, and with
+            them the choice may.
+        keep: Make the choice the collection's own, as a commit; else it is only told.
+        jobs: How many processes decode the queries.
+        progress: Called as the work goes on.
+
+    Raises:
+        InvalidArgument: A value makes no sense, or there are fewer than 100 items.
+        CollectionLocked: Another process is writing to the collection.
+    """
+    if not 0 < recall <= 1:
+        raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
+    for kind in kinds or ():
+        check_kind(kind)
+    vectors = collection.vectors()
+    if len(vectors) < LEAST_ITEMS:
+        raise InvalidArgument(
+            f"{collection.path} has {len(vectors)} items: of fewer than {LEAST_ITEMS} nothing is "
+            "to be tuned, and exact search takes no time."
+        )
+    rng = np.random.default_rng(seed)
+    if queries is None:
+        asked = rng.choice(len(vectors), min(QUERIES, len(vectors) // 10), replace=False)
+        wanted, vectors = vectors[np.sort(asked)], np.delete(vectors, asked, axis=0)
+    else:
+        wanted = collection.encode_folder(scan(Path(queries), "none"), jobs, progress).vectors
+        if not len(wanted):
+            raise InvalidArgument(f"There is no image in {queries} that could be asked with.")
+    slowest = latency_ms or np.inf
+    tried = list(kinds or kinds_to_try(len(vectors), vectors.shape[1]))
+
+    def measured(part: Vectors, those: Sequence[str], task: str) -> list[Measured]:
+        bench = Bench(part, wanted, collection.metric, k, seed)
+        found = [bench.exact()]
+        limit = min(slowest, found[0].milliseconds)
+        for number, kind in enumerate(those):
+            if progress is not None:
+                progress(task, number, len(those))
+            found += bench.measure(kind, limit)
+        if progress is not None:
+            progress(task, len(those), len(those))
+        return found
+
+    if len(vectors) > SAMPLED and len(tried) > ON_THE_WHOLE:
+        rows = np.sort(rng.choice(len(vectors), SAMPLED, replace=False))
+        first = measured(vectors[rows], tried, "trying kinds on a sample")
+        tried = _fastest_kinds(first, recall)
+    found = measured(vectors, tried, "measuring kinds")
+    chosen = _chosen(found, recall, latency_ms, memory_mb)
+    if keep and chosen is not None:
+        curve = pareto([one for one in found if one.kind == chosen.kind])
+        _keep(collection, chosen, curve, k, len(wanted))
+    return Tuning(found, _best(found, chosen), chosen, k, len(wanted))
+
+
+def _best(measured: Sequence[Measured], chosen: Measured | None) -> list[Measured]:
+    """What a table shows of it: a front of points that differ by little would be too long."""
+    front = pareto(measured)
+    kept = [] if chosen is None else [chosen]
+    for recall in RECALLS:
+        enough = [one for one in front if one.recall >= recall]
+        kept.append(min(enough, key=lambda one: (one.milliseconds, one.megabytes)))
+        kept.append(min(enough, key=lambda one: (one.megabytes, one.milliseconds)))
+    return sorted({id(one): one for one in kept}.values(), key=lambda one: one.recall)
+
+
+def _fastest_kinds(measured: Sequence[Measured], recall: float) -> list[str]:
+    """The kinds that reach a recall soonest."""
+    enough = sorted(
+        (one for one in measured if one.recall >= recall and one.kind != EXACT),
+        key=lambda one: one.milliseconds,
+    )
+    return list(dict.fromkeys(one.kind for one in enough))[:ON_THE_WHOLE]
+
+
+def _chosen(
+    measured: Sequence[Measured],
+    recall: float,
+    latency_ms: float | None,
+    memory_mb: float | None,
+) -> Measured | None:
+    enough = [
+        one
+        for one in measured
+        if one.interval[0] >= recall
+        and (latency_ms is None or one.milliseconds <= latency_ms)
+        and (memory_mb is None or one.megabytes <= memory_mb)
+    ]
+    return min(enough, key=lambda one: (one.milliseconds, one.megabytes), default=None)
+
+
+def _keep(
+    collection: Collection, chosen: Measured, curve: Sequence[Measured], k: int, queries: int
+) -> None:
+    if chosen.settings is None:
+        reindex(collection.path, EXACT)
+    else:
+        kept: list[JSON] = [
+            {"recall": one.recall, "low": one.interval[0], **vars(one.settings)}
+            for one in curve
+            if one.settings is not None
+        ]
+        facts: dict[str, JSON] = {
+            "chosen": dict(vars(chosen.settings)),
+            "curve": kept,
+            "k": k,
+            "queries": queries,
+        }
+        reindex(collection.path, chosen.kind, facts=facts)
+    collection.refresh()
