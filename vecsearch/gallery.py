@@ -371,37 +371,7 @@ class Gallery:
 
     def info(self) -> dict[str, JSON]:
         """What there is to know about the collection, as plain values."""
-        manifest = self._store.manifest
-        names, codes = self._store.labels()
-        counts = np.bincount(codes[self._store.rows()] + 1, minlength=len(names) + 1).tolist()
-        labels = {name: count for name, count in zip(names, counts[1:], strict=True) if count}
-        encoder = manifest.encoder
-        return {
-            "path": str(self.path),
-            "generation": manifest.generation,
-            "items": len(self),
-            "dim": self.dim,
-            "metric": self.metric.value,
-            "encoder": None
-            if encoder is None
-            else {
-                "name": encoder.name,
-                **encoder.params,
-                **encoder.facts,
-                "fingerprint": encoder.fingerprint,
-            },
-            "index": manifest.index["kind"],
-            "clusterings": sorted(manifest.clusterings),
-            "labels": dict(sorted(labels.items())),
-            "unlabelled": len(self) - sum(labels.values()),
-            "skipped": len(self.skipped),
-            "root": manifest.source.root if manifest.source else None,
-            "segments": len(manifest.segments),
-            "dead": sum(entry.dead_count for entry in manifest.segments),
-            "bytes": sum(stamp.size for stamp in manifest.files.values()),
-            "created": manifest.created,
-            "version": manifest.software,
-        }
+        return self._view.info()
 
 
 def _as_list(images: Sequence[ImageLike]) -> Sequence[ImageLike]:

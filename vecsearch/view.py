@@ -131,6 +131,40 @@ class View:
             )
         ]
 
+    def info(self) -> dict[str, JSON]:
+        """What there is to know about it, as plain values."""
+        manifest = self.store.manifest
+        names, codes = self.store.labels()
+        counts = np.bincount(codes[self.store.rows()] + 1, minlength=len(names) + 1).tolist()
+        labels = {name: count for name, count in zip(names, counts[1:], strict=True) if count}
+        encoder = manifest.encoder
+        return {
+            "path": str(self.store.folder),
+            "generation": manifest.generation,
+            "items": len(self.store),
+            "dim": manifest.dim,
+            "metric": manifest.metric.value,
+            "encoder": None
+            if encoder is None
+            else {
+                "name": encoder.name,
+                **encoder.params,
+                **encoder.facts,
+                "fingerprint": encoder.fingerprint,
+            },
+            "index": manifest.index["kind"],
+            "clusterings": sorted(manifest.clusterings),
+            "labels": dict(sorted(labels.items())),
+            "unlabelled": len(self.store) - sum(labels.values()),
+            "skipped": len(self.store.skipped()),
+            "root": manifest.source.root if manifest.source else None,
+            "segments": len(manifest.segments),
+            "dead": sum(entry.dead_count for entry in manifest.segments),
+            "bytes": sum(stamp.size for stamp in manifest.files.values()),
+            "created": manifest.created,
+            "version": manifest.software,
+        }
+
     def rows(self, ids: Sequence[str]) -> Rows:
         """The rows of some items.
 
