@@ -57,6 +57,7 @@ def test_snippets(place: Path) -> None:
     assert second == ["['The Moonstone', 'Gaudy Night']", "['Rebecca']"]
 
 
+@pytest.mark.slow
 def test_the_page_on_training(place: Path) -> None:
     page = (PROJECT / "docs" / "training.md").read_text()
     (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)

@@ -30,8 +30,12 @@ from vecsearch.projection.linear import lda_plane, pca_plane
 from vecsearch.projection.neighbourly import nearest
 from vecsearch.types import Vectors
 
-NEIGHBOURLY = ["tsne", pytest.param("umap", marks=pytest.mark.skipif(
-    importlib.util.find_spec("umap") is None, reason="needs vecsearch[maps]"))]  # fmt: skip
+# numba translates UMAP into machine code first, which takes longer than all else here.
+WITH_UMAP = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("umap") is None, reason="needs vecsearch[maps]"),
+]
+NEIGHBOURLY = ["tsne", pytest.param("umap", marks=WITH_UMAP)]
 
 
 @pytest.fixture(scope="module")
