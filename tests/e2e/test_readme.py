@@ -57,32 +57,55 @@ def test_snippets(place: Path) -> None:
     assert second == ["['The Moonstone', 'Gaudy Night']", "['Rebecca']"]
 
 
-@pytest.mark.slow
-def test_the_page_on_training(place: Path) -> None:
-    page = (PROJECT / "docs" / "training.md").read_text()
-    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
-    install, *commands = block.splitlines()
-    assert install == "pip install 'vecsearch[torch,plot]'"
+def run_page(place: Path, name: str, before: str = "", **env: str) -> tuple[list[str], str]:
+    """Run all commands of a page of the docs, and its Python; returns the lines, and its output."""
+    page = (PROJECT / "docs" / name).read_text()
     path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "VECSEARCH_TRAIN_EPOCHS": "2", "VECSEARCH_TRAIN_WIDTH": "4"}
-    for line in commands:
+    lines = [before] if before else []
+    lines += "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
+    for line in lines:
+        if line.startswith("pip install"):
+            continue
         run = subprocess.run(
-            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
+            line,
+            shell=True,
+            cwd=place,
+            env={**os.environ, "PATH": path, **env},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert run.returncode == 0, run.stderr
-    assert "models/photos" in run.stdout
+        assert run.returncode == 0, (line, run.stderr)
     (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    # Training takes as long as here it may.
     quick = snippet.replace('preset="fast"', "epochs=2, width=4")
-    assert quick != snippet
     run = subprocess.run(
         [sys.executable, "-c", quick], cwd=place, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    assert 0 <= float(run.stdout) <= 1
+    return lines, run.stdout
+
+
+@pytest.mark.slow
+def test_the_page_on_training(place: Path) -> None:
+    quick = {"VECSEARCH_TRAIN_EPOCHS": "2", "VECSEARCH_TRAIN_WIDTH": "4"}
+    lines, said = run_page(place, "training.md", **quick)
+    assert lines[0] == "pip install 'vecsearch[torch,plot]'"
+    assert (place / "models" / "photos").is_dir()
+    assert 0 <= float(said) <= 1
+
+
+@pytest.mark.slow
+def test_the_page_on_approximate_search(place: Path, sample: Path) -> None:
+    shutil.copy(place / "new.jpg", place / "dress.jpg")
+    build = f"vecsearch build {sample / 'train'} -o indexes/photos --overwrite -q"
+    lines, said = run_page(place, "tuning.md", build)
+    assert len(lines) == 5
+    assert said.startswith("Measured(kind=")
+    assert (place / "tuned.png").exists()
 
 
 def test_the_page_on_classification(place: Path, sample: Path) -> None:
-    page = (PROJECT / "docs" / "classification.md").read_text()
     names = {"bag": "anna", "sneaker": "ben", "trouser": "dora", "coat": "emil"}
     for name, friend in names.items():
         (place / "friends" / friend).mkdir(parents=True)
@@ -94,62 +117,26 @@ def test_the_page_on_classification(place: Path, sample: Path) -> None:
     shutil.copy(place / "new.jpg", place / "door.jpg")
     (place / "new").mkdir()
     shutil.copy(place / "new.jpg", place / "new" / "one.jpg")
-    env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
-    lines = ["vecsearch build photos -o indexes/clothes -q"]
-    lines += "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
+    build = "vecsearch build photos -o indexes/clothes -q"
+    lines, said = run_page(place, "classification.md", build)
     assert len(lines) == 8
-    for line in lines:
-        run = subprocess.run(
-            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
-        )
-        assert run.returncode == 0, (line, run.stderr)
-    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    run = subprocess.run(
-        [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == 3
+    assert len(said.splitlines()) == 3
 
 
 def test_the_page_on_maps(place: Path) -> None:
-    page = (PROJECT / "docs" / "maps.md").read_text()
-    env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
-    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
-    lines = ["vecsearch build photos -o indexes/photos --overwrite -q", *block.splitlines()]
+    build = "vecsearch build photos -o indexes/photos --overwrite -q"
+    lines, said = run_page(place, "maps.md", build)
     assert len(lines) == 4
-    for line in lines:
-        run = subprocess.run(
-            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
-        )
-        assert run.returncode == 0, (line, run.stderr)
-    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    run = subprocess.run(
-        [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("(30, 2) (")
+    assert said.startswith("(30, 2) (")
 
 
 def test_the_page_on_clusters(place: Path) -> None:
-    page = (PROJECT / "docs" / "clusters.md").read_text()
-    env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
-    lines = ["vecsearch build photos -o indexes/photos --overwrite -q"]
-    lines += "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()
+    build = "vecsearch build photos -o indexes/photos --overwrite -q"
+    lines, said = run_page(place, "clusters.md", build)
     assert len(lines) == 10
-    for line in lines:
-        run = subprocess.run(
-            line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
-        )
-        assert run.returncode == 0, (line, run.stderr)
-    assert (place / "clusters.png").exists()
-    assert (place / "k.png").exists()
-    assert (place / "steps" / "step-000.png").exists()
-    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    run = subprocess.run(
-        [sys.executable, "-c", snippet], cwd=place, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == 4
+    for name in ("clusters.png", "k.png", "steps/step-000.png"):
+        assert (place / name).exists()
+    assert len(said.splitlines()) == 4
 
 
 def test_links_lead_somewhere() -> None:
