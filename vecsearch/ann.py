@@ -63,7 +63,7 @@ def reindex(
         metric = base.manifest.metric
         index = train_index(base.vectors(), metric, wanted)
         covers = [(entry.vectors, entry.count) for entry in segments]
-        writer.set_ann(index.to_bytes(), covers)
+        writer.set_ann(index.write, covers)
         count = sum(entry.count for entry in segments)
         known = facts or (base.manifest.index if kind is None else {})
         writer.commit(

@@ -1,14 +1,13 @@
 """Approximate nearest neighbours, by any index that FAISS can make."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.index.exact import Allowed
@@ -25,6 +24,7 @@ K_FACTOR = 2.0
 # How many times as many an index of FAISS that measures anew itself (RFlat) takes from its base.
 REFINED = 4.0
 MOST_FACTOR = 32
+PART_BYTES = 1 << 20
 FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, float(MOST_FACTOR))
 
 
@@ -140,11 +140,31 @@ class ApproximateIndex:
         except RuntimeError as error:
             raise DamagedCollection(f"{path} is no index of FAISS.") from error
 
-    def to_bytes(self) -> memoryview:
-        """What its file holds."""
-        # FAISS itself says that it wrote a file when the disk was full, so others write for it.
-        serialized: NDArray[np.uint8] = faiss.serialize_index(self._index)
-        return serialized.data
+    def write(self, write: Callable[[bytes], Any]) -> None:
+        """Hand on what its file holds, a part at a time, so that it is in memory only once."""
+        failed: list[BaseException] = []
+
+        def handed_on(part: bytes) -> None:
+            try:
+                write(part)
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        try:
+            # FAISS itself says that it wrote a file when the disk was full, so others write for it.
+            faiss.write_index(self._index, bare.PyCallbackIOWriter(handed_on, PART_BYTES))
+        except RuntimeError:
+            if failed:
+                raise failed[0] from None
+            raise
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its file has."""
+        sizes: list[int] = []
+        self.write(lambda part: sizes.append(len(part)))
+        return sum(sizes)
 
     def ladder(self, k: int) -> list[SearchSettings]:
         """Settings worth trying for k neighbours, from the quickest search to the farthest.

@@ -1,11 +1,17 @@
-"""The files beside the segments: what was left out, and from how far on something is a stranger."""
+"""The files beside the segments: what was left out, thresholds for strangers, an index."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import uuid4
 
 from vecsearch.errors import DamagedCollection
+from vecsearch.store.durable import Stamp, new_file
 from vecsearch.types import JSON, Skipped
+
+Written: TypeAlias = Callable[[Callable[[bytes], Any]], None]
+"""Something that writes itself: it is called with what takes its bytes, part after part."""
 
 
 def skipped_lines(skipped: Iterable[Skipped]) -> bytes:
@@ -60,3 +66,17 @@ def parse_calibration(data: bytes, path: Path) -> dict[str, JSON]:
 def printable(path: Path) -> str:
     """A path as text that any encoding takes: bytes that are no UTF-8 are written as escapes."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def write_index(folder: Path, write: Written) -> tuple[str, Stamp]:
+    """Write an approximate index; returns its name and its stamp.
+
+    Args:
+        folder: Where the collection lies.
+        write: Writes it.
+    """
+    (folder / "ann").mkdir(exist_ok=True)
+    name = f"ann/{uuid4().hex}.faiss"
+    with new_file(folder / name) as file:
+        write(file.write)
+    return name, file.stamp

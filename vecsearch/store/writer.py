@@ -16,7 +16,7 @@ from uuid import uuid4
 import numpy as np
 
 from vecsearch.errors import CollectionExists, DamagedCollection, InvalidArgument
-from vecsearch.store.beside import skipped_lines
+from vecsearch.store.beside import Written, skipped_lines, write_index
 from vecsearch.store.clusters import clustering_bytes
 from vecsearch.store.compaction import compacted
 from vecsearch.store.draft import Draft
@@ -235,12 +235,10 @@ class Writer:
         sync_folder(folder)
         self._encoder = EncoderEntry(name, params, fingerprint, facts, relative)
 
-    def set_ann(self, data: memoryview, covers: Sequence[tuple[str, int]]) -> None:
+    def set_ann(self, write: Written, covers: Sequence[tuple[str, int]]) -> None:
         """Take over an approximate index of some vectors files, each with its count."""
-        folder = self.folder / "ann"
-        folder.mkdir(exist_ok=True)
-        name = f"ann/{uuid4().hex}.faiss"
-        self._files |= write_files({self.folder / name: [data]}, self.folder)
+        name, stamp = write_index(self.folder, write)
+        self._files[name] = stamp
         self._ann = ANNEntry(name, tuple(covers))
 
     def commit(

@@ -90,7 +90,7 @@ class Bench:
         started = time.perf_counter()
         made = train_index([self._vectors], self._metric, kind)
         seconds = time.perf_counter() - started
-        size = len(made.to_bytes()) / 1e6
+        size = made.nbytes / 1e6
         rows = np.arange(len(self._vectors))
         index = PartialIndex(self._exact, made, rows, self._metric)
         done: list[SearchSettings] = []
