@@ -213,6 +213,14 @@ def test_images_to_ask_with(small: Path, sample: Path, tmp_path: Path) -> None:
         tune(own, queries=tmp_path / "empty")
 
 
+def test_another_encoder_forgets_what_was_measured(sample: Path, tmp_path: Path) -> None:
+    own = Collection.build(sample / "train", tmp_path / "index", dim=8, size=(8, 8), color="grey")
+    tune(own, recall=0.5, kinds=["IVF16,Flat"])
+    assert "curve" in Store(own.path).manifest.index
+    own.update(refit=True)
+    assert Store(own.path).manifest.index == {"kind": "IVF16,Flat"}
+
+
 BROKEN = [
     {"chosen": 7},
     {"chosen": {"nprobe": -1, "ef_search": 1, "k_factor": 1}},

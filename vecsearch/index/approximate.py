@@ -20,7 +20,7 @@ from vecsearch.types import Metric, Rows, Vectors
 PROBED = 0.1
 LEAST_PROBED = 8
 EF_SEARCH = 128
-K_FACTOR = 2.0
+K_FACTOR = 4.0
 # How many times as many an index of FAISS that measures anew itself (RFlat) takes from its base.
 REFINED = 4.0
 MOST_FACTOR = 32

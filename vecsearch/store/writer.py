@@ -279,6 +279,9 @@ class Writer:
             kept, stamps = without(self._base, self._removed, self._dropped)
             self._files |= stamps
         self._refuse_twice()
+        known = before.index if before else {"kind": "exact"}
+        if self._encoder:  # what was measured of an index was measured on other vectors
+            known = {"kind": known["kind"]}
         manifest = Manifest(
             generation=max(generations(self.folder), default=0) + 1,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),
@@ -286,7 +289,7 @@ class Writer:
             count=sum(entry.alive for entry in (*kept, *self._segments)),
             source=source or (before.source if before else None),
             encoder=self._encoder or (before.encoder if before else None),
-            index=index or (before.index if before else {"kind": "exact"}),
+            index=index or known,
             ann=self._ann or (before.ann if before and not index else None),
             segments=(*kept, *self._segments),
             skipped=before.skipped if before else None,
