@@ -280,8 +280,8 @@ class Writer:
             self._files |= stamps
         self._refuse_twice()
         known = before.index if before else {"kind": "exact"}
-        if self._encoder:  # what was measured of an index was measured on other vectors
-            known = {"kind": known["kind"]}
+        # What was measured of an index was measured on vectors of the encoder that there was.
+        known = {"kind": known["kind"]} if self._encoder else known
         manifest = Manifest(
             generation=max(generations(self.folder), default=0) + 1,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),
