@@ -1,5 +1,6 @@
 """An approximate index is a cache: without it, or with a damaged one, answers are right."""
 
+import errno
 import logging
 import random
 import shutil
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from vecsearch import Collection, InvalidArgument, verify
+from vecsearch.index import train_index
 from vecsearch.store import Store
-from vecsearch.types import Hit, Vectors
+from vecsearch.types import Hit, Metric, Vectors
 
 KINDS = ["hnsw", "ivf", "IVF64,SQ8", "IVF64,Flat,RFlat", "Flat", "PCA12,IVF32,Flat"]
 COUNT = 4000
@@ -175,3 +177,19 @@ def test_what_faiss_cannot_read_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="No kind of index is called 'nonsense'"):
         Collection.from_vectors(clouds(50), path=tmp_path / "index", index="nonsense")
     assert not (tmp_path / "index").exists()
+
+
+def test_a_disk_that_is_full_is_said_so() -> None:
+    index = train_index([clouds(500)], Metric.EUCLIDEAN, "ivf")
+    room = [1000]
+
+    def full(part: bytes) -> None:
+        room[0] -= len(part)
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device"):
+        index.write(full)
+    parts: list[bytes] = []
+    index.write(parts.append)
+    assert sum(map(len, parts)) == index.nbytes > 500 * 16 * 4
