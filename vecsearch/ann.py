@@ -125,13 +125,13 @@ def settings_for(store: Store, recall: float) -> SearchSettings:
         )
     body: Any = index["curve"]
     try:
-        curve = sorted((float(one["low"]), SearchSettings.from_json(one)) for one in body)
+        curve = [(float(one["low"]), SearchSettings.from_json(one)) for one in body]
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedCollection(f"{store.folder}: the curve of its index is damaged.") from error
-    for low, settings in curve:
-        if low >= recall:
-            return settings
-    most = curve[-1][0] if curve else 0.0
+    # Of equal ones the first, which is the quicker one.
+    if enough := [pair for pair in curve if pair[0] >= recall]:
+        return min(enough, key=lambda pair: pair[0])[1]
+    most = max((low for low, _ in curve), default=0.0)
     raise InvalidArgument(
         f"The index of {store.folder} surely finds {most:.3f} of the nearest, not {recall:g}: tune "
         f"it again, vecsearch tune {store.folder} --recall {recall:g}, or search with --exact."

@@ -193,3 +193,11 @@ def test_a_disk_that_is_full_is_said_so() -> None:
     parts: list[bytes] = []
     index.write(parts.append)
     assert sum(map(len, parts)) == index.nbytes > 500 * 16 * 4
+
+
+def test_none_asked_for_and_none_asked(made: Path) -> None:
+    collection = Collection.open(made)
+    for k in (0, -1):
+        with pytest.raises(InvalidArgument, match="k is how many to find"):
+            collection.query_vectors(QUERIES, k)
+    assert collection.query_vectors(np.empty((0, 16), np.float32), 3) == []

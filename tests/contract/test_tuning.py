@@ -250,6 +250,16 @@ def test_a_curve_that_is_none(own: Collection, curve: Any) -> None:
         Collection.open(own.path).query_vectors(clouds(1), recall=0.5)
 
 
+def test_settings_of_equal_recall(own: Collection) -> None:
+    """Lower ends of intervals are often the same to the last digit."""
+    tune(own, recall=0.9, kinds=["IVF32,Flat"])
+    how = [{"nprobe": nprobe, "ef_search": 1, "k_factor": 1.0} for nprobe in (2, 32)]
+    _rewrite(own.path, {"curve": [{"recall": 0.9, "low": 0.9, **one} for one in how]})
+    queries = clouds(50, seed=1)
+    few = ids(Collection.open(own.path), queries, recall=0.9)
+    assert recall(few, ids(own, queries, exact=True)) < 1  # the quicker one, with two lists
+
+
 def _rewrite(folder: Path, index: dict[str, Any]) -> None:
     with Writer(folder, amend=True) as writer:
         known = dict(writer.base.manifest.index)

@@ -45,6 +45,8 @@ class PartialIndex:
     ) -> tuple[Distances, Rows]:
         """The k nearest vectors of each query that were found; as ``ExactIndex.search``."""
         queries = check_vectors(queries, self._exact.dim, self._metric)
+        if k < 1 or not len(queries):
+            return self._exact.search(queries, k, allowed)
         if allowed is None and self._in_place:
             wanted, rest = min(k, len(self._exact)), None
             rows = self._approximate.candidates(queries, k)
