@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 import vecsearch
-from vecsearch.evaluation.comparison import hold_out
+from vecsearch.evaluation.splitting import hold_out
 from vecsearch.images import ImageFolder, scan
 
 
