@@ -568,6 +568,11 @@ def test_the_encoder_of_a_chain_sees_each_image_once(
     assert sum(counts) == len(shapes[0])
     chain.encode(np.concatenate([shapes[0][:3], 255 - shapes[0][:2]]))
     assert sum(counts) == len(shapes[0]) + 2
+    # Nor where it is fitted again to a part of them, as each fold of a calibration does.
+    again = unfitted(chain)
+    again.fit(shapes[0][5:], shapes[1][5:])
+    again.encode(shapes[0])
+    assert sum(counts) == len(shapes[0]) + 2
 
 
 @pytest.mark.parametrize(

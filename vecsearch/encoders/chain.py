@@ -114,6 +114,7 @@ class ChainEncoder(CompositeEncoder):
             raise InvalidArgument(f"{len(labels)} labels do not fit {len(images)} images.")
         if is_trainable(self.base) and not is_fitted(self.base):
             self.base.fit(images, labels)
+            self._seen = {}
         usable = np.arange(len(images))
         if self.needs_labels:
             if labels is None:
@@ -203,18 +204,18 @@ class ChainEncoder(CompositeEncoder):
         self._facts, self._seen = dict(settings["facts"]), {}
 
     def _forget(self) -> None:
-        if made_by_name(self.base, self._whole):
-            self.base = unfitted(self.base)
-        self._maps, self._facts, self._seen = [], {}, {}
+        if is_trainable(self.base) and made_by_name(self.base, self._whole):
+            self.base, self._seen = unfitted(self.base), {}
+        # Else what it made of images stays true, and the two encoders share it.
+        self._maps, self._facts = [], {}
 
     def _base_vectors(self, images: Pixels, rows: NDArray[np.int64]) -> Vectors:
         vectors = np.empty((len(rows), self.base.dim), np.float32)
-        self._seen = {}
         for start in range(0, len(rows), FIT_BATCH):
             block = np.ascontiguousarray(images[rows[start : start + FIT_BATCH]])
-            found = self.base.encode(block)
+            found = self._once(block)
             vectors[start : start + len(block)] = found
-            if vectors[: start + len(block)].nbytes <= SEEN_BYTES:
+            if (len(self._seen) + len(block)) * found[0].nbytes <= SEEN_BYTES:
                 self._seen |= zip(map(_digest, block), found, strict=True)
         return vectors
 
