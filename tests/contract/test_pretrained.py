@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import PHOTOS
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
@@ -39,7 +40,7 @@ from vecsearch.encoders import (
 from vecsearch.encoders.pth import read_pth
 from vecsearch.encoders.registry import make_part
 from vecsearch.encoders.vision import torchvision, vision_backbone
-from vecsearch.images import Preprocess, read, walk
+from vecsearch.images import Preprocess, read, to_pixels, walk
 from vecsearch.testing import check_encoder, patterns
 from vecsearch.types import Pixels
 
@@ -372,7 +373,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_torchvision_and_onnx_agree(random_weights: Path, tmp_path: Path) -> None:
     by_torch = make_encoder("torchvision:shufflenet_v2_x0_5", weights=str(random_weights))
-    assert by_torch.preprocess == Preprocess((256, 256), "crop")
+    assert by_torch.preprocess == Preprocess((256, 256), "crop", filter="bilinear")
     backbone, features = vision_backbone("shufflenet_v2_x0_5")
     tensors = torch.load(random_weights, weights_only=True)
     backbone.load_state_dict({name: tensors[name] for name in backbone.state_dict()})
@@ -388,9 +389,15 @@ def test_torchvision_and_onnx_agree(random_weights: Path, tmp_path: Path) -> Non
             verbose=False,
             dynamic_shapes=({0: torch.export.Dim("n")},),
         )
-    note = {"resize": [256, 256], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    note = {
+        "resize": [256, 256],
+        "filter": "bilinear",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+    }
     file.with_suffix(".json").write_text(json.dumps(note))
     by_onnx = make_encoder(f"onnx:{file}")
+    assert by_onnx.preprocess == by_torch.preprocess
     paths = walk(PHOTOS)[0]
     pixels = np.concatenate([batch.pixels for batch in read(PHOTOS, paths, by_torch.preprocess, 1)])
     one, other = by_torch.encode(pixels), by_onnx.encode(pixels)
@@ -401,6 +408,29 @@ def test_torchvision_and_onnx_agree(random_weights: Path, tmp_path: Path) -> Non
     for encoder in (by_torch, by_onnx):
         alone = np.concatenate([encoder.encode(image[None]) for image in pixels])
         np.testing.assert_allclose(alone, encoder.encode(pixels), atol=near)
+
+
+def test_a_network_of_torchvision_sees_what_torchvision_shows_it(random_weights: Path) -> None:
+    encoder: Any = make_encoder("torchvision:shufflenet_v2_x0_5", weights=str(random_weights))
+    seen: list[Any] = []
+    features = encoder._features
+    encoder._features = lambda network, values: seen.append(values) or features(network, values)
+    with Image.open(PHOTOS / "cat" / "alpha.png") as opened:
+        square = opened.convert("RGB").resize((300, 300))
+    encoder.encode(to_pixels(square, encoder.preprocess)[None])
+    known = torchvision().models.get_model_weights("shufflenet_v2_x0_5").DEFAULT.transforms()
+    np.testing.assert_allclose(seen[0][0].numpy(), known(square).numpy(), atol=1e-6)
+
+
+def test_what_was_stored_before_there_were_filters_is_as_it_was() -> None:
+    before = {"size": [64, 64], "fit": "stretch", "color": "rgb"}
+    assert Preprocess.from_json(before) == Preprocess()
+    assert Preprocess().to_json() == before
+    bicubic = Preprocess(filter="bicubic")
+    assert bicubic.to_json() == {**before, "filter": "bicubic"}
+    assert Preprocess.from_json(bicubic.to_json()) == bicubic
+    with pytest.raises(InvalidArgument, match="'nearest' is not one of lanczos, bicubic"):
+        Preprocess(filter="nearest")  # type: ignore[arg-type]
 
 
 def test_a_network_of_torchvision_keeps_the_promises(random_weights: Path) -> None:
@@ -505,7 +535,7 @@ def test_a_network_of_openclip_knows_words(tmp_path: Path) -> None:
     network = open_clip.create_model("tiny").eval()
     save_file(network.state_dict(), file := tmp_path / "tiny.safetensors")
     encoder = make_encoder("openclip:tiny", weights=str(file))
-    assert encoder.preprocess == Preprocess((32, 32), "crop")
+    assert encoder.preprocess == Preprocess((32, 32), "crop", filter="bicubic")
     check_encoder(lambda: make_encoder("openclip:tiny", weights=str(file)))
     photos = Collection.build(
         PHOTOS, tmp_path / "index", encoder="openclip:tiny", weights=file, metric="cosine"

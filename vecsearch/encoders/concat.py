@@ -20,7 +20,7 @@ from vecsearch.encoders.composite import CompositeEncoder
 from vecsearch.encoders.registry import load_encoder, made_by_name, make_part, unfitted
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import Preprocess, prepare
-from vecsearch.images.decoding import Fit
+from vecsearch.images.decoding import Color, Fit
 from vecsearch.types import JSON, Pixels, Vectors
 
 # Images are brought to what each part wants so many at a time.
@@ -70,8 +70,10 @@ class ConcatEncoder(CompositeEncoder):
         """The largest size and all the colours that a part wants."""
         looks = [part.preprocess for part in self.encoders]
         widths, heights = zip(*(look.size for look in looks), strict=True)
-        coloured = any(look.color == "rgb" for look in looks)
-        return Preprocess((max(widths), max(heights)), fit, "rgb" if coloured else "grey")
+        color: Color = "rgb" if any(look.color == "rgb" for look in looks) else "grey"
+        filters = {look.filter for look in looks}
+        filtered = filters.pop() if len(filters) == 1 else "lanczos"
+        return Preprocess((max(widths), max(heights)), fit, color, filtered)
 
     def _seeing(self, name: str, look: Preprocess, how: Mapping[str, Any]) -> Encoder:
         """A part that sees images in another way; only their fit, if that is all it can change."""

@@ -13,6 +13,7 @@ from vecsearch.encoders.base import Requires
 from vecsearch.encoders.networks import ONNXRUNTIME, NetworkEncoder
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import Preprocess
+from vecsearch.images.decoding import FILTERS, Color
 from vecsearch.types import JSON, Pixels
 
 POOLS = ("none", "mean", "max", "first")
@@ -36,6 +37,7 @@ class Takes:
         resize: What images are brought to first, of which the middle of ``size`` is cut; the same
             as ``size`` by default.
         fit: How images of other proportions come to that: ``stretch``, ``crop`` or ``pad``.
+        filter: What they are resized by: ``lanczos``, ``bicubic`` or ``bilinear``.
         channels: ``rgb``, ``bgr`` or ``grey``; by default what the network tells.
         layout: ``nchw`` or ``nhwc``; by default what the network tells.
         divisor: What pixels from 0 to 255 are divided by.
@@ -50,6 +52,7 @@ class Takes:
     size: tuple[int, int] | None = None
     resize: tuple[int, int] | None = None
     fit: str = "crop"
+    filter: str = "lanczos"
     channels: str | None = None
     layout: str | None = None
     divisor: float = 255.0
@@ -86,6 +89,7 @@ class Takes:
             ("channels", (*CHANNELS, None)),
             ("layout", (*LAYOUTS, None)),
             ("fit", ("stretch", "crop", "pad")),
+            ("filter", tuple(FILTERS)),
         ):
             if getattr(self, name) not in allowed:
                 names = ", ".join(one for one in allowed if one)
@@ -138,7 +142,9 @@ class OnnxEncoder(NetworkEncoder):
             raise InvalidArgument(f"{path} cannot be used: {error}") from error
         size: Any = self.takes.resize or self.takes.size
         fit: Any = self.takes.fit
-        self.preprocess = Preprocess(size, fit, "grey" if self.takes.channels == "grey" else "rgb")
+        filtered: Any = self.takes.filter
+        color: Color = "grey" if self.takes.channels == "grey" else "rgb"
+        self.preprocess = Preprocess(size, fit, color, filtered)
         if preprocess is not None and preprocess.color != self.preprocess.color:
             raise InvalidArgument(f"{path} takes {self.takes.channels} images.")
 
@@ -163,6 +169,7 @@ class OnnxEncoder(NetworkEncoder):
         takes: dict[str, JSON] = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in vars(self.takes).items()
+            if key != "filter"  # which stands with the preprocessing
         }
         return {"takes": takes, **self.preprocess.to_json()}
 

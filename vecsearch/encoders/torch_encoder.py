@@ -20,6 +20,7 @@ from vecsearch.encoders.networks import check_batch
 from vecsearch.encoders.registry import lacking
 from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, VecsearchError
 from vecsearch.images import Preprocess
+from vecsearch.images.decoding import Filter
 from vecsearch.types import JSON, Pixels, Vectors
 
 if TYPE_CHECKING:
@@ -39,17 +40,23 @@ class Look:
         resize: What they are brought to first, of which the middle is cut.
         mean: Taken from the channels of pixels in [0, 1].
         std: What they are divided by then.
+        filter: What they are resized by.
     """
 
     size: tuple[int, int]
     resize: tuple[int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    filter: Filter
 
     @classmethod
-    def from_json(cls, values: Any) -> "Look":
-        """Back from ``vars`` as JSON."""
-        return cls(**{name: tuple(value) for name, value in values.items()})
+    def from_json(cls, values: Any, filtered: Filter) -> "Look":
+        """Back from ``to_json``, and the filter, which stands with the preprocessing."""
+        return cls(**{name: tuple(value) for name, value in values.items()}, filter=filtered)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values, less the filter."""
+        return {name: list(value) for name, value in vars(self).items() if name != "filter"}
 
 
 class TorchEncoder:
@@ -97,7 +104,8 @@ class TorchEncoder:
     @property
     def preprocess(self) -> Preprocess:
         """What images are brought to."""
-        return Preprocess(self.look.resize, "crop" if self._given is None else self._given.fit)
+        fit = "crop" if self._given is None else self._given.fit
+        return Preprocess(self.look.resize, fit, filter=self.look.filter)
 
     @property
     def look(self) -> Look:
@@ -117,7 +125,7 @@ class TorchEncoder:
         """A sha256 over name, network, preprocessing and weights, in hex."""
         told: dict[str, JSON] = {
             "network": self.network,
-            "look": {name: list(value) for name, value in vars(self.look).items()},
+            "look": self.look.to_json(),
             **self.preprocess.to_json(),
         }
         return fingerprint(self.name, told, self._arrays())
@@ -171,8 +179,8 @@ class TorchEncoder:
 
         folder.mkdir(parents=True, exist_ok=True)
         (folder / WEIGHTS).write_bytes(save(self._arrays()))
-        look: dict[str, JSON] = {name: list(value) for name, value in vars(self.look).items()}
-        save_settings(folder, self.name, {"params": self.get_params(), "look": look})
+        settings: dict[str, JSON] = {"params": self.get_params(), "look": self.look.to_json()}
+        save_settings(folder, self.name, settings)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -186,8 +194,9 @@ class TorchEncoder:
 
         with reading(folder, cls.name) as settings:
             params = settings["params"]
-            encoder = cls(params["network"], params["weights"], Preprocess.from_json(params))
-            look = Look.from_json(settings["look"])
+            preprocess = Preprocess.from_json(params)
+            encoder = cls(params["network"], params["weights"], preprocess)
+            look = Look.from_json(settings["look"], preprocess.filter)
             encoder._loaded = look, load_file(folder / WEIGHTS)
         return encoder
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vecsearch.encoders.base import Requires
 from vecsearch.encoders.torch_encoder import Look, TorchEncoder
 from vecsearch.errors import InvalidArgument
+from vecsearch.images.decoding import FILTERS
 from vecsearch.types import Vectors
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class TorchvisionEncoder(TorchEncoder):
             network.load_state_dict({name: whole[name] for name in names})
         how = known.transforms()
         side, cut = how.resize_size[0], how.crop_size[0]
-        return network, Look((cut, cut), (side, side), tuple(how.mean), tuple(how.std))
+        return network, Look(
+            (cut, cut), (side, side), tuple(how.mean), tuple(how.std), how.interpolation.value
+        )
 
 
 class TimmEncoder(TorchEncoder):
@@ -72,7 +75,10 @@ class TimmEncoder(TorchEncoder):
         how = timm.data.resolve_model_data_config(network)
         _, height, width = how["input_size"]
         resize = (round(width / how["crop_pct"]), round(height / how["crop_pct"]))
-        return network, Look((width, height), resize, tuple(how["mean"]), tuple(how["std"]))
+        filtered: Any = how["interpolation"] if how["interpolation"] in FILTERS else "bicubic"
+        return network, Look(
+            (width, height), resize, tuple(how["mean"]), tuple(how["std"]), filtered
+        )
 
 
 class OpenClipEncoder(TorchEncoder):
@@ -125,7 +131,7 @@ class OpenClipEncoder(TorchEncoder):
         width, height = (sides, sides) if isinstance(sides, int) else (sides[1], sides[0])
         mean = getattr(visual, "image_mean", None) or open_clip.OPENAI_DATASET_MEAN
         std = getattr(visual, "image_std", None) or open_clip.OPENAI_DATASET_STD
-        return network, Look((width, height), (width, height), tuple(mean), tuple(std))
+        return network, Look((width, height), (width, height), tuple(mean), tuple(std), "bicubic")
 
     def _features(self, network: Any, values: "Tensor") -> "Tensor":
         features: Tensor = network.encode_image(values)

@@ -27,6 +27,12 @@ DRAFT_MEAN_DIFFERENCE = 1.0
 
 Fit = Literal["stretch", "crop", "pad"]
 Color = Literal["rgb", "grey"]
+Filter = Literal["lanczos", "bicubic", "bilinear"]
+FILTERS: Mapping[str, Resampling] = {
+    "lanczos": Resampling.LANCZOS,
+    "bicubic": Resampling.BICUBIC,
+    "bilinear": Resampling.BILINEAR,
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Preprocess:
         size: Width and height, 1 to 4096 each.
         fit: ``stretch`` to the size; ``crop`` the middle to its proportions; ``pad`` with white.
         color: ``rgb`` (3 channels) or ``grey`` (1 channel, ITU-R 601-2 luma).
+        filter: What an image is resized by: ``lanczos``, or as a network was trained with
+            ``bicubic`` or ``bilinear``.
 
     Raises:
         InvalidArgument: A value is none of these.
@@ -49,6 +57,7 @@ class Preprocess:
     size: tuple[int, int] = (64, 64)
     fit: Fit = "stretch"
     color: Color = "rgb"
+    filter: Filter = "lanczos"
 
     def __post_init__(self) -> None:
         size = self.size
@@ -61,7 +70,11 @@ class Preprocess:
                 f"The image size {self.size!r} is not (width, height), 1 to {MAX_SIDE} each."
             )
         object.__setattr__(self, "size", (int(size[0]), int(size[1])))
-        for value, allowed in ((self.fit, get_args(Fit)), (self.color, get_args(Color))):
+        for value, allowed in (
+            (self.fit, get_args(Fit)),
+            (self.color, get_args(Color)),
+            (self.filter, get_args(Filter)),
+        ):
             if value not in allowed:
                 raise InvalidArgument(f"{value!r} is not one of {', '.join(allowed)}.")
 
@@ -72,12 +85,19 @@ class Preprocess:
 
     def to_json(self) -> dict[str, JSON]:
         """As plain values, for settings files."""
-        return {"size": list(self.size), "fit": self.fit, "color": self.color}
+        told: dict[str, JSON] = {"size": list(self.size), "fit": self.fit, "color": self.color}
+        # Where it is the usual one, encoders are what they were before there was a choice.
+        return told if self.filter == "lanczos" else {**told, "filter": self.filter}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Preprocess":
         """Back from ``to_json``."""
-        return cls(size=tuple(values["size"]), fit=values["fit"], color=values["color"])
+        return cls(
+            size=tuple(values["size"]),
+            fit=values["fit"],
+            color=values["color"],
+            filter=values.get("filter", "lanczos"),
+        )
 
 
 def decode(data: bytes, preprocess: Preprocess) -> tuple[Pixels, tuple[int, int]]:
@@ -85,7 +105,7 @@ def decode(data: bytes, preprocess: Preprocess) -> tuple[Pixels, tuple[int, int]
 
     The first frame is taken, EXIF orientation applied, 16-bit grey scaled to 8, transparency
     laid on white, everything converted to sRGB values as they stand (no colour profile), and
-    resized with a Lanczos filter.
+    resized with the filter wanted.
 
     Args:
         data: The content of a JPEG, PNG, GIF, WEBP, BMP or TIFF file.
@@ -155,13 +175,14 @@ def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
     if flat.mode != mode:
         flat = flat.convert(mode)
     if flat.size != preprocess.size:
+        filtered = FILTERS[preprocess.filter]
         match preprocess.fit:
             case "stretch":
-                flat = flat.resize(preprocess.size, Resampling.LANCZOS)
+                flat = flat.resize(preprocess.size, filtered)
             case "crop":
-                flat = ImageOps.fit(flat, preprocess.size, Resampling.LANCZOS)
+                flat = ImageOps.fit(flat, preprocess.size, filtered)
             case "pad":
-                flat = ImageOps.pad(flat, preprocess.size, Resampling.LANCZOS, color="white")
+                flat = ImageOps.pad(flat, preprocess.size, filtered, color="white")
     return np.asarray(flat).reshape(preprocess.shape)
 
 
