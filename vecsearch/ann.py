@@ -14,12 +14,18 @@ from vecsearch.errors import (
     InvalidArgument,
 )
 from vecsearch.index import (
+    AUTO,
+    EXACT,
+    NEIGHBOURS,
+    RECALL,
     ApproximateIndex,
     ExactIndex,
     PartialIndex,
     SearchSettings,
-    factory_of,
+    check_budget,
+    climb,
     train_index,
+    within_budget,
 )
 from vecsearch.store import Store, Writer
 from vecsearch.types import JSON, Rows
@@ -36,40 +42,69 @@ def reindex(
     kind: str | None = None,
     anew: bool = False,
     facts: Mapping[str, JSON] | None = None,
+    budget: int | None = None,
 ) -> None:
     """Bring the approximate index up to date, if a collection has one and that is worth it.
 
+    A new index is searched as far as it must be to find enough, as is measured; if it never finds
+    enough, ``auto`` is exact, and of another kind it is said.
+
     Args:
         path: Where the collection lies.
-        kind: Another kind of index from now on: ``exact``, ``hnsw``, ``ivf``, or a string that
-            FAISS makes one of.
+        kind: Another kind of index from now on, as for ``Collection.build``.
         anew: Make it again in any case.
         facts: What was measured of another kind, and shall stand beside it.
+        budget: How many bytes of memory the making may take; as before, by default.
 
     Raises:
-        InvalidArgument: FAISS cannot make such an index of these vectors.
+        InvalidArgument: FAISS cannot make such an index of these vectors, or not in the budget.
         CollectionLocked: Another process is writing to the collection.
     """
     store = Store(path)
-    wanted = str(store.manifest.index["kind"]) if kind is None else kind
-    if kind is None and (wanted == "exact" or not (anew or _due(store))):
+    if kind is None and budget is None and not _due(store, anew):
         return
     with Writer(path, amend=True) as writer:
         base = writer.base
-        segments = base.manifest.segments
-        if wanted == "exact" or not len(base):
-            writer.commit(index={"kind": wanted}, compaction="none")
+        known = base.manifest.index
+        wanted = str(known["kind"]) if kind is None else kind
+        room = budget or _budget(known)
+        stays: dict[str, JSON] = {"kind": wanted} | ({"memory_budget": room} if room else {})
+        count, dim = len(base), base.manifest.dim
+        if wanted != AUTO:
+            check_budget(wanted, count, dim, room)
+        factory = within_budget(wanted, count, dim, room) if count else EXACT
+        if factory == EXACT:
+            writer.commit(index=stays, compaction="none")
             return
-        metric = base.manifest.metric
-        index = train_index(base.vectors(), metric, wanted)
-        covers = [(entry.vectors, entry.count) for entry in segments]
-        writer.set_ann(index.write, covers)
-        count = sum(entry.count for entry in segments)
-        known = facts or (base.manifest.index if kind is None else {})
-        writer.commit(
-            index={**known, "kind": wanted, "factory": factory_of(wanted, count)},
-            compaction="none",
-        )
+        index = train_index(base.vectors(), base.manifest.metric, factory, room)
+        if facts is None:
+            facts = known if kind is None and "tuned" in known else _measured(base, index)
+        if wanted == AUTO and not _enough(facts):
+            writer.commit(index={**stays, "exact_at": count}, compaction="none")
+            return
+        if "tuned" not in facts and not _enough(facts):
+            log.warning("The index %s finds less than %g of the nearest items.", wanted, RECALL)
+        writer.set_ann(index.write, [(one.vectors, one.count) for one in base.manifest.segments])
+        writer.commit(index={**facts, **stays, "factory": factory}, compaction="none")
+
+
+def _measured(store: Store, index: ApproximateIndex) -> dict[str, JSON]:
+    """The settings that find enough, or else most, and all that were tried on the way there."""
+    reached = climb(store.vectors(), index, store.manifest.metric, store.alive())
+    if not reached:
+        return {}
+    curve: list[JSON] = [
+        {"recall": one.recall, "low": one.low, **vars(one.settings)} for one in reached
+    ]
+    found = [one for one in reached if one.low >= RECALL] or [max(reached, key=lambda one: one.low)]
+    chosen = vars(found[-1].settings)
+    return {"chosen": dict(chosen), "curve": curve, "k": NEIGHBOURS}
+
+
+def _enough(facts: Mapping[str, JSON]) -> bool:
+    """Whether what was measured of an index is what one finds that was not tuned."""
+    curve: Any = facts.get("curve", ())
+    return any(one["low"] >= RECALL for one in curve)
 
 
 def keep_indexed(path: Path, anew: bool = False) -> None:
@@ -91,7 +126,7 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
     One that is missing or damaged is said so, and does without.
     """
     entry = store.manifest.ann
-    if entry is None or store.manifest.index["kind"] == "exact":
+    if entry is None or store.manifest.index["kind"] == EXACT:
         return None
     try:
         path = store.checked(entry.file)
@@ -111,16 +146,16 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
 
 
 def settings_for(store: Store, recall: float) -> SearchSettings:
-    """The settings of a tuned index that find such a part of the nearest, with some certainty.
+    """The settings of an index that find such a part of the nearest, with some certainty.
 
     Raises:
-        InvalidArgument: The index was not tuned, or reached no such recall.
+        InvalidArgument: The index was not measured, or reached no such recall.
         DamagedCollection: What was measured of it is not as it was written.
     """
     index = store.manifest.index
     if "curve" not in index:
         raise InvalidArgument(
-            f"The index of {store.folder} was not tuned, so that nobody knows its recall: "
+            f"The index of {store.folder} was not measured, so that nobody knows its recall: "
             f"vecsearch tune {store.folder} --recall {recall:g}, or --exact."
         )
     body: Any = index["curve"]
@@ -139,7 +174,7 @@ def settings_for(store: Store, recall: float) -> SearchSettings:
 
 
 def _tuned(store: Store) -> SearchSettings | None:
-    """The settings that tuning chose; None if it was not tuned."""
+    """The settings that were chosen by measuring; None if none were."""
     chosen = store.manifest.index.get("chosen")
     try:
         return None if chosen is None else SearchSettings.from_json(chosen)
@@ -163,11 +198,24 @@ def _rows(store: Store) -> Rows:
     return np.concatenate(parts)
 
 
-def _due(store: Store) -> bool:
-    """Whether so much is not covered that searching it takes longer than it should."""
-    entry = store.manifest.ann
-    if entry is None or not (store.folder / entry.file).exists():
+def _due(store: Store, anew: bool) -> bool:
+    """Whether an index is to be made, or made again, or taken away."""
+    index, entry = store.manifest.index, store.manifest.ann
+    kind = str(index["kind"])
+    factory = within_budget(kind, len(store), store.manifest.dim, _budget(index))
+    if factory == EXACT or not len(store):
+        return entry is not None
+    if entry is None and "exact_at" in index:
+        # So few items more will not find enough either.
+        return len(store) > (1 + MOST_UNCOVERED) * float(str(index["exact_at"]))
+    if anew or entry is None or not (store.folder / entry.file).exists():
         return True
     covered = {name for name, _ in entry.covers}
     left = sum(part.count for part in store.manifest.segments if part.vectors not in covered)
     return left > max(FEW, MOST_UNCOVERED * len(store))
+
+
+def _budget(index: Mapping[str, JSON]) -> int | None:
+    """How much memory the making of the index may take, if that was ever said."""
+    budget = index.get("memory_budget")
+    return budget if isinstance(budget, int) else None

@@ -1,7 +1,7 @@
 """From a folder of images to a committed collection."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
@@ -15,7 +15,6 @@ from vecsearch.encoding import Encoded, encode, encode_batches, facts_of, read_f
 from vecsearch.errors import InvalidArgument, MissingPackage
 from vecsearch.images import Batch, File, ImageFolder, Sidecar, stat_files
 from vecsearch.index import check_vectors
-from vecsearch.own_vectors import index_kind
 from vecsearch.store import Draft, Record, SideFile, Source, Writer
 from vecsearch.types import JSON, Metric, Progress, Skipped
 
@@ -43,7 +42,7 @@ def build_collection(
     path: Path,
     encoder: Encoder,
     metric: Metric,
-    index: str,
+    index: Mapping[str, JSON],
     jobs: int | None,
     overwrite: bool,
     progress: Progress | None,
@@ -70,7 +69,7 @@ def fill(
     folder: ImageFolder,
     encoder: Encoder,
     metric: Metric,
-    index: str | None,
+    index: Mapping[str, JSON] | None,
     jobs: int | None,
     progress: Progress | None,
 ) -> int:
@@ -109,7 +108,7 @@ def fill(
         dim=encoder.dim,
         source=source_of(folder),
         skipped=left_out(skipped, folder.root),
-        index=index_kind(index),
+        index=index,
     )
     return manifest.count
 

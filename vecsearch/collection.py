@@ -17,15 +17,13 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.gallery import Gallery
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
-from vecsearch.index import as_metric, check_kind
+from vecsearch.index import EXACT, as_bytes, as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
 from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
 from vecsearch.view import newest_store
-
-EXACT = ("auto", "exact")
 
 
 class Collection(Gallery):
@@ -60,6 +58,7 @@ class Collection(Gallery):
         labels: str | Path = "folder",
         metadata: str | Path | None = None,
         index: str = "auto",
+        memory_budget: int | str | None = None,
         jobs: int | None = None,
         seed: int = 0,
         overwrite: bool = False,
@@ -91,9 +90,13 @@ class Collection(Gallery):
                 the columns path and label.
             metadata: A CSV file or JSON lines with path or id, and what else is known of each
                 image; see ``docs/metadata.md``.
-            index: ``exact``, which compares with every item; ``hnsw`` or ``ivf``, which find most
-                of the nearest in less time; or a string that FAISS makes an index of, as
-                ``IVF256,PQ16``. ``auto`` is exact.
+            index: ``exact``, which compares with every item; ``hnsw``, ``hnswsq8``, ``ivf``,
+                ``sq8``, ``ivfpq``, ``ivfpqfs``, ``rabitq`` or ``rabitqfs``, which find most of the
+                nearest in less time; a string that FAISS makes an index of, as ``IVF256,PQ16``;
+                or ``auto``: exact while that is fast, and then what surely finds 0.99 of the ten
+                nearest, see ``docs/tuning.md``.
+            memory_budget: How much memory the making of the index may take, now and later: a
+                number of bytes, or as ``2GB``; as much as it needs by default.
             jobs: How many processes decode; as many as there are processors by default.
             seed: For everything random.
             overwrite: Replace the collection that stands at ``path``.
@@ -104,8 +107,7 @@ class Collection(Gallery):
             CollectionExists: There is something at ``path`` already.
             CollectionLocked: Another process is writing there.
         """
-        if index not in EXACT:
-            check_kind(index)
+        wanted_index = _wanted(index, memory_budget)
         if isinstance(encoder, str):
             encoder = make_encoder_for(
                 encoder,
@@ -120,9 +122,9 @@ class Collection(Gallery):
             )
         found = scan(folder, labels, metadata)
         build_collection(
-            found, Path(path), encoder, as_metric(metric), index, jobs, overwrite, progress
+            found, Path(path), encoder, as_metric(metric), wanted_index, jobs, overwrite, progress
         )
-        _index(Path(path), index)
+        _index(Path(path))
         return cls.open(path)
 
     @classmethod
@@ -136,6 +138,7 @@ class Collection(Gallery):
         path: str | Path | None = None,
         metric: Metric | str = Metric.EUCLIDEAN,
         index: str = "auto",
+        memory_budget: int | str | None = None,
         overwrite: bool = False,
     ) -> Self:
         """Make a collection of vectors of your own.
@@ -147,7 +150,8 @@ class Collection(Gallery):
             metadata: Anything that JSON can hold, for each.
             path: Where the collection goes; by default a temporary folder, gone with the object.
             metric: ``euclidean`` or ``cosine``.
-            index: As for ``build``.
+            index: As for ``build``, and so is ``memory_budget``.
+            memory_budget: How much memory the making of the index may take.
             overwrite: Replace the collection that stands at ``path``.
 
         Raises:
@@ -163,13 +167,12 @@ class Collection(Gallery):
             >>> [hit.item.id for hit in books.query_vectors([[1, 3]], k=2)[0]]
             ['Dracula', 'Carmilla']
         """
-        if index not in EXACT:
-            check_kind(index)
+        wanted_index = _wanted(index, memory_budget)
         place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
         try:
             wanted = as_metric(metric)
-            store_vectors(vectors, ids, labels, metadata, place, wanted, index, overwrite)
-            _index(place, index)
+            store_vectors(vectors, ids, labels, metadata, place, wanted, wanted_index, overwrite)
+            _index(place)
             collection = cls.open(place)
         except BaseException:
             if path is None:
@@ -335,13 +338,18 @@ class Collection(Gallery):
         return changes
 
 
-def _index(path: Path, kind: str) -> None:
-    if kind in EXACT:
-        return
+def _wanted(index: str, memory_budget: int | str | None) -> dict[str, JSON]:
+    """How neighbours shall be found, as a manifest has it."""
+    check_kind(index)
+    budget = {} if memory_budget is None else {"memory_budget": as_bytes(memory_budget)}
+    return {"kind": index, **budget}
+
+
+def _index(path: Path) -> None:
     try:
-        reindex(path, kind)
+        reindex(path)
     except InvalidArgument as error:
-        reindex(path, "exact")
+        reindex(path, EXACT)
         raise InvalidArgument(
             f"{error}. {path} is there, and compares every item; to build it again with another "
             "kind, overwrite it."
@@ -354,6 +362,8 @@ def import_vectors(
     *,
     items: str | Path | None = None,
     metric: Metric | str = Metric.EUCLIDEAN,
+    index: str = "auto",
+    memory_budget: int | str | None = None,
     append: bool = False,
     overwrite: bool = False,
 ) -> tuple[Collection, Changes]:
@@ -365,6 +375,8 @@ def import_vectors(
         items: What they are, in their order: CSV or JSON lines with id, label and whatever else.
             By default they are called 0, 1 and so on.
         metric: ``euclidean`` or ``cosine``.
+        index: As for ``Collection.build``, and so is ``memory_budget``.
+        memory_budget: How much memory the making of the index may take.
         append: Add them to the collection that stands at ``path``.
         overwrite: Replace it.
 
@@ -383,7 +395,15 @@ def import_vectors(
             raise InvalidArgument("Vectors that are added to others need ids: name their items.")
         return collection, collection.add_vectors(array, ids, labels, more)
     collection = Collection.from_vectors(
-        array, ids, labels, more, path=path, metric=metric, overwrite=overwrite
+        array,
+        ids,
+        labels,
+        more,
+        path=path,
+        metric=metric,
+        index=index,
+        memory_budget=memory_budget,
+        overwrite=overwrite,
     )
     names = [item.id for item in collection] if ids is None else ids
     return collection, Changes(len(collection), names)

@@ -23,7 +23,7 @@ def store_vectors(
     metadata: Sequence[Mapping[str, JSON]] | None,
     path: Path,
     metric: Metric,
-    index: str,
+    index: Mapping[str, JSON],
     overwrite: bool,
 ) -> None:
     """Commit vectors that their user brings, all or none, a block at a time.
@@ -40,12 +40,7 @@ def store_vectors(
         raise InvalidArgument("A collection needs at least one vector.")
     with Writer(path, overwrite) as writer:
         dim = add_blocks(writer, array, records, None, metric)
-        writer.commit(metric=metric, dim=dim, index=index_kind(index))
-
-
-def index_kind(index: str | None) -> dict[str, JSON] | None:
-    """How neighbours shall be found; the index itself is made once the vectors are there."""
-    return None if index is None else {"kind": "exact" if index == "auto" else index}
+        writer.commit(metric=metric, dim=dim, index=index)
 
 
 def add_blocks(

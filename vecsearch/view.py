@@ -14,7 +14,7 @@ from vecsearch.encoders import Encoder
 from vecsearch.encoding import encoder_of
 from vecsearch.errors import CollectionReplaced, ImageError, InvalidArgument
 from vecsearch.images import ImageLike, to_pixels
-from vecsearch.index import ExactIndex, PartialIndex, check_vectors, scores, zero_rows
+from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores, zero_rows
 from vecsearch.store import Record, Store
 from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
 from vecsearch.where import Condition
@@ -116,7 +116,7 @@ class View:
         """The items nearest to each of some vectors, ``(n, dim)``."""
         count = as_count(k)
         allowed = self.allowed(conditions)
-        index = self.index(metric, exact or allowed is not self.store.alive(), recall)
+        index = self.index(metric, exact, recall)
         queries = check_vectors(vectors, self.store.manifest.dim, metric)
         distances, rows = index.search(queries, count, allowed)
         values = scores(distances, metric)
@@ -153,6 +153,7 @@ class View:
                 "fingerprint": encoder.fingerprint,
             },
             "index": manifest.index["kind"],
+            "index_now": manifest.index.get("factory", EXACT) if manifest.ann else EXACT,
             "clusterings": sorted(manifest.clusterings),
             "labels": dict(sorted(labels.items())),
             "unlabelled": len(self.store) - sum(labels.values()),

@@ -45,15 +45,7 @@ Examples:
     type=FOLDER,
     help="An encoder that is fitted already: a folder that it was saved in, as INDEX/encoder/….",
 )
-@click.option(
-    "--index",
-    "kind",
-    default="auto",
-    show_default=True,
-    metavar="auto|exact|hnsw|ivf|FACTORY",
-    help="How neighbours are found: exactly; by a graph; by lists; or by what FAISS makes of a "
-    "string, as IVF256,PQ16. auto is exact.",
-)
+@options.index
 @options.jobs
 @click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
 @options.strict
@@ -75,6 +67,7 @@ def command(
     metadata: Path | None,
     model: Path | None,
     kind: str,
+    memory_budget: str | None,
     jobs: int | None,
     seed: int,
     overwrite: bool,
@@ -105,6 +98,7 @@ def command(
             labels=labels,
             metadata=metadata,
             index=kind,
+            memory_budget=memory_budget,
             jobs=jobs,
             seed=seed,
             overwrite=overwrite,

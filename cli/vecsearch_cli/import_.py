@@ -34,6 +34,7 @@ Examples:
     show_default=True,
     help="How vectors are compared.",
 )
+@options.index
 @click.option("--append", is_flag=True, help="Add them to the collection that is there.")
 @click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
 @click.pass_context
@@ -43,6 +44,8 @@ def command(
     index: Path,
     items: Path | None,
     metric: str,
+    kind: str,
+    memory_budget: str | None,
     append: bool,
     overwrite: bool,
 ) -> None:
@@ -52,9 +55,19 @@ def command(
     """
     screen: Screen = ctx.obj
     started = time.monotonic()
-    if append and (overwrite or options.was_given(ctx, "metric")):
-        raise click.UsageError("--append takes neither --overwrite nor --metric.")
+    own = ("overwrite", "metric", "kind", "memory_budget")
+    if append and any(options.was_given(ctx, name) for name in own):
+        raise click.UsageError(
+            "--append takes none of --overwrite, --metric, --index and --memory-budget."
+        )
     collection, changes = vecsearch.import_vectors(
-        vectors, index, items=items, metric=metric, append=append, overwrite=overwrite
+        vectors,
+        index,
+        items=items,
+        metric=metric,
+        index=kind,
+        memory_budget=memory_budget,
+        append=append,
+        overwrite=overwrite,
     )
     show_changes(screen, collection, changes, started)

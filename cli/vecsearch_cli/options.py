@@ -84,6 +84,28 @@ class Pair(click.ParamType[tuple[str, str]]):
         return key, rest
 
 
+def index(function: Function) -> Function:
+    """How neighbours are found, and in how much memory that is made ready."""
+    kind = click.option(
+        "--index",
+        "kind",
+        default="auto",
+        show_default=True,
+        metavar="KIND",
+        help="How neighbours are found: exact; hnsw or hnswsq8, by a graph; ivf, sq8, ivfpq, "
+        "ivfpqfs, rabitq or rabitqfs, by lists; or what FAISS makes of a string, as "
+        "IVF256,PQ16. auto is exact while that is fast, and then what surely finds 0.99 of the "
+        "ten nearest.",
+    )
+    budget = click.option(
+        "--memory-budget",
+        metavar="SIZE",
+        help="How much memory the making of the index may take, now and at updates, as 500MB or "
+        "2GiB.  [default: what it needs]",
+    )
+    return kind(budget(function))
+
+
 def was_given(ctx: click.Context, name: str) -> bool:
     """Whether the user gave an option, rather than leaving it at its default."""
     return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT

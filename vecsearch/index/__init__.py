@@ -1,8 +1,9 @@
 """Nearest vectors: the only place that knows how distances are computed and imports FAISS."""
 
 from vecsearch.index.approximate import ApproximateIndex, SearchSettings, train_index
+from vecsearch.index.budget import as_bytes, check_budget, within_budget
 from vecsearch.index.exact import ExactIndex
-from vecsearch.index.kinds import check_kind, factory_of, kinds_to_try
+from vecsearch.index.kinds import AUTO, EXACT, check_kind, kinds_to_try
 from vecsearch.index.kmeans import RESTARTS, run_kmeans
 from vecsearch.index.lloyd import (
     Partition,
@@ -27,11 +28,16 @@ from vecsearch.index.metrics import (
 )
 from vecsearch.index.others import nearest_others
 from vecsearch.index.partial import PartialIndex
+from vecsearch.index.promise import NEIGHBOURS, RECALL, climb, interval, shares_found
 from vecsearch.index.ranges import Pairs, as_radius
 from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
 
 __all__ = [
+    "AUTO",
+    "EXACT",
+    "NEIGHBOURS",
+    "RECALL",
     "RESTARTS",
     "ApproximateIndex",
     "ExactIndex",
@@ -42,17 +48,20 @@ __all__ = [
     "Step",
     "TooFewDifferent",
     "as_array",
+    "as_bytes",
     "as_metric",
     "as_radius",
     "by_size",
     "centers_of",
+    "check_budget",
     "check_kind",
     "check_vectors",
+    "climb",
     "distance_blocks",
     "distances",
-    "factory_of",
     "faiss_facts",
     "inertia_of",
+    "interval",
     "kinds_to_try",
     "lloyd_steps",
     "member_distances",
@@ -64,6 +73,8 @@ __all__ = [
     "scores",
     "selftest",
     "settle",
+    "shares_found",
     "train_index",
+    "within_budget",
     "zero_rows",
 ]

@@ -10,21 +10,22 @@ import faiss
 import numpy as np
 
 from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.index.budget import check_budget, sample_bytes
 from vecsearch.index.exact import Allowed
 from vecsearch.index.kinds import bare, factory_of
 from vecsearch.index.metrics import normalized
 from vecsearch.types import Metric, Rows, Vectors
 
-# How far a search goes, of which the recall depends, where nothing was measured: which part of the
-# lists of IVF, and how many candidates of HNSW.
-PROBED = 0.1
-LEAST_PROBED = 8
-EF_SEARCH = 128
-K_FACTOR = 4.0
 # How many times as many an index of FAISS that measures anew itself (RFlat) takes from its base.
 REFINED = 4.0
 MOST_FACTOR = 32
 PART_BYTES = 1 << 20
+# So many vectors a list teach k-means as much as FAISS's own 256 do, in a quarter of the time; more
+# than these of a PCA or of codes teach nothing. Without a budget the sample takes SAMPLE_BYTES.
+TRAINED_A_LIST = 64
+LEAST_TRAINED = 65_536
+SAMPLE_BYTES = 1 << 30
+ADDED_BYTES = 16 << 20
 FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, float(MOST_FACTOR))
 
 
@@ -39,8 +40,8 @@ class SearchSettings:
     """
 
     nprobe: int = 1
-    ef_search: int = EF_SEARCH
-    k_factor: float = K_FACTOR
+    ef_search: int = 1
+    k_factor: float = 1.0
 
     @classmethod
     def from_json(cls, body: Any) -> "SearchSettings":
@@ -67,36 +68,52 @@ class SearchSettings:
         words += [f"{self.k_factor:g} k"] if self.k_factor > 1 else []
         return ", ".join(words)
 
+    def wider(self, share: float) -> "SearchSettings":
+        """Settings for a search in which only a share of what it comes across may be found."""
+        nprobe, ef_search = (math.ceil(one / share) for one in (self.nprobe, self.ef_search))
+        return SearchSettings(nprobe, ef_search, self.k_factor)
+
     def goes_as_far_as(self, other: "SearchSettings") -> bool:
         """Whether a search with these finds what one with the others finds."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return all(mine >= theirs for mine, theirs in pairs)
 
 
-def train_index(blocks: Sequence[Vectors], metric: Metric, kind: str) -> "ApproximateIndex":
-    """Make an index of vectors, a block at a time.
+def train_index(
+    blocks: Sequence[Vectors], metric: Metric, kind: str, budget: int | None = None
+) -> "ApproximateIndex":
+    """Make an index of vectors: it learns from a sample, and takes them in a part at a time.
 
     Args:
-        blocks: The vectors, as one or more ``(n, dim)`` float32 arrays.
+        blocks: The vectors, as one or more ``(n, dim)`` float32 arrays, which may be on disk.
         metric: How to compare.
         kind: As for ``factory_of``.
+        budget: How many bytes of memory this may take; as much as it needs by default.
 
     Raises:
-        InvalidArgument: FAISS knows no such index, cannot make it of these vectors, or could not
-            leave out removed items with it.
+        InvalidArgument: FAISS knows no such index, cannot make it of these vectors or in the
+            budget, or could not leave out removed items with it.
     """
     count, dim = sum(map(len, blocks)), blocks[0].shape[1]
     cosine = metric is Metric.COSINE
     measure = faiss.METRIC_INNER_PRODUCT if cosine else faiss.METRIC_L2
-    factory = factory_of(kind, count)
+    factory = factory_of(kind, count, dim)
+    check_budget(kind, count, dim, budget)
     try:
         made: Any = faiss.index_factory(dim, factory, measure)
-        if (lists := bare.try_extract_index_ivf(made)) is not None:
+        lists = bare.try_extract_index_ivf(made)
+        if lists is not None:
             lists.cp.min_points_per_centroid = 1  # or else it tells stderr that they are few
+            lists.cp.max_points_per_centroid = TRAINED_A_LIST
         if not made.is_trained:
-            made.train(_sample(blocks, cosine))
+            wanted = max(LEAST_TRAINED, TRAINED_A_LIST * (lists.nlist if lists else 1))
+            room = SAMPLE_BYTES if budget is None else sample_bytes(budget)
+            made.train(_sample(blocks, min(wanted, room // (4 * dim)), cosine))
+        step = max(1, ADDED_BYTES // (4 * dim))
         for block in blocks:
-            made.add(normalized(block) if cosine else np.ascontiguousarray(block))
+            for start in range(0, len(block), step):
+                part = block[start : start + step]
+                made.add(normalized(part) if cosine else np.ascontiguousarray(part))
         index = ApproximateIndex(made, metric)
         index.candidates(np.ascontiguousarray(blocks[0][:1]), 1, np.ones(count, np.bool_))
     except RuntimeError as error:
@@ -113,13 +130,13 @@ class ApproximateIndex:
     Args:
         index: What FAISS made.
         metric: How to compare.
-        settings: How far a search goes; something that finds most by default.
+        settings: How far a search goes; no farther than it must, by default.
     """
 
     def __init__(self, index: Any, metric: Metric, settings: SearchSettings | None = None) -> None:
         self._index = index
         self._metric = metric
-        self._settings = settings or _default_settings(index)
+        self.settings = settings or SearchSettings()
 
     def at(self, settings: SearchSettings) -> "ApproximateIndex":
         """The same index, searched in another way."""
@@ -160,6 +177,11 @@ class ApproximateIndex:
             raise
 
     @property
+    def is_graph(self) -> bool:
+        """Whether it walks through a graph, in which the vectors that it holds are easily found."""
+        return isinstance(_inner(self._index), bare.IndexHNSW)
+
+    @property
     def nbytes(self) -> int:
         """How many bytes its file has."""
         sizes: list[int] = []
@@ -169,22 +191,24 @@ class ApproximateIndex:
     def ladder(self, k: int) -> list[SearchSettings]:
         """Settings worth trying for k neighbours, from the quickest search to the farthest.
 
-        With lists, those of equally many follow each other by ``k_factor``; what a walk through a
-        graph keeps is measured as a whole, where the graph itself does not measure exactly.
+        With lists, by how many bytes are read of them, and of the vectors that are measured anew;
+        what a walk through a graph keeps is measured as a whole, where the graph itself does not
+        measure exactly.
         """
-        lists = bare.try_extract_index_ivf(self._index)
-        exactly = _measures_exactly(self._index)
-        if lists is not None:
-            probes = [2**power for power in range(lists.nlist.bit_length())]
-            factors = FACTORS[:1] if exactly else FACTORS
-            return [SearchSettings(one, 1, factor) for one in probes for factor in factors]
-        if isinstance(bare.downcast_index(self._index), bare.IndexHNSW):
-            kept = [round(k * 2 ** (step / 2)) for step in range(15)]
-            return [
-                SearchSettings(1, one, 1.0 if exactly else min(one / k, MOST_FACTOR))
-                for one in kept
+        inner = _inner(self._index)
+        moved = inner.d < self._index.d
+        factors = FACTORS[:1] if _measures_exactly(inner) and not moved else FACTORS
+        if isinstance(inner, bare.IndexIVF):
+            found = [
+                SearchSettings(one, 1, each) for one in _steps(inner.nlist) for each in factors
             ]
-        return [SearchSettings(1, 1, factor) for factor in FACTORS]
+            listed = len(self) / inner.nlist * inner.code_size
+            measured = 8 * k * self._index.d
+            return sorted(found, key=lambda one: one.nprobe * listed + one.k_factor * measured)
+        if isinstance(inner, bare.IndexHNSW):
+            kept = [round(k * 2 ** (step / 2)) for step in range(15)]
+            return [SearchSettings(1, one, min(one / k, factors[-1])) for one in kept]
+        return [SearchSettings(1, 1, factor) for factor in factors]
 
     def candidates(self, queries: Vectors, k: int, allowed: Allowed | None = None) -> Rows:
         """Rows that are probably near, ``(n, at least k)``; −1 where there are fewer.
@@ -198,25 +222,32 @@ class ApproximateIndex:
         selector = None
         if allowed is not None:
             selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-        parameters = _parameters(self._index, selector, self._settings)
-        most = min(math.ceil(self._settings.k_factor * k), len(self))
+        parameters = _parameters(self._index, selector, self.settings)
+        most = min(math.ceil(self.settings.k_factor * k), len(self))
         found: Rows = self._index.search(wanted, most, params=parameters)[1]
         return found
 
 
-def _sample(blocks: Sequence[Vectors], cosine: bool) -> Vectors:
-    """Enough vectors to train on: FAISS itself takes no more than 256 a list, of 65,536 lists."""
-    count = sum(map(len, blocks))
-    step = max(1, count // (256 * 4096))
+def _sample(blocks: Sequence[Vectors], most: int, cosine: bool) -> Vectors:
+    """Vectors to train on, from everywhere."""
+    step = max(1, -(-sum(map(len, blocks)) // max(1, most)))
     part = np.concatenate([block[::step] for block in blocks])
     return normalized(part) if cosine else part
 
 
-def _default_settings(index: Any) -> SearchSettings:
-    lists = bare.try_extract_index_ivf(index)
-    if lists is None:
-        return SearchSettings()
-    return SearchSettings(nprobe=max(LEAST_PROBED, int(PROBED * lists.nlist)))
+def _steps(most: int) -> list[int]:
+    """1, 2, 3, 4, 6, 8, 11 … up to ``most``."""
+    powers = (round(2 ** (step / 2)) for step in range(2 * most.bit_length()))
+    return sorted({min(one, most) for one in powers})
+
+
+def _inner(index: Any) -> Any:
+    """What searches, behind what is done to vectors before."""
+    inner = bare.downcast_index(index)
+    while isinstance(inner, bare.IndexPreTransform | bare.IndexRefine):
+        refined = isinstance(inner, bare.IndexRefine)
+        inner = bare.downcast_index(inner.base_index if refined else inner.index)
+    return inner
 
 
 def _measures_exactly(index: Any) -> bool:

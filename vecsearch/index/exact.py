@@ -19,6 +19,8 @@ Allowed: TypeAlias = NDArray[np.bool_]
 WORK_BYTES = 64 << 20
 # What is done in parts of this size stays in a processor's own memory.
 CACHED_BYTES = 1 << 20
+# Of less than this share of a block the vectors are taken out rather than all looked through.
+GATHERED = 0.3
 # How many more than k FAISS is asked for, so that the k nearest are almost always among them.
 SPARE = 16
 
@@ -127,10 +129,16 @@ class ExactIndex:
             count = len(searched) if inside is None else int(np.count_nonzero(inside))
             if count == 0:
                 continue
-            values, found = _knn(wanted, searched, min(k + SPARE, count), kind, inside)
+            rows = None
+            if inside is not None and count < GATHERED * len(searched):
+                rows = np.flatnonzero(inside)
+                values, found = _knn(wanted, searched[rows], min(k + SPARE, count), kind, None)
+            else:
+                values, found = _knn(wanted, searched, min(k + SPARE, count), kind, inside)
             # FAISS answers −1 where its arithmetic overflowed: nothing is known of such a query.
             floor[(found < 0).any(axis=1)] = -np.inf
-            parts.append(start + np.maximum(found, 0))
+            near = np.maximum(found, 0)
+            parts.append(start + (near if rows is None else rows[near]))
             if found.shape[1] < count:
                 last = values[:, -1].astype(np.float64)
                 with np.errstate(invalid="ignore"):

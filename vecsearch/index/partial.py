@@ -1,13 +1,26 @@
 """Search by an approximate index that covers a part of the vectors, and exactly in the rest."""
 
 from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vecsearch.index.approximate import ApproximateIndex, SearchSettings
 from vecsearch.index.exact import Allowed, ExactIndex
+from vecsearch.index.kinds import EXACT_NUMBERS
 from vecsearch.index.metrics import check_vectors
 from vecsearch.types import Distances, Metric, Rows, Vectors
+
+# Of how many of a query's near neighbours it is seen which share of them may be found, which is
+# not that of all: who asks with a hat for dresses has none nearby. Where it is less than
+# LEAST_SHARE, the index would find less than it should, and all that may be found is compared.
+# By the index alone recall falls to 0.92 on 60,000 images asked for other labels than their own;
+# with this none is lost from 0.1 on, and at 0.2 the index is asked for five times as much at most.
+NEARBY = 40
+LEAST_SHARE = 0.2
+# Of so few gone from everywhere, nothing is to be seen.
+MOST_GONE = 0.01
 
 
 class PartialIndex:
@@ -33,6 +46,7 @@ class PartialIndex:
         self._covered = np.zeros(len(exact), np.bool_)
         self._covered[rows[rows >= 0]] = True
         self._in_place = np.array_equal(rows, np.arange(len(exact)))
+        self._last: tuple[Allowed | None, _Filter] | None = None
 
     def at(self, settings: SearchSettings) -> "PartialIndex":
         """The same, but searched in another way."""
@@ -51,15 +65,18 @@ class PartialIndex:
             wanted, rest = min(k, len(self._exact)), None
             rows = self._approximate.candidates(queries, k)
         else:
-            everywhere = np.ones(len(self._exact), np.bool_) if allowed is None else allowed
-            wanted, rest = min(k, int(np.count_nonzero(everywhere))), everywhere & ~self._covered
-            inside = self._rows >= 0
-            inside[inside] = everywhere[self._rows[inside]]
-            if not inside.any():
+            which = self._filter(allowed)
+            wanted, rest = min(k, which.count), which.rest
+            if which.count * (self._exact.dim or 1) <= EXACT_NUMBERS:
                 return self._exact.search(queries, k, allowed)
-            found = self._approximate.candidates(queries, k, inside)
+            shares = self._shares_nearby(queries, which)
+            near = shares >= LEAST_SHARE
+            if not near.all():
+                return self._in_two(queries, k, allowed, near)
+            wider = self._approximate.at(self._approximate.settings.wider(float(shares.min())))
+            found = wider.candidates(queries, k, which.inside)
             rows = np.where(found < 0, -1, self._rows[found])
-        if rest is not None and rest.any():
+        if rest is not None:
             rows = np.concatenate([rows, self._exact.search(queries, k, rest)[1]], axis=1)
         if rows.shape[1] < wanted:
             return self._exact.search(queries, k, allowed)
@@ -68,3 +85,61 @@ class PartialIndex:
         if len(lacking):
             apart[lacking], rows[lacking] = self._exact.search(queries[lacking], k, allowed)
         return apart, rows
+
+    def _in_two(
+        self, queries: Vectors, k: int, allowed: Allowed | None, near: Allowed
+    ) -> tuple[Distances, Rows]:
+        """Those queries that have enough near them by the index, and the others exactly."""
+        apart, rows = np.empty(0), np.empty(0, np.int64)
+        for part, index in ((near, self), (~near, self._exact)):
+            if part.any():
+                found = index.search(queries[part], k, allowed)
+                if not len(rows):
+                    shape = len(queries), found[1].shape[1]
+                    apart, rows = np.empty(shape), np.empty(shape, np.int64)
+                apart[part], rows[part] = found
+        return apart, rows
+
+    def _shares_nearby(self, queries: Vectors, which: "_Filter") -> NDArray[np.float64]:
+        """Which share of what is near each query may be found, ``(n,)``."""
+        if which.share >= 1 - MOST_GONE:
+            return np.full(len(queries), which.share)
+        settings = replace(self._approximate.settings, k_factor=1.0)
+        near = self._approximate.at(settings).candidates(queries, NEARBY)
+        there: NDArray[np.float64] = (which.inside[near] & (near >= 0)).mean(axis=1)
+        return there
+
+    def _filter(self, allowed: Allowed | None) -> "_Filter":
+        """What a search needs to know of a filter; the last is kept, as one is often used anew."""
+        last = self._last
+        if last is None or last[0] is not allowed:
+            last = allowed, self._filter_of(allowed)
+            self._last = last
+        return last[1]
+
+    def _filter_of(self, allowed: Allowed | None) -> "_Filter":
+        everywhere = np.ones(len(self._exact), np.bool_) if allowed is None else allowed
+        inside = self._rows >= 0
+        inside[inside] = everywhere[self._rows[inside]]
+        rest = everywhere & ~self._covered
+        share = np.count_nonzero(inside) / max(1, len(inside))
+        return _Filter(
+            inside, share, rest if rest.any() else None, int(np.count_nonzero(everywhere))
+        )
+
+
+@dataclass(frozen=True)
+class _Filter:
+    """Which rows may be found.
+
+    Attributes:
+        inside: Which vectors of the approximate index.
+        share: How large a part of it that is.
+        rest: Which rows it does not cover; None if there are none.
+        count: How many they are together.
+    """
+
+    inside: Allowed
+    share: float
+    rest: Allowed | None
+    count: int

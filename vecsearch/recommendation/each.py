@@ -148,7 +148,7 @@ class _Work:
         self.position_of[self.rows] = np.arange(len(self.rows))
         self.starts = range(0, len(self.rows), BLOCK_ITEMS)
         self._allowed = view.allowed(conditions)
-        self._index = view.index(self.metric, exact or self._allowed is not view.store.alive())
+        self._index = view.index(self.metric, exact)
         self._key = json.dumps(
             {
                 "collection": hashlib.sha256(view.store.manifest.to_bytes()).hexdigest(),

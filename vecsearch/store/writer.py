@@ -48,6 +48,8 @@ from vecsearch.store.store import Store
 from vecsearch.types import JSON, Clustering, Metric, Rows, Skipped, Vectors
 
 SEGMENT_BYTES = 64 << 20
+# What is said of an index, rather than measured of it.
+STAYS = ("kind", "memory_budget")
 SEGMENT_ITEMS = 1 << 17
 # One waits for the disk while the processors are busy with the others.
 WRITERS = 3
@@ -281,7 +283,7 @@ class Writer:
         self._refuse_twice()
         known = before.index if before else {"kind": "exact"}
         # What was measured of an index was measured on vectors of the encoder that there was.
-        known = {"kind": known["kind"]} if self._encoder else known
+        known = {key: known[key] for key in STAYS if key in known} if self._encoder else known
         manifest = Manifest(
             generation=max(generations(self.folder), default=0) + 1,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),

@@ -8,16 +8,21 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.index import ExactIndex, PartialIndex, SearchSettings, train_index
+from vecsearch.index import (
+    EXACT,
+    ExactIndex,
+    PartialIndex,
+    SearchSettings,
+    interval,
+    shares_found,
+    train_index,
+)
 from vecsearch.types import JSON, Metric, Vectors
 
 # A recall that nothing more is put into.
 ENOUGH = 0.9995
 # So many queries are timed, one after the other.
 TIMED = 200
-REPLICATES = 1000
-ENDS = (0.025, 0.975)
-EXACT = "exact"
 
 Searched: TypeAlias = ExactIndex | PartialIndex
 
@@ -68,8 +73,7 @@ class Bench:
         self._vectors, self._queries, self._metric, self._k = vectors, queries, metric, k
         self._exact = ExactIndex([vectors], metric)
         self._nearest = np.sort(self._exact.search(queries, k)[1], axis=1)
-        rng = np.random.default_rng(seed)
-        self._drawn = rng.integers(0, len(queries), (REPLICATES, len(queries)))
+        self._seed = seed
 
     def exact(self) -> Measured:
         """Comparing with every vector."""
@@ -103,15 +107,13 @@ class Bench:
                 done.append(settings)
             if took <= slowest:
                 recall = float(hits.mean())
-                yield Measured(kind, settings, recall, self._interval(hits), took, size, seconds)
+                yield Measured(
+                    kind, settings, recall, interval(hits, self._seed), took, size, seconds
+                )
 
     def _hits(self, index: Searched) -> NDArray[np.float64]:
         """Which part of the k nearest each query finds."""
-        found = index.search(self._queries, self._k)[1]
-        pairs = zip(found, self._nearest, strict=True)
-        hits = [len(np.intersect1d(*pair, assume_unique=True)) for pair in pairs]
-        shares: NDArray[np.float64] = np.array(hits) / self._nearest.shape[1]
-        return shares
+        return shares_found(index.search(self._queries, self._k)[1], self._nearest)
 
     def _timed(self, index: Searched) -> float:
         times = []
@@ -121,10 +123,6 @@ class Bench:
             index.search(query, self._k)
             times.append(time.perf_counter() - started)
         return 1000 * float(np.median(times))
-
-    def _interval(self, hits: NDArray[np.float64]) -> tuple[float, float]:
-        low, high = np.quantile(hits[self._drawn].mean(axis=1), ENDS)
-        return float(low), float(high)
 
 
 def pareto(measured: Sequence[Measured]) -> list[Measured]:

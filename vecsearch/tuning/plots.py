@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from vecsearch.figures import DPI, new_figure
+from vecsearch.index import EXACT
 from vecsearch.projection.palette import SHAPES, colour_of, shape_of
-from vecsearch.tuning.measuring import EXACT, pareto
+from vecsearch.tuning.measuring import pareto
 from vecsearch.tuning.task import Tuning
 
 LEAST_SHOWN = 0.75

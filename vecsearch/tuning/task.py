@@ -10,8 +10,8 @@ from vecsearch.ann import reindex
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import scan
-from vecsearch.index import check_kind, kinds_to_try
-from vecsearch.tuning.measuring import EXACT, Bench, Measured, pareto
+from vecsearch.index import EXACT, check_kind, kinds_to_try
+from vecsearch.tuning.measuring import Bench, Measured, pareto
 from vecsearch.types import JSON, Progress, Vectors
 
 QUERIES = 1000
@@ -191,6 +191,7 @@ def _keep(
             "curve": kept,
             "k": k,
             "queries": queries,
+            "tuned": True,
         }
         reindex(collection.path, chosen.kind, facts=facts)
     collection.refresh()
