@@ -45,7 +45,7 @@ class Item:
             unless another was given.
         path: The image file, or None for vectors that came without one.
         label: Its class, or None.
-        metadata: Whatever else is known about it.
+        metadata: Whatever else is known about it; not to be changed, since answers share items.
     """
 
     id: str

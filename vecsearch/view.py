@@ -3,6 +3,7 @@
 import operator
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
 from vecsearch.where import Condition
 
 FILTERS_KEPT = 64
+# Items that were read stay, since reading one takes as long as a search through a good index does;
+# so many take some 10 MB.
+ITEMS_KEPT = 1 << 14
 OPEN_ATTEMPTS = 10
 OWN = ("id", "label", "path")
 
@@ -51,9 +55,10 @@ class View:
         self._encoder = encoder
         self._indexes: dict[tuple[Metric, bool], ExactIndex | PartialIndex] = {}
         self._allowed: dict[str, NDArray[np.bool_] | None] = {}
+        self._items: dict[int, Item] = {}
         self._lock = threading.RLock()
 
-    @property
+    @cached_property
     def root(self) -> Path | None:
         """The folder that its images were found in."""
         source = self.store.manifest.source
@@ -119,17 +124,36 @@ class View:
         index = self.index(metric, exact, recall)
         queries = check_vectors(vectors, self.store.manifest.dim, metric)
         distances, rows = index.search(queries, count, allowed)
-        values = scores(distances, metric)
-        return [self.hits(*answer) for answer in zip(rows, distances, values, strict=True)]
+        found, values = rows.tolist(), scores(distances, metric).tolist()
+        items = self.items({row for answer in found for row in answer})
+        return [
+            [Hit(items[row], distance, score) for row, distance, score in zip(*answer, strict=True)]
+            for answer in zip(found, distances.tolist(), values, strict=True)
+        ]
 
     def hits(self, rows: Rows, distances: Distances, scores: Distances) -> list[Hit]:
         """What was found at some rows, ``(k,)`` each."""
+        items = self.items(set(rows.tolist()))
         return [
-            Hit(self.item(self.store.record(row)), distance, score)
+            Hit(items[row], distance, score)
             for row, distance, score in zip(
                 rows.tolist(), distances.tolist(), scores.tolist(), strict=True
             )
         ]
+
+    def items(self, rows: set[int]) -> dict[int, Item]:
+        """The items at some rows, by row; those that were asked for lately are not read again."""
+        kept = self._items
+        found = {row: item for row in rows if (item := kept.get(row)) is not None}
+        if len(found) < len(rows):
+            # In the order of their pages, each of which is then read once.
+            read = {row: self.item(self.store.record(row)) for row in sorted(rows - found.keys())}
+            found |= read
+            if len(kept) + len(read) > ITEMS_KEPT:
+                self._items = kept = {}
+            if len(read) <= ITEMS_KEPT:
+                kept.update(read)
+        return found
 
     def info(self) -> dict[str, JSON]:
         """What there is to know about it, as plain values."""

@@ -137,6 +137,7 @@ class ApproximateIndex:
         self._index = index
         self._metric = metric
         self.settings = settings or SearchSettings()
+        self._parameters = _parameters(index, None, self.settings)
 
     def at(self, settings: SearchSettings) -> "ApproximateIndex":
         """The same index, searched in another way."""
@@ -219,10 +220,10 @@ class ApproximateIndex:
             allowed: Which rows may be found, ``(len(self),)`` bool; all by default.
         """
         wanted = normalized(queries) if self._metric is Metric.COSINE else queries
-        selector = None
+        parameters = self._parameters
         if allowed is not None:
             selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-        parameters = _parameters(self._index, selector, self.settings)
+            parameters = _parameters(self._index, selector, self.settings)
         most = min(math.ceil(self.settings.k_factor * k), len(self))
         found: Rows = self._index.search(wanted, most, params=parameters)[1]
         return found

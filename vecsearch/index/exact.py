@@ -23,6 +23,8 @@ CACHED_BYTES = 1 << 20
 GATHERED = 0.3
 # How many more than k FAISS is asked for, so that the k nearest are almost always among them.
 SPARE = 16
+# From so many times k candidates on, those that are too far are sorted out in single precision.
+MANY_CANDIDATES = 2
 
 
 class ExactIndex:
@@ -104,16 +106,39 @@ class ExactIndex:
             k: How many; where there are fewer, the last are at infinity, and −1.
         """
         found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
-        step = max(1, CACHED_BYTES // (8 * candidates.shape[1] * queries.shape[1]))
+        candidates = self._nearer(queries, candidates, k)
+        width = max(k, int(np.count_nonzero(candidates >= 0)) // max(1, len(queries)))
+        step = max(1, CACHED_BYTES // (8 * width * queries.shape[1]))
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
             near = np.sort(candidates[part], axis=1)
+            used = int(np.count_nonzero((near >= 0).any(axis=0)))
+            near = near[:, near.shape[1] - max(k, used) :]
             apart = distances(queries[part, None], self.take(np.maximum(near, 0)), self._metric)
             apart[near < 0] = np.inf
             order = np.argsort(apart, axis=1, kind="stable")[:, :k]
             found[part] = np.take_along_axis(apart, order, 1)
             rows[part] = np.take_along_axis(near, order, 1)
         return found, rows
+
+    def _nearer(self, queries: Vectors, candidates: Rows, k: int) -> Rows:
+        """Candidates with −1 for those that single precision already shows to be too far.
+
+        Its sums of squares of differences are off by less than dim + 4 units of rounding, and take
+        a tenth of the time of double precision.
+        """
+        if self._cosine or candidates.shape[1] < MANY_CANDIDATES * k:
+            return candidates
+        apart = np.full(candidates.shape, np.inf, np.float32)
+        for block, start in zip(self._blocks, self._starts.tolist(), strict=False):
+            inside = (candidates >= start) & (candidates < start + len(block))
+            places = np.where(inside, candidates - start, -1)
+            np.minimum(apart, _squares(queries, block, places), out=apart)
+        kth = np.partition(apart, k - 1, axis=1)[:, k - 1 : k].astype(np.float64)
+        unit = float(np.finfo(np.float32).eps)
+        tiny = queries.shape[1] * float(np.finfo(np.float32).tiny)
+        limit = kth * (1 + 2 * (queries.shape[1] + 4) * unit) + 2 * tiny
+        return np.where(apart <= limit, candidates, -1)
 
     def _candidates(
         self, queries: Vectors, k: int, allowed: Allowed | None
@@ -138,13 +163,26 @@ class ExactIndex:
             # FAISS answers −1 where its arithmetic overflowed: nothing is known of such a query.
             floor[(found < 0).any(axis=1)] = -np.inf
             near = np.maximum(found, 0)
-            parts.append(start + (near if rows is None else rows[near]))
+            places = start + (near if rows is None else rows[near])
+            parts.append(self._possible(values, places, k, slack))
             if found.shape[1] < count:
                 last = values[:, -1].astype(np.float64)
                 with np.errstate(invalid="ignore"):
                     others = 1 - last - slack if self._cosine else np.sqrt(last - slack)
                 floor = np.minimum(floor, np.where(np.isfinite(others), others, -np.inf))
         return np.concatenate(parts, axis=1), floor
+
+    def _possible(
+        self, values: NDArray[np.float32], rows: Rows, k: int, slack: NDArray[np.float64]
+    ) -> Rows:
+        """The rows that may be among the k nearest, however values of FAISS were rounded, or −1."""
+        if rows.shape[1] <= k:
+            return rows
+        with np.errstate(invalid="ignore"):
+            behind = values - values[:, k - 1 : k].astype(np.float64)
+            if self._cosine:
+                behind = -behind
+            return np.where(behind > 2 * slack[:, None], -1, rows)
 
     def within(
         self, queries: Vectors, radius: float, allowed: Allowed | None = None
@@ -289,3 +327,13 @@ def _knn(
     else:
         bare.knn_inner_product(*arrays[:2], *shape, *arrays[2:], selector)
     return values, rows
+
+
+def _squares(queries: Vectors, vectors: Vectors, rows: Rows) -> NDArray[np.float32]:
+    """Squared distances between each query and its own rows, ``(n, m)``; infinity where −1."""
+    squares = np.empty(rows.shape, np.float32)
+    places = np.ascontiguousarray(rows, np.int64)
+    bare: Any = faiss
+    arrays = [bare.swig_ptr(array) for array in (squares, queries, vectors, places)]
+    bare.fvec_L2sqr_by_idx(*arrays, queries.shape[1], *rows.shape)
+    return squares

@@ -1,5 +1,6 @@
 """Read a collection from its folder, believing nothing that its hash does not prove."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ from vecsearch.types import JSON, Clustering, Rows, Skipped, Vectors
 
 # Files of at least this many bytes are hashed by two threads; others are done before one starts.
 LARGE_BYTES = 8 << 20
+# Pages of items that stay as they were read: those of 65,536 items, in some 10 MB.
+PAGES_KEPT = 1024
 T = TypeVar("T")
 
 
@@ -59,7 +62,7 @@ class Store:
         self._columns: dict[str, Columns] = {}
         self._alive: NDArray[np.bool_] | None = None
         self._texts: dict[str, NDArray[np.uint8]] = {}
-        self._page: tuple[tuple[int, int], list[bytes]] = ((-1, -1), [])  # the last that was read
+        self._pages: dict[tuple[int, int], list[bytes]] = {}  # read and found to be right
 
     def __len__(self) -> int:
         return self.manifest.count
@@ -188,24 +191,32 @@ class Store:
         Raises:
             DamagedCollection: Its line is not as it was written.
         """
-        segment = int(np.searchsorted(self.starts, row, side="right")) - 1
+        segment = bisect_right(self.starts, row) - 1
         entry = self.manifest.segments[segment]
         page, line = divmod(row - self.starts[segment], PAGE_LINES)
+        path = self.folder / entry.items
+        lines = self._pages.get((segment, page))
+        if lines is None:
+            lines = self._read_page(entry, page, path)
+            if len(self._pages) >= PAGES_KEPT:
+                self._pages = {}
+            self._pages[segment, page] = lines
+        if line >= len(lines):
+            raise DamagedCollection(f"{path} has no line for row {row}.")
+        return parse_line(lines[line].decode(), path)
+
+    def _read_page(self, entry: SegmentEntry, page: int, path: Path) -> list[bytes]:
+        """A page of lines of one segment, checked."""
         if entry.offsets not in self._offsets:
             pages = -(-entry.count // PAGE_LINES)
             with self._reading():
                 table = self.checked(entry.offsets)
-                self._offsets[entry.offsets] = read_array(table, "<i8", (pages, 2))
-        path = self.folder / entry.items
-        last, lines = self._page
-        if last != (segment, page):
-            with self._reading():
-                text = self._text(entry.items)
-                lines = read_page(text, self._offsets[entry.offsets], page, path)
-            self._page = (segment, page), lines
-        if line >= len(lines):
-            raise DamagedCollection(f"{path} has no line for row {row}.")
-        return parse_line(lines[line], path)
+                pairs = read_array(table, "<i8", (pages, 2))
+                self._offsets[entry.offsets] = np.asarray(
+                    pairs
+                )  # of a plain kind, quicker to index
+        with self._reading():
+            return read_page(self._text(entry.items), self._offsets[entry.offsets], page, path)
 
     def block(self, entry: SegmentEntry) -> Block:
         """The items of one segment as they are on disk, without the dead ones."""
@@ -377,7 +388,8 @@ class Store:
         if name not in self._texts:
             path = self._present(name)
             empty = self.manifest.files[name].size == 0  # which a crafted one may be
-            self._texts[name] = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, "r")
+            text = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, "r")
+            self._texts[name] = np.asarray(text)  # of a plain kind, quicker to index
         return self._texts[name]
 
     def _present(self, name: str) -> Path:
