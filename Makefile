@@ -8,14 +8,15 @@ STAMP := $(VENV)/.installed
 SPREAD := -n auto --dist worksteal --durations 10
 export VECSEARCH_DATA ?= ../shared/data
 
-.PHONY: help demo test test-slow check bench seeds docs format clean
+.PHONY: help demo test test-slow check peers bench bench-quick performance figures seeds docs format clean
 
 help:
 	@echo "make demo       install, then run the main job on bundled images (1 minute)"
 	@echo "make test       install, then run the tests"
 	@echo "make test-slow  the long proofs"
 	@echo "make check      all that CI asks for: format, lint, types, imports, tests, coverage"
-	@echo "make bench      the measurements that README and docs quote (10 minutes)"
+	@echo "make bench      speed and memory beside other libraries: docs/performance.md (60 minutes)"
+	@echo "make figures    the other measurements that README and docs quote (10 minutes)"
 	@echo "make seeds      what the founding articles show, made again: docs/seeds.md (20 minutes)"
 	@echo "make docs       the documentation as a web site, in site/"
 
@@ -44,8 +45,30 @@ check: $(STAMP)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=95
 
-bench: $(STAMP)
-	$(BIN)/python benchmarks/run.py
+# What vecsearch is measured beside has an environment of its own; what cannot be installed on this
+# Python is left out, and the tables say so.
+peers: .venv-peers/.installed
+
+.venv-peers/.installed: benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	grep -v '^#' benchmarks/peers.txt | while read -r name; do \
+		.venv-peers/bin/python -m pip install --quiet "$$name" || echo "$$name is left out."; \
+	done
+	touch $@
+
+bench: $(STAMP) peers
+	$(BIN)/python benchmarks/speed/run.py
+
+# Small sizes, to see that everything works; what they print says nothing of speed.
+bench-quick: $(STAMP) peers
+	$(BIN)/python benchmarks/speed/run.py --quick
+
+# The tables of docs/performance.md, of what was measured last.
+performance: $(STAMP)
+	$(BIN)/python benchmarks/speed/tables.py --write docs/performance.md
+
+figures: $(STAMP)
+	$(BIN)/python benchmarks/figures.py
 
 seeds: $(STAMP)
 	$(BIN)/python benchmarks/seeds/run.py
@@ -59,4 +82,4 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) site .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-peers site .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,5 +1,6 @@
 """The two metrics: what their numbers are, and which vectors they take."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,10 @@ def check_vectors(
     if given.shape[1] == 0 or (dim is not None and given.shape[1] != dim):
         wanted = f"{dim}" if dim is not None else "1 or more"
         raise InvalidArgument(f"The vectors have {given.shape[1]} dims, not {wanted}.")
-    with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(given, np.float32)
-    # The sum is quick to take, and finite if all are, unless it overflows.
     with np.errstate(over="ignore", invalid="ignore"):
-        whole = bool(np.isfinite(array.sum()))
+        array = np.ascontiguousarray(given, np.float32)
+        # The sum is quick to take, and finite if all are, unless it overflows.
+        whole = math.isfinite(array.sum())
     if not whole and not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InvalidArgument(

@@ -1,6 +1,6 @@
-"""All measurements that README and docs quote, one after the other.
+"""All that docs/figures.md quotes, one after the other: quality, and parts that are fast or slow.
 
-    python benchmarks/run.py [FOLDER]
+    python benchmarks/figures.py [FOLDER]
 
 FOLDER is where Fashion-MNIST is unpacked to, and stays; by default a temporary folder. It needs
 the IDX files (see benchmarks/fashion_mnist.py) and the reference data that VECSEARCH_DATA names.
@@ -23,21 +23,11 @@ def run(script: str, *arguments: str | Path) -> None:
 
 def main(fashion: Path) -> None:
     data = Path(os.environ.get("VECSEARCH_DATA", "../shared/data"))
-    vecsearch = str(Path(sys.executable).with_name("vecsearch"))
     run("fashion_mnist.py", "export", fashion)
     run("decoding.py", fashion / "train", data / "clothing10" / "train")
     run("fit_sample.py", fashion)
     run("fashion_quality.py", fashion)
-    shape = ["--encoder", "pca", "--dim", "32", "--size", "28x28", "--color", "grey"]
-    run("build_speed.py", fashion / "train", "--rounds", "5", "--", *shape)
-    with tempfile.TemporaryDirectory() as scratch:
-        index = Path(scratch) / "index"
-        build = [vecsearch, "build", fashion / "train", "-o", index, *shape, "--quiet"]
-        subprocess.run([str(part) for part in build], check=True)
-        run("query_start.py", index, fashion / "test" / "bag" / "00018.png")
     run("follow.py", fashion / "train", fashion / "test" / "bag" / "00018.png")
-    run("opening.py")
-    run("million.py")
     run("seeds/animals.py")
     run("faces_open_set.py")
     run("agreement.py", fashion)

@@ -1,0 +1,140 @@
+"""What vecsearch adds to FAISS: query_vectors beside the bare search of the same index.
+
+    python benchmarks/speed/overhead.py [--quick]
+
+Both answer in turn, round after round, with the same settings and threads. FAISS gives rows and
+distances; vecsearch gives items. Where an index holds no whole vectors, FAISS measures its findings
+anew too (IndexRefineFlat), as vecsearch does.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+from outcome import arguments, keep, plotted
+from recalled import K
+from sets import ready
+
+from vecsearch import Collection, tune
+
+KINDS = ("exact", "HNSW32,Flat", "IVF256,PQ{half}x4fs")
+SINGLES, ROUNDS = 500, 9
+THREADS = 2
+
+
+def bare_search(path: Path, vectors: np.ndarray, settings: dict) -> Callable[[np.ndarray], object]:
+    """FAISS's own search of what a collection's folder holds."""
+    files = list(path.glob("ann/*.faiss"))
+    if not files:
+        return lambda queries: faiss.knn(queries, vectors, K)
+    index = faiss.read_index(str(files[0]), faiss.IO_FLAG_MMAP_IFC)
+    if lists := faiss.try_extract_index_ivf(index):
+        lists.nprobe = settings["nprobe"]
+    graph = faiss.downcast_index(index)
+    if isinstance(graph, faiss.IndexHNSW):
+        graph.hnsw.efSearch = settings["ef_search"]
+        return lambda queries: index.search(queries, K)
+    refined = faiss.IndexRefineFlat(index, faiss.swig_ptr(vectors))
+    refined.k_factor = settings["k_factor"]
+    return lambda queries: (refined, index)[0].search(queries, K)
+
+
+def seconds(ask: Callable[[np.ndarray], object], queries: np.ndarray) -> float:
+    started = time.perf_counter()
+    ask(queries)
+    return time.perf_counter() - started
+
+
+def measured(name: str, kind: str, quick: bool) -> dict:
+    data = ready(name, quick)
+    vectors, queries = np.load(data / "base.npy"), np.load(data / "queries.npy")
+    kind = kind.format(half=vectors.shape[1] // 2)
+    if quick:
+        kind = kind.replace("IVF256", "IVF64")
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "index"
+        names = [f"class {row % 10}/{row:06}.png" for row in range(len(vectors))]
+        labels = [one.partition("/")[0] for one in names]
+        collection = Collection.from_vectors(vectors, names, labels, path=path, index="exact")
+        settings = {}
+        if kind != "exact":
+            chosen = tune(collection, recall=0.95, kinds=[kind]).chosen
+            if chosen is None or chosen.settings is None:
+                return {"set": name, "kind": kind, "left_out": "exact search is quicker"}
+            settings = dict(vars(chosen.settings))
+        bare = bare_search(path, vectors, settings)
+        faiss.omp_set_num_threads(THREADS)
+        fresh = seconds(lambda some: collection.query_vectors(some, K), queries)
+        batches = [
+            (
+                seconds(bare, queries),
+                seconds(lambda some: collection.query_vectors(some, K), queries),
+            )
+            for _ in range(3 if quick else ROUNDS)
+        ]
+        faiss.omp_set_num_threads(1)
+        singles = []
+        for row in range(len(queries) if quick else SINGLES):
+            one = queries[row % len(queries)][None]
+            own = seconds(lambda some: collection.query_vectors(some, K), one)
+            singles.append((seconds(bare, one), own))
+    theirs, ours = (statistics.median(column) for column in zip(*batches, strict=True))
+    bare_one, own_one = (statistics.median(column) for column in zip(*singles, strict=True))
+    return {
+        "set": name,
+        "count": len(vectors),
+        "dim": vectors.shape[1],
+        "kind": kind,
+        "queries": len(queries),
+        "batch_bare_ms": 1e3 * theirs,
+        "batch_ms": 1e3 * ours,
+        "batch_ratio": statistics.median(own / other for other, own in batches),
+        "batch_first_ms": 1e3 * fresh,
+        "single_bare_us": 1e6 * bare_one,
+        "single_us": 1e6 * own_one,
+        "single_added_us": 1e6 * statistics.median(own - other for other, own in singles),
+    }
+
+
+def draw(rows: list[dict], quick: bool) -> None:
+    (left, right), save = plotted("overhead", quick, 2)
+    rows = [row for row in rows if "left_out" not in row]
+    places = np.arange(len(rows))
+    names = [f"{row['kind']}\n{row['count']:,} × {row['dim']}" for row in rows]
+    for axis, key, title in (
+        (left, "batch{}_ms", "all queries at once, ms"),
+        (right, "single{}_us", "one query, µs"),
+    ):
+        axis.barh(places + 0.2, [row[key.format("_bare")] for row in rows], 0.38, label="FAISS")
+        axis.barh(places - 0.2, [row[key.format("")] for row in rows], 0.38, label="vecsearch")
+        axis.set(title=title, yticks=places, yticklabels=names, xscale="log")
+        axis.legend(fontsize=8)
+    save()
+
+
+def main() -> None:
+    quick = arguments(__doc__).parse_args().quick
+    rows = []
+    for name in ("fashion-pca32",) if quick else ("fashion-pca32", "fashion-784"):
+        for kind in KINDS:
+            row = measured(name, kind, quick)
+            rows.append(row)
+            if "left_out" in row:
+                print(f"{name} {row['kind']}: left out, {row['left_out']}", flush=True)
+                continue
+            print(
+                f"{name} {row['kind']}: {row['queries']:,} queries {row['batch_bare_ms']:.1f} ms "
+                f"bare, {row['batch_ms']:.1f} ms here ({row['batch_ratio']:.2f} ×); one "
+                f"{row['single_bare_us']:.0f} µs bare, + {row['single_added_us']:.0f} µs",
+                flush=True,
+            )
+    keep("overhead", {"rows": rows}, quick)
+    draw(rows, quick)
+
+
+if __name__ == "__main__":
+    main()

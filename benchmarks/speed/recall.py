@@ -1,0 +1,166 @@
+"""Recall against speed, vecsearch beside other libraries, as ann-benchmarks measures it.
+
+    python benchmarks/speed/recall.py [--quick] [--sets fashion-784,…] [--libraries hnswlib,…]
+
+Single queries by one thread, k = 10, and all queries at once by two; over 1,000 queries that are
+not in the collection. vecsearch is asked as its users ask it, by ``Collection.query_vectors``,
+after ``tune``; the others run in the environment of their own that ``make`` installs (.venv-peers).
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from outcome import arguments, keep, kept, plotted
+from sets import names, ready
+
+PEERS = Path(__file__).parents[2] / ".venv-peers" / "bin" / "python"
+HERE = Path(__file__).parent
+TARGETS = (0.90, 0.95, 0.99)
+# What each is made with: links of a graph, or its neighbours. Of a million, the smaller one alone.
+SIZES = {
+    "hnswlib": (16, 32),
+    "usearch": (16, 32),
+    "voyager": (16,),
+    "pynndescent": (30,),
+    "scikit-learn": (0,),
+    "autofaiss": (0,),
+}
+LARGE = 500_000
+PATIENCE = 900
+
+
+def spoken(command: list[str]) -> list[dict]:
+    """The lines of JSON that a process prints.
+
+    Raises:
+        RuntimeError: It failed or took too long; with the last thing that it said.
+    """
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"not done after {PATIENCE} s") from error
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.strip().splitlines()[-1:] or [f"exit code {error.returncode}"]
+        raise RuntimeError(last[0][:200]) from error
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+
+
+def peer(library: str, size: int, folder: Path) -> list[dict]:
+    """One of the others, made and asked with settings from little to much effort."""
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [str(PEERS), str(HERE / "peers.py")]
+        rest = [library, str(size), str(folder), f"{scratch}/index"]
+        built = spoken([*command, "build", *rest])
+        found = spoken([*command, "search", *rest])
+    seconds = built[0] if built else {}
+    return [{"library": library, "size": size, **seconds, **one} for one in found]
+
+
+def missing(library: str) -> str | None:
+    """Why a library cannot be measured here, if it cannot."""
+    if not PEERS.exists():
+        return "there is no .venv-peers: make peers"
+    module = {"scikit-learn": "sklearn"}.get(library, library)
+    command = [PEERS, "-c", f"import {module}"]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    return None if run.returncode == 0 else (run.stderr.strip().splitlines() or ["?"])[-1]
+
+
+def measured(name: str, libraries: list[str], quick: bool) -> dict:
+    """All libraries over one set."""
+    import numpy as np
+
+    folder = ready(name, quick)
+    shape = np.load(folder / "base.npy", mmap_mode="r").shape
+    rows: list[dict] = []
+    left: dict[str, str] = {}
+    for library in libraries:
+        started = time.perf_counter()
+        few = ["--quick"] if quick else []
+        try:
+            if library == "vecsearch":
+                found = spoken([sys.executable, str(HERE / "tuned.py"), str(folder), *few])
+                rows += [{"library": "vecsearch", **one} for one in found]
+            elif reason := missing(library):
+                left[library] = reason
+            else:
+                sizes = SIZES[library][: 1 if quick or shape[0] >= LARGE else None]
+                for size in sizes:
+                    rows += peer(library, size, folder)
+        except RuntimeError as error:
+            left[library] = str(error)
+        said = left.get(library, "")
+        print(f"  {library:13} {time.perf_counter() - started:6.1f} s {said}", flush=True)
+    return {"count": shape[0], "dim": shape[1], "rows": rows, "left_out": left}
+
+
+def best(rows: list[dict], target: float) -> dict[str, dict]:
+    """The quickest of each library that reaches a recall."""
+    found: dict[str, dict] = {}
+    for row in sorted(rows, key=lambda one: one["single"]):
+        if row["recall"] >= target:
+            found[row["library"]] = row
+    return found
+
+
+def draw(sets: dict[str, dict], quick: bool) -> None:
+    axes, save = plotted("recall", quick, len(sets))
+    for axis, (name, body) in zip(axes, sets.items(), strict=False):
+        for library in dict.fromkeys(row["library"] for row in body["rows"]):
+            points = [row for row in body["rows"] if row["library"] == library]
+            front = [
+                one
+                for one in points
+                if not any(
+                    o["recall"] > one["recall"] and o["single"] > one["single"] for o in points
+                )
+            ]
+            front.sort(key=lambda one: one["recall"])
+            ours = library == "vecsearch"
+            axis.plot(
+                [one["recall"] for one in front],
+                [one["single"] for one in front],
+                marker="o" if ours else ".",
+                linewidth=2.5 if ours else 1.2,
+                color="black" if ours else None,
+                label=library,
+            )
+        axis.set(
+            title=f"{name}: {body['count']:,} × {body['dim']}",
+            xlabel="recall@10",
+            ylabel="queries a second, one thread",
+            yscale="log",
+            xlim=(0.795, 1.005),
+        )
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    save()
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--sets")
+    parser.add_argument("--libraries")
+    given = parser.parse_args()
+    libraries = ["vecsearch", *SIZES]
+    if given.libraries:
+        libraries = given.libraries.split(",")
+    wanted = given.sets.split(",") if given.sets else names(given.quick)
+    sets = (kept("recall", given.quick) or {}).get("sets", {}) if given.sets else {}
+    for name in wanted:
+        print(name, flush=True)
+        sets[name] = measured(name, libraries, given.quick)
+        for target in TARGETS:
+            rows = best(sets[name]["rows"], target).items()
+            told = ", ".join(f"{library} {row['single']:,.0f}" for library, row in rows)
+            print(f"  recall {target}: {told} queries a second", flush=True)
+        keep("recall", {"sets": sets}, given.quick)
+    draw(sets, given.quick)
+
+
+if __name__ == "__main__":
+    main()
