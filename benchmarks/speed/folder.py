@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 from outcome import RESULTS, arguments, keep, plotted
@@ -124,15 +125,11 @@ def some_pngs(count: int) -> Path:
 
     folder = RESULTS / "quick" / f"fashion-{count}"
     if not (folder / ".done").exists():
-        for path, content in list_of(fashion_mnist.pictures(fashion_mnist.IDX), count):
+        for path, content in islice(fashion_mnist.pictures(fashion_mnist.IDX), count):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         (folder / ".done").touch()
     return folder / "train"
-
-
-def list_of(pairs, count: int) -> list:
-    return [pair for _, pair in zip(range(count), pairs, strict=False)]
 
 
 def seconds(command: list[str]) -> float:

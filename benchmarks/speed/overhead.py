@@ -123,6 +123,7 @@ def main() -> None:
         for kind in KINDS:
             row = measured(name, kind, quick)
             rows.append(row)
+            keep("overhead", {"rows": rows}, quick)
             if "left_out" in row:
                 print(f"{name} {row['kind']}: left out, {row['left_out']}", flush=True)
                 continue
@@ -132,7 +133,6 @@ def main() -> None:
                 f"{row['single_bare_us']:.0f} µs bare, + {row['single_added_us']:.0f} µs",
                 flush=True,
             )
-    keep("overhead", {"rows": rows}, quick)
     draw(rows, quick)
 
 

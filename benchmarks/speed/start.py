@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 from outcome import arguments, keep, plotted
@@ -27,9 +28,7 @@ def seconds(command: list[str]) -> float:
 
 
 def pictures(folder: Path, most: int) -> None:
-    for number, (path, content) in enumerate(fashion_mnist.pictures(fashion_mnist.IDX)):
-        if number == most:
-            break
+    for path, content in islice(fashion_mnist.pictures(fashion_mnist.IDX), most):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
 
