@@ -1,6 +1,6 @@
 """Recall against speed, vecsearch beside other libraries, as ann-benchmarks measures it.
 
-    python benchmarks/speed/recall.py [--quick] [--sets fashion-784,…] [--libraries hnswlib,…]
+    python benchmarks/speed/recall.py [--quick] [--sets fashion-784,…] [--libraries hnswlib] [--all]
 
 Single queries by one thread, k = 10, and all queries at once by two; over 1,000 queries that are
 not in the collection. vecsearch is asked as its users ask it, by ``Collection.query_vectors``,
@@ -20,16 +20,18 @@ from sets import names, ready
 PEERS = Path(__file__).parents[2] / ".venv-peers" / "bin" / "python"
 HERE = Path(__file__).parent
 TARGETS = (0.90, 0.95, 0.99)
-# What each is made with: links of a graph, or its neighbours. Of a million, the smaller one alone.
+# What each is made with: links of a graph, or its neighbours.
 SIZES = {
     "hnswlib": (16, 32),
-    "usearch": (16, 32),
+    "usearch": (16,),
     "voyager": (16,),
     "pynndescent": (30,),
     "scikit-learn": (0,),
     "autofaiss": (0,),
 }
+# Of so many vectors only the first size, and not of the two that take longest, unless with --all.
 LARGE = 500_000
+SLOW = ("voyager", "pynndescent")
 PATIENCE = 900
 
 
@@ -70,7 +72,7 @@ def missing(library: str) -> str | None:
     return None if run.returncode == 0 else (run.stderr.strip().splitlines() or ["?"])[-1]
 
 
-def measured(name: str, libraries: list[str], quick: bool) -> dict:
+def measured(name: str, libraries: list[str], quick: bool, every: bool) -> dict:
     """All libraries over one set."""
     import numpy as np
 
@@ -85,6 +87,8 @@ def measured(name: str, libraries: list[str], quick: bool) -> dict:
             if library == "vecsearch":
                 found = spoken([sys.executable, str(HERE / "tuned.py"), str(folder), *few])
                 rows += [{"library": "vecsearch", **one} for one in found]
+            elif library in SLOW and shape[0] >= LARGE and not every:
+                left[library] = "takes too long to make, but with --all"
             elif reason := missing(library):
                 left[library] = reason
             else:
@@ -145,6 +149,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--sets")
     parser.add_argument("--libraries")
+    parser.add_argument("--all", action="store_true", help="also what takes long of a million")
     given = parser.parse_args()
     libraries = ["vecsearch", *SIZES]
     if given.libraries:
@@ -153,7 +158,7 @@ def main() -> None:
     sets = (kept("recall", given.quick) or {}).get("sets", {}) if given.sets else {}
     for name in wanted:
         print(name, flush=True)
-        sets[name] = measured(name, libraries, given.quick)
+        sets[name] = measured(name, libraries, given.quick, given.all)
         for target in TARGETS:
             rows = best(sets[name]["rows"], target).items()
             told = ", ".join(f"{library} {row['single']:,.0f}" for library, row in rows)

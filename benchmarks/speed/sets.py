@@ -18,7 +18,8 @@ import fashion_mnist
 
 QUERIES, QUICK_QUERIES = 1000, 200
 QUICK_BASE = 5000
-ENCODED = 20_000
+SAMPLE = 20_000  # as vecsearch fits PCA to
+ENCODED = 10_000
 CLUSTERS = 1000
 Made = tuple[np.ndarray, np.ndarray]
 
@@ -37,7 +38,7 @@ def reduced(made: Callable[[bool], Made], dim: int) -> Callable[[bool], Made]:
         from sklearn.decomposition import PCA
 
         base, queries = made(quick)
-        found = PCA(dim, svd_solver="randomized", random_state=0).fit(base[:20_000])
+        found = PCA(dim, svd_solver="randomized", random_state=0).fit(base[:SAMPLE])
         return found.transform(base), found.transform(queries)
 
     return make
