@@ -102,6 +102,8 @@ def measured(name: str, kind: str, quick: bool) -> dict:
 
 def draw(rows: list[dict], quick: bool) -> None:
     (left, right), save = plotted("overhead", quick, 2)
+    from matplotlib.ticker import LogLocator
+
     rows = [row for row in rows if "left_out" not in row]
     places = np.arange(len(rows))
     names = [f"{row['kind']}\n{row['count']:,} × {row['dim']}" for row in rows]
@@ -109,9 +111,17 @@ def draw(rows: list[dict], quick: bool) -> None:
         (left, "batch{}_ms", "all queries at once, ms"),
         (right, "single{}_us", "one query, µs"),
     ):
-        axis.barh(places + 0.2, [row[key.format("_bare")] for row in rows], 0.38, label="FAISS")
-        axis.barh(places - 0.2, [row[key.format("")] for row in rows], 0.38, label="vecsearch")
+        pairs = [[row[key.format(which)] for row in rows] for which in ("_bare", "")]
+        axis.hlines(places, *pairs, color="lightgrey", linewidth=4, zorder=0)
+        axis.plot(pairs[0], places, "o", label="FAISS")
+        axis.plot(pairs[1], places, "D", label="vecsearch")
         axis.set(title=title, yticks=places, yticklabels=names, xscale="log")
+        axis.set(xlim=(min(map(min, pairs)) / 2, max(map(max, pairs)) * 2))
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:,g}")
+        axis.xaxis.set_minor_formatter("")
+        axis.grid(axis="x", alpha=0.3)
+        axis.set_ylim(-0.6, len(rows) - 0.4)
         axis.legend(fontsize=8)
     save()
 

@@ -42,8 +42,8 @@ vectors = np.load(place / "base.npy")
 ids, labels = names(0, count), [f"class {number % 100}" for number in range(count)]
 before = peak()
 lap()
-vecsearch.Collection.from_vectors(vectors, ids, labels, path=place / "index", index={index!r})
-print(json.dumps({{"build_{index}_s": lap(), "build_{index}_mb": peak() - before}}))
+vecsearch.Collection.from_vectors(vectors, ids, labels, path=place / "index", index=sys.argv[3])
+print(json.dumps({f"build_{sys.argv[3]}_s": lap(), f"build_{sys.argv[3]}_mb": peak() - before}))
 """
 WRITE = """
 sizes = [path.stat().st_size for path in (place / "index").rglob("*") if path.is_file()]
@@ -62,7 +62,7 @@ print(json.dumps({"bare_write_s": lap(), "bytes": sum(sizes)}))
 ASK = """
 import faiss, vecsearch, vecsearch.collection
 queries = np.load(place / "queries.npy")
-for path in [*(place / "index").rglob("*")] if {cold} else []:
+for path in [*(place / "index").rglob("*")] if sys.argv[3] == "cold" else []:
     if path.is_file():
         with open(path, "rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -77,9 +77,9 @@ for query in queries[:100]:
     lap()
     collection.query_vectors(query[None], 10)
     times.append(lap())
-print(json.dumps({{
-    "open_{name}_ms": 1e3 * opened, "first_{name}_ms": 1e3 * first,
-    "warm_{name}_ms": 1e3 * float(np.median(times)), "query_{name}_mb": peak() - before}}))
+found = {"open": opened, "first": first, "warm": float(np.median(times))}
+found = {f"{key}_{sys.argv[3]}_ms": 1e3 * value for key, value in found.items()}
+print(json.dumps({**found, f"query_{sys.argv[3]}_mb": peak() - before}))
 """
 BARE = """
 import faiss
@@ -117,8 +117,8 @@ GROWING = {
 }
 
 
-def step(script: str, place: Path, count: int) -> dict[str, float]:
-    command = [sys.executable, "-c", START + script, str(place), str(count)]
+def step(script: str, place: Path, count: int, *more: str) -> dict[str, float]:
+    command = [sys.executable, "-c", START + script, str(place), str(count), *more]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(run.stdout.splitlines()[-1])
 
@@ -133,17 +133,17 @@ def measured(count: int, dim: int) -> dict[str, float]:
         np.save(place / "queries.npy", queries)
         del base
         row: dict[str, float] = {"count": count}
-        row |= step(BUILD.format(index="exact"), place, count)
+        row |= step(BUILD, place, count, "exact")
         row |= step(WRITE, place, count)
         shutil.rmtree(place / "bare")
         shutil.rmtree(place / "index")
-        row |= step(BUILD.format(index="auto"), place, count)
+        row |= step(BUILD, place, count, "auto")
         row["bytes"] = sum(
             path.stat().st_size for path in (place / "index").rglob("*") if path.is_file()
         )
         os.sync()
-        row |= step(ASK.format(cold=True, name="cold"), place, count)
-        row |= step(ASK.format(cold=False, name="warm"), place, count)
+        row |= step(ASK, place, count, "cold")
+        row |= step(ASK, place, count, "warm")
         row |= step(BARE, place, count)
         row |= step(CHANGE, place, count)
     return row
