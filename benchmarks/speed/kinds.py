@@ -93,6 +93,8 @@ def main() -> None:
             )
             if not auto:
                 axis.annotate(row["kind"], (size["count"], row["us"]), fontsize=7)
+    counts = [size["count"] for size in sizes]
+    axis.set(xlim=(counts[0] / 2, counts[-1] * 4))  # room for the names
     axis.set(xscale="log", yscale="log", xlabel="vectors", ylabel="µs a query", title="★: auto")
     axis.grid(alpha=0.3)
     save()
