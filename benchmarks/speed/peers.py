@@ -98,7 +98,8 @@ class Voyager:
         self.ef = 10
 
     def build(self, base: np.ndarray) -> None:
-        self.index.add_items(base, num_threads=THREADS)
+        # A copy, since it takes no array that cannot be written to.
+        self.index.add_items(np.array(base), num_threads=THREADS)
 
     def save(self, path: str) -> None:
         self.index.save(path)
