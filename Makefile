@@ -51,8 +51,8 @@ peers: .venv-peers/.installed
 
 .venv-peers/.installed: benchmarks/peers.txt
 	$(PYTHON) -m venv .venv-peers
-	grep -v '^#' benchmarks/peers.txt | while read -r name; do \
-		.venv-peers/bin/python -m pip install --quiet "$$name" || echo "$$name is left out."; \
+	grep -v '^#' benchmarks/peers.txt | while read -r names; do \
+		.venv-peers/bin/python -m pip install --quiet $$names || echo "$$names: left out."; \
 	done
 	touch $@
 
