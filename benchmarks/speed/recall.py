@@ -87,6 +87,8 @@ def measured(name: str, libraries: list[str], quick: bool, every: bool) -> dict:
             if library == "vecsearch":
                 found = spoken([sys.executable, str(HERE / "tuned.py"), str(folder), *few])
                 rows += [{"library": "vecsearch", **one} for one in found]
+            elif library == "pynndescent" and quick:
+                left[library] = "takes a minute to compile, which a quick run has not"
             elif library in SLOW and shape[0] >= LARGE and not every:
                 left[library] = "takes too long to make, but with --all"
             elif reason := missing(library):
