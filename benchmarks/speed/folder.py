@@ -228,7 +228,7 @@ def draw(rows: list[dict], quick: bool) -> None:
             label="vecsearch build",
         )
         axis.set(title=what, yticks=list(places), yticklabels=names, xlabel="images a second")
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     save()
 
 

@@ -55,7 +55,8 @@ def main() -> None:
         if given.index:
             commands[f"vecsearch query {given.index}"] = [script, "query", given.index, given.image]
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for turn in range((QUICK_ROUNDS if given.quick else ROUNDS) + 1):
+        rounds = QUICK_ROUNDS if given.quick else ROUNDS
+        for turn in range(rounds + 1):
             for name, command in commands.items():
                 taken = seconds(command)
                 if turn:  # the first round only fills the page cache
@@ -84,7 +85,7 @@ def main() -> None:
             f"{ratios[libraries]:.2f} × numpy and faiss",
             flush=True,
         )
-    keep("start", {"rows": rows}, given.quick)
+    keep("start", {"rounds": rounds, "rows": rows}, given.quick)
     (axis,), save = plotted("start", given.quick, width=7)
     axis.barh([row["command"] for row in rows], [row["ms"] for row in rows])
     axis.invert_yaxis()

@@ -14,7 +14,6 @@ from machine import told
 from outcome import arguments, kept
 from recall import TARGETS, best
 from scale import GROWING
-from start import ROUNDS
 
 Body = dict
 
@@ -161,7 +160,7 @@ def start(body: Body) -> str:
         ]
         for row in body["rows"]
     ]
-    head = ["command", f"median of {ROUNDS} (range)", "× `python -c pass`"]
+    head = ["command", f"median of {body['rounds']} (range)", "× `python -c pass`"]
     return table([*head, "× `import numpy, faiss`"], lines)
 
 
