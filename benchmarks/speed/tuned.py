@@ -76,7 +76,10 @@ def main(folder: str, quick: bool) -> None:
                 "target": target,
                 "build": quickest.seconds,
                 "tune": tuning,
-                "file": sum(one.stat().st_size for one in path.glob("ann/*.faiss")),
+                # Indexes of earlier generations lie there, too.
+                "file": max(
+                    (one.stat() for one in path.glob("ann/*.faiss")), key=lambda one: one.st_mtime
+                ).st_size,
                 **alone(path, folder),
             }
             print(json.dumps(row), flush=True)
