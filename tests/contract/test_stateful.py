@@ -325,12 +325,27 @@ class IVFMachine(CosineMachine):
     kind = "ivf"
 
 
-MACHINES = [Machine, CosineMachine, HNSWMachine, IVFMachine]
+class AutoMachine(Machine):
+    """With one that comes and goes with the count."""
+
+    kind = "auto"
+
+
+class SQ8Machine(CosineMachine):
+    """With codes, which so few items are not made into."""
+
+    kind = "sq8"
+
+
+MACHINES = [Machine, CosineMachine, HNSWMachine, IVFMachine, AutoMachine, SQ8Machine]
 
 
 def run(machine: type[Machine], examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vecsearch.store.writer.SEGMENT_ITEMS", SEGMENT_ITEMS)
     monkeypatch.setattr("vecsearch.ann.FEW", 5)  # so that indexes are made anew now and then
+    monkeypatch.setattr("vecsearch.index.kinds.EXACT_COUNT", 12)
+    monkeypatch.setattr("vecsearch.index.kinds.EXACT_NUMBERS", 0)
+    monkeypatch.setattr("vecsearch.index.partial.EXACT_NUMBERS", 0)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # nobody turns the power off here
     chosen = settings(
         max_examples=examples,

@@ -15,6 +15,7 @@ from vecsearch.types import Metric, Rows, Vectors
 RECALL = 0.99
 NEIGHBOURS = 10
 ASKED = 300
+PART_BYTES = 16 << 20
 REPLICATES = 1000
 ENDS = (0.025, 0.975)
 
@@ -103,10 +104,11 @@ def _nearest(
     metric: Metric,
     allowed: Allowed,
 ) -> Rows:
-    """The nearest rows, found block by block: under cosine each is copied to be searched."""
+    """The nearest rows, found part by part: under cosine each is copied to be searched."""
     found, start = [], 0
-    for block in blocks:
-        inside = allowed[start : start + len(block)]
-        found.append(start + ExactIndex([block], metric).search(queries, k, inside)[1])
-        start += len(block)
+    step = max(1, PART_BYTES // (4 * queries.shape[1]))
+    for part in (block[top : top + step] for block in blocks for top in range(0, len(block), step)):
+        inside = allowed[start : start + len(part)]
+        found.append(start + ExactIndex([part], metric).search(queries, k, inside)[1])
+        start += len(part)
     return exact.nearest_of(queries, np.concatenate(found, axis=1), k)[1]
