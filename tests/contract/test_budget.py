@@ -38,7 +38,8 @@ print(peak[0] - begun, made.info()["index_now"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is told by Linux")
-@pytest.mark.parametrize("metric", [pytest.param("euclidean", marks=pytest.mark.slow), "cosine"])
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_the_budget_bounds_the_peak(tmp_path: Path, metric: str) -> None:
     """Of vectors that take more than the budget, 205 MB in 200; cosine has copies of some."""
     rng = np.random.default_rng(0)
