@@ -1,5 +1,6 @@
 """What a collection can be asked: its items, their vectors, and which of them are nearest."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,13 @@ class Gallery:
             return False
         self._view = newer
         return True
+
+    def snapshot(self) -> Self:
+        """The generation that questions see now, as a collection of its own.
+
+        Whatever is committed, and whoever refreshes this one, it stays at that generation.
+        """
+        return copy.copy(self)
 
     def close(self) -> None:
         """Let go of its files. A collection that is asked again opens them again."""

@@ -119,17 +119,29 @@ class View:
         recall: float | None = None,
     ) -> list[list[Hit]]:
         """The items nearest to each of some vectors, ``(n, dim)``."""
-        count = as_count(k)
-        allowed = self.allowed(conditions)
-        index = self.index(metric, exact, recall)
-        queries = check_vectors(vectors, self.store.manifest.dim, metric)
-        distances, rows = index.search(queries, count, allowed)
+        distances, rows = self.nearest(vectors, k, conditions, metric, exact, recall)
         found, values = rows.tolist(), scores(distances, metric).tolist()
         items = self.items({row for answer in found for row in answer})
         return [
             [Hit(items[row], distance, score) for row, distance, score in zip(*answer, strict=True)]
             for answer in zip(found, distances.tolist(), values, strict=True)
         ]
+
+    def nearest(
+        self,
+        vectors: ArrayLike,
+        k: int,
+        conditions: tuple[Condition, ...],
+        metric: Metric,
+        exact: bool,
+        recall: float | None = None,
+    ) -> tuple[Distances, Rows]:
+        """The rows nearest to each of some vectors, ``(n, k)``, and how far they are."""
+        count = as_count(k)
+        allowed = self.allowed(conditions)
+        index = self.index(metric, exact, recall)
+        queries = check_vectors(vectors, self.store.manifest.dim, metric)
+        return index.search(queries, count, allowed)
 
     def hits(self, rows: Rows, distances: Distances, scores: Distances) -> list[Hit]:
         """What was found at some rows, ``(k,)`` each."""

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 import vecsearch
+from vecsearch.answers import classified
 from vecsearch_cli import options
-from vecsearch_cli.query import ranked
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Failure, Screen, Verb, printable
 
@@ -119,12 +119,12 @@ def command(
         if Path(image).is_dir():
             with screen.progress() as progress:
                 found, skipped = classify_folder(image, jobs=jobs, progress=progress)
-            answers += [_answer(str(path), one) for path, one in found.items()]
+            answers += [classified(str(path), one) for path, one in found.items()]
             screen.skipped(skipped, "The others are left out too.")
             left_out += len(skipped)
             continue
         try:
-            answers.append(_answer(image, classify([image])[0]))
+            answers.append(classified(image, classify([image])[0]))
         except vecsearch.ImageError as error:
             click.echo(f"Error: {printable(error)}", err=True)
             failed += 1
@@ -134,21 +134,3 @@ def command(
         raise Failure(f"{failed} of {failed + len(answers)} images could not be read.")
     if left_out and strict:
         raise Failure(f"{left_out} files were skipped.", 3)
-
-
-def _answer(query: str, found: vecsearch.Prediction | vecsearch.Assignment) -> dict[str, Any]:
-    told = {
-        "query": query,
-        "label": found.label,
-        "confidence": found.confidence,
-        "distance": found.distance,
-    }
-    if isinstance(found, vecsearch.Assignment):
-        known = {"cluster": found.cluster, "size": found.size, "medoid": found.medoid}
-        return {**told, "method": "clusters", "neighbours": [], **known}
-    return {
-        **told,
-        "method": found.method,
-        "neighbours": ranked(found.neighbours),
-        "nearest": found.nearest,
-    }

@@ -24,6 +24,7 @@ VERBS = {
     "train": "Train a network on labelled images, to build collections with.",
     "tune": "Find the fastest index that finds enough.",
     "plot": "Draw a collection in two dimensions.",
+    "serve": "Serve a web page and an HTTP API.",
     "add": "Add images by hand.",
     "remove": "Remove items by hand.",
     "info": "Show what a collection is.",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import vecsearch
+from vecsearch.answers import ranked
 from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Failure, Screen, Verb, printable
@@ -109,19 +110,3 @@ def command(
     )
     if failed:
         raise Failure(f"{failed} of {failed + len(found)} images could not be read.")
-
-
-def ranked(hits: Sequence[vecsearch.Hit]) -> list[dict[str, Any]]:
-    """Hits as plain values, with their ranks."""
-    return [
-        {
-            "rank": rank,
-            "id": hit.item.id,
-            "label": hit.item.label,
-            "distance": hit.distance,
-            "score": hit.score,
-            "path": str(hit.item.path) if hit.item.path else None,
-            "metadata": dict(hit.item.metadata),
-        }
-        for rank, hit in enumerate(hits, 1)
-    ]

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 import vecsearch
+from vecsearch.answers import ranked
 from vecsearch_cli import options
-from vecsearch_cli.query import COLUMNS, ranked
+from vecsearch_cli.query import COLUMNS
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Screen, Verb
 

@@ -2,13 +2,10 @@
 
 import hashlib
 import os
-import signal
 import stat
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +16,7 @@ from PIL import Image
 
 from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images.decoding import Preprocess, decode, prepare
+from vecsearch.images.workers import submit, worker_pool
 from vecsearch.types import Pixels, Skipped
 
 if TYPE_CHECKING:  # worker processes and all that they need are imported when they are started
@@ -38,7 +36,6 @@ CHUNK_BYTES = 16 << 20
 SECONDS_ALONE = 0.5
 FEW_FILES = 1000
 ALONE_AT_ONCE = 8
-WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -220,12 +217,12 @@ def in_processes(
     """
     from concurrent.futures.process import BrokenProcessPool
 
-    pool = _pool(jobs)
+    pool = worker_pool(jobs)
     running: deque[tuple[Sequence[str], Future[Batch]]] = deque()
     try:
         while True:
             while len(running) < 2 * jobs and (chunk := next(chunks, None)) is not None:
-                running.append((chunk, _submit(pool, work, chunk)))
+                running.append((chunk, submit(pool, work, chunk)))
             if not running:
                 return
             chunk, future = running.popleft()
@@ -234,8 +231,8 @@ def in_processes(
             except BrokenProcessPool:
                 pool.shutdown(kill_workers=True)
                 yield from _file_by_file(work, folder, chunk)
-                pool = _pool(jobs)
-                running = deque((other, _submit(pool, work, other)) for other, _ in running)
+                pool = worker_pool(jobs)
+                running = deque((other, submit(pool, work, other)) for other, _ in running)
     finally:
         pool.shutdown(kill_workers=True)
 
@@ -243,68 +240,19 @@ def in_processes(
 def _file_by_file(work: Work, folder: Path, chunk: Sequence[str]) -> Iterator[Batch]:
     from concurrent.futures.process import BrokenProcessPool
 
-    pool = _pool(1)
+    pool = worker_pool(1)
     try:
         for path in chunk:
             try:
-                yield _submit(pool, work, [path]).result()
+                yield submit(pool, work, [path]).result()
             except BrokenProcessPool:
                 pool.shutdown(kill_workers=True)
-                pool = _pool(1)
+                pool = worker_pool(1)
                 empty = work([])
                 reason = f"{CRASHED}, or ran out of memory"
                 yield Batch(empty.files, empty.pixels, [_skipped(folder / path, reason)])
     finally:
         pool.shutdown(kill_workers=True)
-
-
-def _pool(jobs: int) -> Any:
-    # loky, unlike multiprocessing, neither forks a process that may have threads nor imports the
-    # caller's main module again, so that a script needs no `if __name__ == "__main__"`.
-    from multiprocessing import resource_tracker
-
-    import loky
-
-    # Started here, since whoever starts it first lets interrupts through again.
-    resource_tracker.ensure_running()
-    return loky.ProcessPoolExecutor(jobs, initializer=_die_with, initargs=(os.getpid(),))
-
-
-def _die_with(parent: int) -> None:
-    """Let a worker end when its parent is gone, which had no time to say so if it was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _submit(pool: Any, work: Work, chunk: Sequence[str]) -> "Future[Batch]":
-    from concurrent.futures import Future
-    from concurrent.futures.process import BrokenProcessPool
-
-    try:
-        with _interrupts_held():
-            future: Future[Batch] = pool.submit(work, chunk)
-    except BrokenProcessPool as error:
-        future = Future()
-        future.set_exception(error)
-    return future
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait. Workers are started in here and inherit it: Ctrl-C is for the parent."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Batch:

@@ -1,0 +1,106 @@
+"""``vecsearch serve``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from vecsearch_cli.verb import INDEX, Failure, Verb
+
+EPILOG = """\b
+Examples:
+  vecsearch serve indexes/photos
+  vecsearch serve indexes/photos indexes/shop --port 8080
+  vecsearch serve indexes/photos --host 0.0.0.0
+  vecsearch serve indexes/photos --writable --token "$(cat token)"
+  vecsearch serve indexes/photos --report reports/photos
+"""
+
+
+@click.command(cls=Verb, epilog=EPILOG)
+@click.argument("indexes", metavar="INDEX...", type=INDEX, nargs=-1, required=True)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; 0.0.0.0 for all, so that other machines reach it.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port to listen on; 0 for any that is free.",
+)
+@click.option(
+    "--token",
+    help="What clients must know.  [default: none on this machine alone, else one is made up]",
+)
+@click.option("--writable", is_flag=True, help="Let clients add, change and remove items.")
+@click.option(
+    "--report",
+    "reports",
+    metavar="[NAME=]DIR",
+    multiple=True,
+    help="A folder that evaluate --report wrote, of the collection NAME; may be repeated.",
+)
+@click.option(
+    "--allow-host",
+    "hosts",
+    metavar="NAME",
+    multiple=True,
+    help="Another name that it is called by, as behind a proxy; may be repeated.",
+)
+@click.option(
+    "--max-upload",
+    type=click.FloatRange(0, 1024, min_open=True),
+    default=10,
+    show_default=True,
+    help="How large a picture may be, in MiB.",
+)
+def command(
+    indexes: Sequence[Path],
+    host: str,
+    port: int,
+    token: str | None,
+    writable: bool,
+    reports: Sequence[str],
+    hosts: Sequence[str],
+    max_upload: float,
+) -> None:
+    """Serve a web page and an HTTP API over each INDEX, until Ctrl-C.
+
+    A collection is called what its folder is called. Nothing can be changed without --writable.
+    """
+    from vecsearch.server import Settings, is_loopback, new_token, serve
+
+    if token is None and (writable or not is_loopback(host)):
+        token = new_token()
+    settings = Settings(
+        indexes=indexes,
+        host=host,
+        port=port,
+        token=token,
+        writable=writable,
+        reports=_reports(reports, indexes),
+        hosts=hosts,
+        upload_bytes=round(max_upload * (1 << 20)),
+    )
+    serve(settings, lambda address: click.echo(f"Listening on {address}", err=True))
+
+
+def _reports(given: Sequence[str], indexes: Sequence[Path]) -> dict[str, Path]:
+    """The folder of each collection that has a report."""
+    found: dict[str, Path] = {}
+    for one in given:
+        name, separator, folder = one.partition("=")
+        if not separator:
+            if len(indexes) > 1:
+                raise Failure(f"Which collection is {one} of? Say --report NAME={one}.", 2)
+            name, folder = indexes[0].resolve().name, one
+        if not Path(folder).is_dir():
+            raise Failure(f"There is no folder {folder}.", 2)
+        if name in found:
+            raise Failure(f"--report names {name} twice.", 2)
+        found[name] = Path(folder)
+    return found

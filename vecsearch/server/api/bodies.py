@@ -1,0 +1,107 @@
+"""What is asked about: the body of a question, a picture or JSON."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from fastapi import Request
+
+from vecsearch.errors import InvalidArgument
+from vecsearch.server.models import Query
+from vecsearch.server.problems import Problem
+from vecsearch.server.searching import What
+from vecsearch.server.served import Generation, in_pool
+from vecsearch.server.state import State
+from vecsearch.types import Vectors
+
+# What a route that takes either says in the OpenAPI document.
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Query.model_json_schema()},
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is asked about.
+
+    Attributes:
+        name: What it is called in the answer.
+        what: The id of an item, or a vector, ``(dim,)``.
+        upload: Whether it came as a picture.
+    """
+
+    name: str
+    what: What
+    upload: bool = False
+
+
+async def subject_of(request: Request, generation: Generation, state: State) -> Subject:
+    """What a question is about.
+
+    Raises:
+        Problem: The body is neither, or too large.
+        ImageError: It is a picture that cannot be read.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        query = Query.model_validate_json(await state.reception.read(request))
+        given = [one for one in (query.id, query.vector, query.text) if one is not None]
+        if len(given) != 1:
+            raise Problem(422, "Ask by one of these: id, vector, text.")
+        if query.id is not None:
+            return Subject(query.id, query.id)
+        if query.vector is not None:
+            return Subject("vector", as_vector(query.vector, generation))
+        text = query.text or ""
+        return Subject(text, await in_pool(state.light, _words, generation, text))
+    if kind.startswith("image/") or kind == "application/octet-stream":
+        if generation.collection.encoder_name is None:
+            raise Problem(
+                400,
+                "This collection was made from vectors and has no encoder for images: ask by "
+                "vector or id.",
+            )
+        data = await state.reception.read(request)
+        if not data:
+            raise Problem(422, "The body is empty: send the bytes of an image.")
+        encoder = await in_pool(state.light, lambda: generation.collection.encoder)
+        pixels = await state.decoder.pixels(data, encoder.preprocess)
+        vector = await in_pool(state.light, lambda: encoder.encode(pixels[None])[0])
+        return Subject("upload", vector, upload=True)
+    raise Problem(
+        415,
+        "Send the bytes of an image as image/jpeg and so on or application/octet-stream, or JSON "
+        "as application/json.",
+    )
+
+
+def as_vector(given: list[float], generation: Generation) -> Vectors:
+    """Numbers as a vector of a collection.
+
+    Raises:
+        InvalidArgument: They are more or fewer than its vectors have.
+    """
+    dim = generation.collection.dim
+    if len(given) != dim:
+        raise InvalidArgument(f"The vector has {len(given)} numbers, and those here have {dim}.")
+    with np.errstate(over="ignore"):
+        vector: Vectors = np.array(given, np.float32)
+    return vector
+
+
+def _words(generation: Generation, text: str) -> Vectors:
+    collection = generation.collection
+    encode_text = None
+    if collection.encoder_name is not None:
+        encode_text = getattr(collection.encoder, "encode_text", None)
+    if encode_text is None:
+        raise InvalidArgument("The encoder of this collection knows no words: ask by an image.")
+    vector: Vectors = encode_text([text])[0]
+    return vector

@@ -1,0 +1,163 @@
+"""Which items are nearest to something, what else is like it, and what it is."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from vecsearch.answers import classified, ranked
+from vecsearch.classification import Classifier
+from vecsearch.clustering import Assigner
+from vecsearch.errors import InvalidArgument
+from vecsearch.index import as_metric
+from vecsearch.recommendation import recommend as recommend_items
+from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
+from vecsearch.server.api.items import row_of
+from vecsearch.server.api.responses import as_json
+from vecsearch.server.models import Classified, Conditions, Hits, Limit, Offset, Recommend
+from vecsearch.server.searching import How
+from vecsearch.server.served import Generation, in_pool, ready
+from vecsearch.server.state import TheGeneration, TheState
+from vecsearch.types import Vectors
+from vecsearch.where import as_conditions
+
+router = APIRouter(prefix="/collections/{name}", tags=["questions"])
+
+MetricName = Literal["euclidean", "cosine"]
+
+
+@router.post("/query", response_model=Hits, openapi_extra=BODY)
+async def query(
+    request: Request,
+    generation: TheGeneration,
+    state: TheState,
+    k: Annotated[Limit, Query()] = 10,
+    offset: Annotated[Offset, Query()] = 0,
+    metric: Annotated[MetricName | None, Query()] = None,
+    where: Annotated[Conditions, Query()] = [],  # noqa: B006
+    exact: Annotated[bool, Query()] = False,
+    recall: Annotated[float | None, Query(gt=0, le=1)] = None,
+) -> Response:
+    """The items nearest to a picture, an item, a vector or some words.
+
+    The body is the bytes of an image, or JSON with one of id, vector and text. An item that is
+    asked about is its own nearest.
+    """
+    if exact and recall is not None:
+        raise InvalidArgument("exact finds all of the nearest: leave out recall.")
+    wanted = generation.collection.metric if metric is None else as_metric(metric)
+    how = How(k + offset, wanted, as_conditions(where), exact, recall)
+    subject = await subject_of(request, generation, state)
+    hits = await state.searcher.search(generation, subject.what, how)
+    answer: dict[str, Any] = {"query": subject.name, "hits": hits[offset:]}
+    if subject.upload and not isinstance(subject.what, str):
+        answer["vector"] = subject.what.tolist()
+    return as_json(answer)
+
+
+@router.post("/recommend", response_model=Hits)
+async def recommend(asked: Recommend, generation: TheGeneration, state: TheState) -> Response:
+    """Items that are like some examples and unlike others, which never come back themselves."""
+    return as_json(await in_pool(state.light, _recommended, generation, asked))
+
+
+def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
+    for name in (*asked.like, *asked.unlike):
+        row_of(generation, name)  # an id, and never a file of the server
+    like: list[Any] = [*asked.like, *(as_vector(one, generation) for one in asked.like_vectors)]
+    unlike: list[Any] = [
+        *asked.unlike,
+        *(as_vector(one, generation) for one in asked.unlike_vectors),
+    ]
+    hits = recommend_items(
+        generation.collection,
+        like,
+        unlike,
+        asked.k,
+        strategy=asked.strategy,
+        diversity=asked.diversity,
+        max_per=asked.max_per,
+        collapse=asked.collapse,
+        boost=asked.boost,
+        offset=asked.offset,
+        where=asked.where,
+        metric=asked.metric,
+        exact=asked.exact,
+    )
+    vectors = (["vector"] * len(asked.like_vectors), ["not vector"] * len(asked.unlike_vectors))
+    names = [*asked.like, *vectors[0], *(f"not {one}" for one in asked.unlike), *vectors[1]]
+    return {"query": ", ".join(names), "hits": below(generation, hits, asked.offset + 1)}
+
+
+@router.post("/classify", response_model=Classified, openapi_extra=BODY)
+async def classify(
+    request: Request,
+    generation: TheGeneration,
+    state: TheState,
+    method: Annotated[Literal["knn", "centroid"], Query()] = "knn",
+    k: Annotated[Limit | None, Query()] = None,
+    weights: Annotated[Literal["uniform", "distance"] | None, Query()] = None,
+    reject: Annotated[str | None, Query(max_length=40)] = None,
+    metric: Annotated[MetricName | None, Query()] = None,
+    clusters: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """What a picture, an item, a vector or some words are, by the labelled items.
+
+    reject is none, auto (as calibrated) or a distance; with clusters, the answer is the cluster
+    of a saved clustering that it belongs to.
+    """
+    subject = await subject_of(request, generation, state)
+    options = {
+        "method": method,
+        "k": k,
+        "weights": weights,
+        "reject": _as_reject(reject),
+        "metric": metric,
+    }
+
+    def judge() -> Classifier | Assigner:
+        if clusters is not None:
+            return Assigner(generation.collection, clusters)
+        return Classifier(generation.collection, **options)  # type: ignore[arg-type]
+
+    key = ("judge", clusters, *options.values())
+    known = await ready(generation.once(state.light, key, judge))
+    return as_json(await in_pool(state.light, _judged, generation, known, subject))
+
+
+def _judged(generation: Generation, judge: Classifier | Assigner, subject: Subject) -> Any:
+    vector = _vector_of(generation, subject)[None]
+    if isinstance(judge, Assigner):
+        return classified(subject.name, judge.assign_vectors(vector)[0])
+    found = judge.classify_vectors(vector)[0]
+    answer = classified(subject.name, found)
+    return {**answer, "neighbours": below(generation, found.neighbours)}
+
+
+def _vector_of(generation: Generation, subject: Subject) -> Vectors:
+    if not isinstance(subject.what, str):
+        return subject.what
+    row = row_of(generation, subject.what)
+    vector: Vectors = generation.view.store.take(np.array([row]))[0]
+    return vector
+
+
+def _as_reject(given: str | None) -> float | str | None:
+    if given in (None, "none", "auto"):
+        return None if given == "none" else given
+    try:
+        return float(str(given))
+    except ValueError:
+        raise InvalidArgument(f"reject is none, auto or a distance, not {given!r}.") from None
+
+
+def below(generation: Generation, hits: Any, first: int = 1) -> list[dict[str, Any]]:
+    """Hits as plain values, with paths below the collection's folder."""
+    root = generation.view.root
+    found: list[dict[str, Any]] = ranked(hits, first)
+    for one, hit in zip(found, hits, strict=True):
+        path = hit.item.path
+        if root is not None and path is not None and path.is_relative_to(root):
+            one["path"] = path.relative_to(root).as_posix()
+    return found

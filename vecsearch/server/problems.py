@@ -1,0 +1,97 @@
+"""Errors as problem documents, application/problem+json: RFC 9457."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from vecsearch.errors import (
+    CollectionExists,
+    CollectionLocked,
+    CollectionNotFound,
+    CollectionReplaced,
+    DamagedCollection,
+    ImageError,
+    InvalidArgument,
+    MissingPackage,
+    NotFitted,
+    VecsearchError,
+)
+
+KIND = "application/problem+json"
+# The first that fits counts.
+STATUSES: Mapping[type[VecsearchError], int] = {
+    InvalidArgument: 400,
+    ImageError: 422,
+    MissingPackage: 400,
+    NotFitted: 400,
+    CollectionLocked: 409,
+    CollectionExists: 409,
+    CollectionReplaced: 409,
+    CollectionNotFound: 503,
+    DamagedCollection: 503,
+    VecsearchError: 400,
+}
+AGAIN = {409: "1", 429: "1"}
+
+
+class Problem(Exception):
+    """An answer that is an error.
+
+    Args:
+        status: Its HTTP status.
+        detail: What was found, what was expected, what to do next.
+        headers: Headers beside those of every answer.
+    """
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, dict(headers or {})
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document as an answer."""
+    more = dict(headers or {})
+    if status in AGAIN:
+        more.setdefault("Retry-After", AGAIN[status])
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return Response(to_json(body), status, more, KIND)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Let all errors that are raised on purpose reach clients as problem documents."""
+
+    def own(_: Request, error: Any) -> Response:
+        return problem(error.status, error.detail, error.headers)
+
+    def ours(_: Request, error: Exception) -> Response:
+        status = next(code for kind, code in STATUSES.items() if isinstance(error, kind))
+        return problem(status, str(error))
+
+    def invalid(_: Request, error: Any) -> Response:
+        return problem(422, said_of(error))
+
+    def http(_: Request, error: Any) -> Response:
+        return problem(error.status_code, str(error.detail), error.headers)
+
+    app.add_exception_handler(Problem, own)
+    app.add_exception_handler(VecsearchError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+
+
+def said_of(error: RequestValidationError | ValidationError) -> str:
+    """What is wrong with what was sent, in one line."""
+    parts = []
+    for one in error.errors()[:5]:
+        where = ".".join(str(step) for step in one["loc"] if step not in ("query", "body", "path"))
+        parts.append(f"{where}: {one['msg']}" if where else str(one["msg"]))
+    return "; ".join(parts) + "."

@@ -1,0 +1,105 @@
+"""Listen and answer, until somebody says stop."""
+
+import logging
+import secrets
+import socket
+from collections.abc import Callable
+
+from vecsearch.errors import VecsearchError
+from vecsearch.server.settings import Settings, is_loopback
+
+STOP_SECONDS = 10
+BACKLOG = 2048
+
+
+def new_token() -> str:
+    """A token that nobody can guess."""
+    return secrets.token_urlsafe(24)
+
+
+def serve(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Serve collections until the process is asked to stop.
+
+    Args:
+        settings: Which ones, where and for whom.
+        tell: Called with the address once it can be asked.
+
+    Raises:
+        CollectionNotFound: There is none at one of the paths.
+        DamagedCollection: One is not as it was written.
+        VecsearchError: It cannot listen there.
+    """
+    listener = _listener(settings)
+    try:
+        _run(settings, listener, tell)
+    finally:
+        listener.close()
+
+
+def _run(settings: Settings, listener: socket.socket, tell: Callable[[str], None]) -> None:
+    import uvicorn
+
+    from vecsearch.server.app import make_app
+    from vecsearch.server.protocol import Limited
+
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        make_app(settings),
+        http=Limited,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_keep_alive=75,
+        backlog=BACKLOG,
+    )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            tell(address_of(settings, listener))
+
+    Server(config).run([listener])
+
+
+def address_of(settings: Settings, listener: socket.socket) -> str:
+    """Where the server can be asked by a browser on this machine, with its token."""
+    port = listener.getsockname()[1]
+    host = settings.host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, not listened on
+        host = socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    token = f"?token={settings.token}" if settings.token is not None else ""
+    return f"http://{shown}:{port}/{token}"
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """A socket that listens where it was asked for."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, number)
+    except OSError as error:
+        raise VecsearchError(f"There is no address {settings.host!r}: {error.strerror}.") from error
+    except (OverflowError, UnicodeError) as error:
+        raise VecsearchError(f"There is no address {settings.host!r}: {error}.") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        where = f"{settings.host}:{settings.port}"
+        raise VecsearchError(
+            f"It cannot listen on {where}: {error.strerror}. Another program may be there: try "
+            "--port, or --port 0 for any that is free."
+        ) from error
+    return listener
+
+
+__all__ = ["address_of", "is_loopback", "new_token", "serve"]

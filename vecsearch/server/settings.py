@@ -1,0 +1,79 @@
+"""How the server is to run."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vecsearch.errors import InvalidArgument
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+UPLOAD_BYTES = 10 << 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the server is to run.
+
+    Attributes:
+        indexes: The collections it serves.
+        host: The address that it listens on.
+        port: The port; 0 for any that is free.
+        token: What clients must know; None if nobody needs to know anything.
+        writable: Whether items can be added, changed and removed.
+        reports: The folders that ``evaluate --report`` wrote, by the collection they are of.
+        hosts: Names beside its own that it may be called by, as behind a proxy.
+        upload_bytes: How large a body may be.
+
+    Raises:
+        InvalidArgument: Two collections have one name, or others could use it who should not.
+    """
+
+    indexes: Sequence[Path]
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: str | None = None
+    writable: bool = False
+    reports: Mapping[str, Path] = field(default_factory=dict)
+    hosts: Sequence[str] = ()
+    upload_bytes: int = UPLOAD_BYTES
+
+    def __post_init__(self) -> None:
+        if self.token is not None and not self.token.strip():
+            raise InvalidArgument("An empty token keeps nobody out: give another, or leave it out.")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
+            raise InvalidArgument("A token is made of printable ASCII characters.")
+        if self.token is None and not is_loopback(self.host):
+            raise InvalidArgument(
+                f"Whoever reaches {self.host} could use this server: give it a token."
+            )
+        if self.token is None and self.writable:
+            raise InvalidArgument("Who may write must know a token: give one.")
+        if self.upload_bytes < 1:
+            raise InvalidArgument(f"A body has room for 1 byte or more, not {self.upload_bytes}.")
+        seen: dict[str, Path] = {}
+        for path in self.indexes:
+            if (name := name_of(path)) in seen:
+                raise InvalidArgument(
+                    f"{seen[name]} and {path} would both be called {name!r}: a collection is "
+                    "called what its folder is. Rename one, or serve them apart."
+                )
+            seen[name] = path
+        if strange := [name for name in self.reports if name not in seen]:
+            raise InvalidArgument(
+                f"A report is of a collection, and {strange[0]!r} is none of those served: "
+                f"{', '.join(seen)}."
+            )
+
+
+def name_of(path: Path) -> str:
+    """What a collection is called: as its folder."""
+    return Path(path).resolve().name
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

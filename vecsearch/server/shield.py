@@ -1,0 +1,149 @@
+"""Who may ask, and what every answer carries: hosts, origins, tokens, security headers."""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vecsearch.server.problems import problem
+from vecsearch.server.settings import LOOPBACK, Settings, is_loopback
+
+COOKIE = "vecsearch"
+SAFE = ("GET", "HEAD", "OPTIONS")
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Shield:
+    """Lets through who may ask.
+
+    A page of another site can neither read answers, since there are no CORS headers, nor post,
+    since browsers say where a request comes from; nor can it give its own name our address (DNS
+    rebinding), since then the Host is not ours.
+
+    Args:
+        app: What answers those who may ask.
+        settings: The hosts and the token.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._hosts = {*LOOPBACK, settings.host.lower(), *(one.lower() for one in settings.hosts)}
+        # Beyond loopback, any address may be ours. None can be rebound: only names can.
+        self._addresses = not is_loopback(settings.host)
+        self._token = settings.token
+        self._cookie = None if settings.token is None else cookie_of(settings.token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer or refuse a request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refused = self._refused(scope)
+        await (self._app if refused is None else refused)(scope, receive, sealed)
+
+    def _refused(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            return problem(
+                400,
+                f"This server is not called {host!r}: use its own address, or start it with "
+                "--allow-host.",
+            )
+        if scope["method"] not in SAFE and not _from_here(headers, host):
+            return problem(403, "Pages of other sites cannot use this server.")
+        if self._token is None or self._knows(headers):
+            return None
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = [value for name, value in query if name == "token"]
+        if not given or not _same(given[0], self._token):
+            return problem(
+                401,
+                "This server wants its token: as Authorization: Bearer TOKEN, or once as ?token=.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        if scope["method"] not in ("GET", "HEAD"):
+            return problem(401, "A token in the address is for pages: send it as a header.")
+        rest = urlencode([pair for pair in query if pair[0] != "token"])
+        path = scope["raw_path"].decode("latin-1")
+        # Two slashes at the start would lead to another host.
+        answer = RedirectResponse(f"/{path.lstrip('/')}{'?' + rest if rest else ''}", 303)
+        answer.set_cookie(COOKIE, self._cookie or "", httponly=True, samesite="strict", path="/")
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+            urlsplit(f"//{host}").port  # noqa: B018 - which raises if it is no number
+        except ValueError:
+            return False
+        if name in self._hosts:
+            return True
+        return self._addresses and _is_address(name)
+
+    def _knows(self, headers: Headers) -> bool:
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and _same(given.strip(), self._token or ""):
+            return True
+        return any(_same(one, self._cookie or "") for one in _cookies(headers.getlist("cookie")))
+
+
+def cookie_of(token: str) -> str:
+    """What stands for a token in a cookie, which does not tell it."""
+    return hashlib.sha256(f"cookie of {token}".encode()).hexdigest()
+
+
+def _same(given: str, known: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), known.encode())
+
+
+def _cookies(lines: Iterable[str]) -> Iterable[str]:
+    for line in lines:
+        try:
+            found = SimpleCookie(line).get(COOKIE)
+        except CookieError:
+            continue
+        if found is not None:
+            yield found.value
+
+
+def _from_here(headers: Headers, host: str) -> bool:
+    """Whether a request comes from one of our own pages, or from no page at all."""
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
