@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         knn_vote,
     )
     from vecsearch.classification.estimators import CentroidClassifier, KNNClassifier
+    from vecsearch.client import Client, ServerError
     from vecsearch.clustering import (
         Assigner,
         Assignment,
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from vecsearch.images import Preprocess
+    from vecsearch.labelling import relabel
     from vecsearch.projection import (
         Plot,
         Projection,
@@ -122,6 +124,7 @@ _HOMES = {
     "amend": "Changes",
     "classification": "Centroids Classifier Prediction Rejection classify knn_vote",
     "classification.estimators": "CentroidClassifier KNNClassifier",
+    "client": "Client ServerError",
     "clustering": "Assigner Assignment Choice ClusterSummary agreement assign_clusters choose_k "
     "cluster cluster_members cluster_vectors describe_clustering draw_choice forget_clustering "
     "keep_clustering silhouette summarize_clusters write_clusters",
@@ -140,6 +143,7 @@ _HOMES = {
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
     "images": "Preprocess",
+    "labelling": "relabel",
     "projection": "Plot Projection draw_map plot project project_vectors write_map",
     "recommendation": "recommend recommend_for_each",
     "rescue": "repair",
@@ -164,6 +168,7 @@ __all__ = [
     "ClassScores",
     "Classification",
     "Classifier",
+    "Client",
     "ClusterSummary",
     "Clustering",
     "Collection",
@@ -200,6 +205,7 @@ __all__ = [
     "Projection",
     "Rejection",
     "Repair",
+    "ServerError",
     "SiameseEncoder",
     "SimpleEncoder",
     "Skipped",
@@ -245,6 +251,7 @@ __all__ = [
     "project_vectors",
     "recommend",
     "recommend_for_each",
+    "relabel",
     "repair",
     "run_demo",
     "sharpness",

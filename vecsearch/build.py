@@ -225,7 +225,7 @@ def records_of(files: Sequence[File], folder: ImageFolder) -> list[Record]:
     """What is stored of image files."""
     return [
         Record(
-            id=file.path,
+            id=folder.ids.get(file.path, file.path),
             path=file.path,
             label=folder.labels.get(file.path),
             metadata=folder.metadata.get(file.path, {}),

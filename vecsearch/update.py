@@ -110,6 +110,7 @@ def refit_collection(
                 },
                 **found.metadata,
             },
+            ids={name: by_hand[name].id for name in there},
         )
         try:
             encoder = unfitted(encoder_of(store))

@@ -26,6 +26,7 @@ class ImageFolder:
         metadata: What else is known of each path.
         labels_from: ``folder``, ``none``, or the table that the labels came from.
         metadata_from: The table that the metadata came from.
+        ids: What items are called that are not called by their path.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class ImageFolder:
     metadata: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
     labels_from: str | Sidecar[str] = FROM_FOLDERS
     metadata_from: Sidecar[Mapping[str, JSON]] | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 def scan(

@@ -38,13 +38,13 @@ class Decoder:
         """Start the processes before the first picture comes."""
         submit(self._pools(), int)
 
-    async def pixels(self, data: bytes, preprocess: Preprocess) -> Pixels:
-        """The pixels of an uploaded picture.
+    async def pixels(self, data: bytes, preprocess: Preprocess) -> tuple[Pixels, tuple[int, int]]:
+        """The pixels of an uploaded picture, and its width and height.
 
         Raises:
             ImageError: It cannot be decoded.
         """
-        return (await self._do(decode, data, preprocess))[0]
+        return await self._do(decode, data, preprocess)
 
     async def thumbnail(
         self, key: str, path: Path, root: Path | None, sha256: str | None, side: int

@@ -73,7 +73,10 @@ def handle_problems(app: FastAPI) -> None:
 
     def ours(_: Request, error: Exception) -> Response:
         status = next(code for kind, code in STATUSES.items() if isinstance(error, kind))
-        return problem(status, str(error))
+        said = str(error)
+        if isinstance(error, ImageError):
+            said = f"The picture cannot be read: {said.removesuffix('.')}."
+        return problem(status, said)
 
     def invalid(_: Request, error: Any) -> Response:
         return problem(422, said_of(error))

@@ -14,6 +14,7 @@ import numpy as np
 
 from vecsearch.collection import Collection
 from vecsearch.errors import VecsearchError
+from vecsearch.images import is_absolute
 from vecsearch.server.settings import name_of
 from vecsearch.store import Record
 from vecsearch.types import JSON
@@ -93,11 +94,16 @@ class Generation:
 
 
 def item_of(record: Record) -> dict[str, JSON]:
-    """An item as plain values. Its path is that below the collection's folder."""
+    """An item as plain values.
+
+    Its path is that below the collection's folder, of a file elsewhere its name alone: where
+    folders lie on the server is nobody's business.
+    """
+    path = record.path
     return {
         "id": record.id,
         "label": record.label,
-        "path": record.path,
+        "path": Path(path).name if path is not None and is_absolute(path) else path,
         "metadata": dict(record.metadata),
     }
 
@@ -114,6 +120,7 @@ class Served:
         self.name = name_of(path)
         self.collection = Collection.open(path)
         self._pool = pool
+        self._lock = threading.Lock()
         self._looked = time.monotonic()
         self._looking: asyncio.Future[None] | None = None
         self.generation = Generation(self.collection.snapshot())
@@ -131,10 +138,12 @@ class Served:
 
     def look(self) -> None:
         """See what was committed since, and make it ready before anybody is answered from it."""
-        if self.collection.refresh():
-            fresh = Generation(self.collection.snapshot())
-            warm(fresh)
-            self.generation = fresh
+        with self._lock:
+            self.collection.refresh()
+            if self.collection.view is not self.generation.view:
+                fresh = Generation(self.collection.snapshot())
+                warm(fresh)
+                self.generation = fresh
 
     def _has_looked(self, done: "asyncio.Future[None]") -> None:
         self._looked = time.monotonic()

@@ -138,7 +138,10 @@ def _from_here(headers: Headers, host: str) -> bool:
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    if origin is None:
+        return True
+    _, separator, name = origin.partition("://")
+    return bool(separator) and name.lower() == host.lower()
 
 
 def _is_address(name: str) -> bool:

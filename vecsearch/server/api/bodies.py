@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from fastapi import Request
 
+from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument
 from vecsearch.server.models import Query
 from vecsearch.server.problems import Problem
@@ -15,16 +16,11 @@ from vecsearch.server.state import State
 from vecsearch.types import Vectors
 
 # What a route that takes either says in the OpenAPI document.
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": Query.model_json_schema()},
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_IMAGES = {"image/*": _BYTES, "application/octet-stream": _BYTES}
+_JSON = {"application/json": {"schema": Query.model_json_schema()}}
+BODY: dict[str, Any] = {"requestBody": {"required": True, "content": {**_JSON, **_IMAGES}}}
+IMAGES: dict[str, Any] = {"requestBody": {"required": True, "content": _IMAGES}}
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,7 @@ async def subject_of(request: Request, generation: Generation, state: State) -> 
         Problem: The body is neither, or too large.
         ImageError: It is a picture that cannot be read.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
+    if kind_of(request) == "application/json":
         query = Query.model_validate_json(await state.reception.read(request))
         given = [one for one in (query.id, query.vector, query.text) if one is not None]
         if len(given) != 1:
@@ -61,25 +56,67 @@ async def subject_of(request: Request, generation: Generation, state: State) -> 
             return Subject("vector", as_vector(query.vector, generation))
         text = query.text or ""
         return Subject(text, await in_pool(state.light, _words, generation, text))
-    if kind.startswith("image/") or kind == "application/octet-stream":
-        if generation.collection.encoder_name is None:
-            raise Problem(
-                400,
-                "This collection was made from vectors and has no encoder for images: ask by "
-                "vector or id.",
-            )
-        data = await state.reception.read(request)
-        if not data:
-            raise Problem(422, "The body is empty: send the bytes of an image.")
-        encoder = await in_pool(state.light, lambda: generation.collection.encoder)
-        pixels = await state.decoder.pixels(data, encoder.preprocess)
-        vector = await in_pool(state.light, lambda: encoder.encode(pixels[None])[0])
-        return Subject("upload", vector, upload=True)
-    raise Problem(
-        415,
-        "Send the bytes of an image as image/jpeg and so on or application/octet-stream, or JSON "
-        "as application/json.",
-    )
+    image = await image_of(request, generation, state, " or JSON as application/json")
+    return Subject("upload", image.vector, upload=True)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that a client sent.
+
+    Attributes:
+        data: The bytes of its file.
+        size: Its width and height.
+        vector: What the encoder made of it, ``(dim,)``.
+        encoder: That of the collection.
+    """
+
+    data: bytes
+    size: tuple[int, int]
+    vector: Vectors
+    encoder: Encoder
+
+
+async def image_of(
+    request: Request, generation: Generation, state: State, otherwise: str = ""
+) -> Upload:
+    """The picture in the body of a request, encoded.
+
+    Args:
+        request: What has the body.
+        generation: What has the encoder.
+        state: What takes in and decodes.
+        otherwise: What else could have been sent.
+
+    Raises:
+        Problem: There is none, or it is too large.
+        ImageError: It cannot be read.
+    """
+    kind = kind_of(request)
+    if not (kind.startswith("image/") or kind == "application/octet-stream"):
+        raise Problem(
+            415,
+            "Send the bytes of an image, as image/jpeg and so on or application/octet-stream,"
+            f"{otherwise or ' and nothing else'}.",
+        )
+    if generation.collection.encoder_name is None:
+        raise Problem(
+            400,
+            "This collection was made from vectors and has no encoder for images: ask by vector "
+            "or id.",
+        )
+    data = await state.reception.read(request)
+    if not data:
+        raise Problem(422, "The body is empty: send the bytes of an image.")
+    encoder = await in_pool(state.light, lambda: generation.collection.encoder)
+    pixels, size = await state.decoder.pixels(data, encoder.preprocess)
+    vectors = await in_pool(state.light, encoder.encode, pixels[None])
+    return Upload(data, size, vectors[0], encoder)
+
+
+def kind_of(request: Request) -> str:
+    """The media type of a body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def as_vector(given: list[float], generation: Generation) -> Vectors:

@@ -157,7 +157,7 @@ def below(generation: Generation, hits: Any, first: int = 1) -> list[dict[str, A
     root = generation.view.root
     found: list[dict[str, Any]] = ranked(hits, first)
     for one, hit in zip(found, hits, strict=True):
-        path = hit.item.path
-        if root is not None and path is not None and path.is_relative_to(root):
-            one["path"] = path.relative_to(root).as_posix()
+        if (path := hit.item.path) is not None:
+            inside = root is not None and path.is_relative_to(root)
+            one["path"] = path.relative_to(root).as_posix() if root and inside else path.name
     return found

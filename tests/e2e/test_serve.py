@@ -1,0 +1,399 @@
+"""``vecsearch serve`` as its users start it, and ``Client`` as they ask it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PHOTOS
+from serving import Server, serving
+
+from vecsearch import (
+    Client,
+    Collection,
+    CollectionLocked,
+    CollectionNotFound,
+    ImageError,
+    InvalidArgument,
+    ServerError,
+    classify,
+    cluster,
+    find_duplicates,
+    keep_clustering,
+    project,
+    recommend,
+)
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def index(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("serve") / "clothes"
+    clothes = Collection.build(small / "train", folder, dim=4, size=(28, 28), color="grey")
+    keep_clustering(clothes, "three", cluster(clothes, 3))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(index: Path) -> Iterator[Server]:
+    with serving(index) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Client:
+    return Client(server.url)
+
+
+def test_the_same_answers_as_the_collection(client: Client, index: Path, small: Path) -> None:
+    clothes = Collection.open(index)
+    queries = sorted((small / "test").glob("*/*.png"))[:4]
+    assert client.name == "clothes"
+    assert (len(client), client.dim, client.metric) == (30, 4, clothes.metric)
+    assert client.encoder_name == "pca"
+    assert [item.id for item in client] == [item.id for item in clothes]
+    name = "bag/" + sorted((small / "train" / "bag").iterdir())[0].name
+    assert name in client
+    assert "bag/none.png" not in client
+    assert client.get(name).label == "bag"
+    assert str(client.get(name).path) == name
+    options = {"k": 5, "where": "label!=trouser"}
+    for ours, theirs in (
+        (client.query(queries, **options), clothes.query(queries, **options)),
+        (
+            client.query_vectors(clothes.vectors([name]), metric="cosine"),
+            clothes.query_vectors(clothes.vectors([name]), metric="cosine"),
+        ),
+        (client.query_ids([name], 7), clothes.query_vectors(clothes.vectors([name]), 7)),
+        ([client.recommend([name], k=3)], [recommend(clothes, [name], k=3)]),
+    ):
+        for one, other in zip(ours, theirs, strict=True):
+            assert [hit.item.id for hit in one] == [hit.item.id for hit in other]
+            assert [hit.distance for hit in one] == pytest.approx(
+                [hit.distance for hit in other], abs=1e-5
+            )
+    assert client.query_one(queries[0], 3) == client.query([queries[0].read_bytes()], 3)[0]
+    for one, two in zip(
+        client.classify(queries, k=3), classify(clothes, queries, k=3), strict=True
+    ):
+        assert (one.label, one.nearest, one.confidence) == (two.label, two.nearest, two.confidence)
+
+
+def test_pages_and_groups(client: Client, index: Path) -> None:
+    clothes = Collection.open(index)
+    found, total = client.items("label=bag", limit=4, offset=8)
+    assert total == 10
+    assert [item.id for item in found] == [one.id for one in clothes if one.label == "bag"][8:]
+    drawn = project(clothes)
+    shown = client.project()
+    assert shown["ids"] == list(drawn.ids)
+    assert np.array(shown["points"]) == pytest.approx(drawn.points, abs=1e-4)
+    saved = client.clusters("three")
+    assert [one["size"] for one in saved] == clothes.clustering("three").sizes.tolist()
+    members, count = client.cluster_items(0, "three", limit=2)
+    assert count == saved[0]["size"]
+    assert members[0].id == saved[0]["medoid"]
+    assert [one["size"] for one in client.clusters(k=2)] == cluster(clothes, 2).sizes.tolist()
+    groups = find_duplicates(clothes, 3.0).groups
+    assert [one["ids"] for one in client.duplicates(3.0)] == [group.ids for group in groups]
+
+
+def test_what_the_server_is(client: Client) -> None:
+    health = client.health()
+    assert (health["status"], health["collections"], health["writable"]) == (
+        "ok", ["clothes"], False,
+    )  # fmt: skip
+    (summary,) = client.collections()
+    assert summary == client.info()
+    assert summary["labels"] == {"bag": 10, "sneaker": 10, "trouser": 10}
+    assert summary["clusterings"] == ["three"]
+    assert (summary["images"], summary["text"], summary["calibrated"]) == (True, False, False)
+    paths = client.openapi()["paths"]
+    assert isinstance(paths, dict)
+    assert "/api/v1/collections/{name}/query" in paths
+    assert 'route="/health"' in client.metrics()
+    assert 'vecsearch_items{collection="clothes"} 30.0' in client.metrics()
+
+
+def test_the_client_covers_every_endpoint(client: Client) -> None:
+    """Each operation of the OpenAPI document was asked by a method of the client's."""
+    asked = Path(__file__).read_text()
+    methods = {
+        "/health get": "health(", "/collections get": "collections(",
+        "/collections/{name} get": "info(", "/collections/{name}/items get": ".items(",
+        "/collections/{name}/items/{id} get": ".get(",
+        "/collections/{name}/thumbnails/{id} get": ".thumbnail(",
+        "/collections/{name}/query post": ".query(",
+        "/collections/{name}/recommend post": ".recommend(",
+        "/collections/{name}/classify post": ".classify(",
+        "/collections/{name}/map get": ".project(",
+        "/collections/{name}/clusters get": ".clusters(",
+        "/collections/{name}/clusters/{number} get": ".cluster_items(",
+        "/collections/{name}/duplicates get": ".duplicates(",
+        "/collections/{name}/items post": ".add(",
+        "/collections/{name}/items/{id} patch": ".relabel(",
+        "/collections/{name}/items/{id} delete": ".remove(",
+    }  # fmt: skip
+    paths = client.openapi()["paths"]
+    assert isinstance(paths, dict)
+    operations = {
+        f"{path.removeprefix('/api/v1')} {method}" for path, one in paths.items() for method in one
+    }
+    assert operations == methods.keys()
+    assert all(f"client{call}" in asked or call in asked for call in methods.values())
+
+
+def test_errors_of_the_client(client: Client, server: Server, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="no item 'nobody'"):
+        client.get("nobody")
+    with pytest.raises(ImageError, match="not an image"):
+        client.query_one(b"no image at all")
+    with pytest.raises(InvalidArgument, match="3 numbers, and those here have 4"):
+        client.query_vectors([[1, 2, 3]])
+    with pytest.raises(InvalidArgument, match="knows no words"):
+        client.query_text(["a red shoe"])
+    with pytest.raises(InvalidArgument, match="no condition"):
+        client.items("price")
+    with pytest.raises(InvalidArgument, match="No clustering was saved as 'none'"):
+        client.clusters("none")
+    with pytest.raises(CollectionNotFound, match="there are: clothes"):
+        Client(server.url, "shoes").info()
+    with pytest.raises(ServerError, match="without --writable"):
+        client.remove(["bag/1.png"])
+    with pytest.raises(InvalidArgument, match="no address"):
+        Client("localhost:8000")
+    with pytest.raises(ServerError, match="does not answer"):
+        Client("http://127.0.0.1:9/").health()
+    with pytest.raises(InvalidArgument, match="as a list"):
+        client.query(str(tmp_path))
+
+
+def test_thumbnails(client: Client, server: Server, small: Path) -> None:
+    path = sorted((small / "train" / "bag").iterdir())[0]
+    made = client.thumbnail(f"bag/{path.name}", 64)
+    assert made[8:12] == b"WEBP"
+    url = f"/api/v1/collections/clothes/thumbnails/bag/{path.name}?size=64"
+    answer = server.ask("GET", url)
+    assert answer.data == made
+    again = server.ask("GET", url, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status, again.data) == (304, b"")
+    assert server.ask("GET", url.replace("64", "63")).status == 422
+
+
+def test_changes(small: Path, tmp_path: Path) -> None:
+    index = tmp_path / "mine"
+    Collection.build(small / "train", index, dim=4, size=(28, 28), color="grey")
+    new = sorted((small / "test" / "bag").iterdir())[0]
+    with serving(index, "--writable") as server:
+        assert server.token is not None
+        with pytest.raises(ServerError, match="wants its token"):
+            Client(server.url.partition("?")[0]).health()
+        client = Client(server.url)
+        name = client.add(new, id="new one/#1 %41.png", label="bag")
+        assert name in client
+        assert Collection.open(index).get(name).label == "bag"
+        assert client.query_one(new, 1)[0].item.id == name
+        assert client.thumbnail(name, 64)[8:12] == b"WEBP"
+        with pytest.raises(CollectionLocked, match="already"):
+            client.add(new, id=name)
+        client.relabel(name, label="sneaker", metadata={"price": 3})
+        item = client.get(name)
+        assert (item.label, item.metadata) == ("sneaker", {"price": 3})
+        client.relabel(name, label=None)
+        assert Collection.open(index).get(name).label is None
+        assert client.items("price<4")[1] == 1
+        Collection.open(index).update()  # leaves alone what was uploaded
+        Collection.open(index).update(refit=True)
+        assert Collection.open(index).get(name).metadata == {"price": 3}
+        kept = list((tmp_path / "mine.uploads").iterdir())
+        assert [one.read_bytes() for one in kept] == [new.read_bytes()]
+        client.remove([name])
+        assert name not in client
+        assert len(Collection.open(index)) == 30
+        assert not list((tmp_path / "mine.uploads").iterdir())
+        with pytest.raises(InvalidArgument, match="no item"):
+            client.remove([name])
+        with pytest.raises(ImageError, match="not an image"):
+            client.add(b"no image")
+        unnamed = client.add(new)
+        assert re.fullmatch("uploads/[0-9a-f]{16}", unnamed)
+
+
+def test_it_sees_what_others_commit(small: Path, tmp_path: Path) -> None:
+    index = tmp_path / "shared"
+    mine = Collection.build(small / "train", index, dim=4, size=(28, 28), color="grey")
+    with serving(index) as server:
+        client = Client(server.url)
+        first = client.info()["generation"]
+        removed = [item.id for item in mine][:3]
+        mine.remove(removed)
+        deadline = time.monotonic() + 5
+        while client.info()["generation"] == first and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(client) == 27
+        found = {hit.item.id for hit in client.query_ids([next(iter(mine)).id], 30)[0]}
+        assert len(found) == 27
+        assert not found & set(removed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_when_asked(index: Path, number: int) -> None:
+    with serving(index) as server:
+        Client(server.url).query_one(PHOTOS / "stray.png")
+        started = time.monotonic()
+        code = server.stop(number)
+        assert time.monotonic() - started < 5
+        assert code in (0, 130, 143)
+        assert not [line for line in server.said if "Traceback" in line]
+
+
+def test_workers_die_with_it(index: Path) -> None:
+    with serving(index) as server:
+        Client(server.url).query_one(PHOTOS / "stray.png")
+        children = subprocess.run(
+            ["ps", "--ppid", str(server.process.pid), "-o", "pid="],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        assert children
+        server.process.kill()
+        server.process.wait()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and any(_runs(int(one)) for one in children):
+            time.sleep(0.1)
+        assert not [one for one in children if _runs(int(one))]
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_what_it_cannot_do(vecsearch: Command, index: Path, tmp_path: Path) -> None:
+    def said(code: int, *arguments: str | Path) -> str:
+        run = vecsearch("serve", *arguments)
+        assert run.returncode == code, run.stderr
+        assert "Traceback" not in run.stderr
+        return run.stderr
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert "cannot listen on 127.0.0.1" in said(1, index, "--port", str(port))
+    assert "There is no collection at" in said(1, tmp_path / "none")
+    twin = tmp_path / "clothes"
+    os.symlink(index, tmp_path / "link")
+    assert "would both be called 'clothes'" in said(2, index, tmp_path / "link")
+    assert "no address" in said(1, index, "--host", "no.such.host.invalid")
+    assert "An empty token" in said(2, index, "--token", "")
+    assert "An empty token" in said(2, index, "--host", "0.0.0.0", "--token", " ")
+    assert "none of those served" in said(2, index, "--report", f"shoes={tmp_path}")
+    assert "There is no folder" in said(2, index, "--report", twin)
+    assert said(2)
+
+
+def test_a_report(vecsearch: Command, index: Path, small: Path, tmp_path: Path) -> None:
+    run = vecsearch("evaluate", index, small / "test", "--report", tmp_path / "report")
+    assert run.returncode == 0, run.stderr
+    (tmp_path / "report" / "secret.html").symlink_to("/etc/passwd")
+    (tmp_path / "report" / "notes.txt").write_text("mine")
+    with serving(index, "--report", tmp_path / "report") as server:
+        assert Client(server.url).info()["reports"] is True
+        page = server.ask("GET", "/reports/clothes/")
+        assert page.status == 200
+        assert page.headers["content-security-policy"].startswith("sandbox allow-scripts")
+        assert b"precision" in page.data.lower()
+        for path in ("secret.html", "notes.txt", "../clothes", "%2e%2e/x.html", "none.html"):
+            assert server.ask("GET", f"/reports/clothes/{path}").status == 404
+        assert server.ask("GET", "/reports/shoes/").status == 404
+
+
+def test_collections_of_all_kinds(tmp_path: Path) -> None:
+    """Without images, labels, an encoder, or items: answers, never a failure."""
+    vectors = np.eye(3, dtype=np.float32)
+    Collection.from_vectors(vectors, path=tmp_path / "bare", metric="cosine")
+    empty = Collection.from_vectors(vectors, path=tmp_path / "empty")
+    empty.remove(["0", "1", "2"])
+    with serving(tmp_path / "bare", tmp_path / "empty") as server:
+        with pytest.raises(InvalidArgument, match="Say which collection: bare, empty"):
+            len(Client(server.url))
+        bare, none = Client(server.url, "bare"), Client(server.url, "empty")
+        assert [hit.item.id for hit in bare.query_ids(["1"], 99)[0]] == ["1", "0", "2"]
+        assert bare.query_ids(["1"], where="label=x")[0] == []
+        assert bare.query_ids(["1"], 5, offset=50)[0] == []
+        assert none.query_vectors([[1, 2, 3]]) == [[]]
+        assert len(none) == 0
+        assert bare.info()["images"] is False
+        for one in (bare, none):
+            for path in ("map", "map?method=lda", "clusters", "clusters?k=200", "clusters/5",
+                         "duplicates", "items", "thumbnails/1", "items?where=x=1"):  # fmt: skip
+                answer = server.json("GET", f"collections/{one.name}/{path}")
+                assert answer.status < 500, (path, answer.data)
+            for verb in ("query", "classify", "recommend"):
+                for body in ({"id": "1"}, {"vector": [0, 0, 0]}, {"vector": [1e300, 0, 0]},
+                             {"text": "x"}, {}, {"like": ["1"]}, {"like": []}):  # fmt: skip
+                    answer = server.json("POST", f"collections/{one.name}/{verb}", body)
+                    assert answer.status < 500, (verb, body, answer.data)
+                    if answer.status >= 400:
+                        assert answer.headers["content-type"] == "application/problem+json"
+                        assert set(answer.json) == {"type", "title", "status", "detail"}
+            with pytest.raises(InvalidArgument, match="no encoder for images"):
+                one.query_one(PHOTOS / "stray.png")
+        with pytest.raises(InvalidArgument, match="No item of"):
+            bare._ask("classify", {"id": "1"})
+
+
+def test_strange_ids(tmp_path: Path) -> None:
+    names = ["a/b c", "100%", "%2F", "#1", "ü/日本.png", "?x=1&y", "+", "a//b", "..", ".", "\\n"]
+    Collection.from_vectors(
+        np.random.default_rng(0).normal(size=(11, 3)), names, path=tmp_path / "x"
+    )
+    with serving(tmp_path / "x") as server:
+        client = Client(server.url)
+        for name in names:
+            assert client.get(name).id == name
+            assert client.query_ids([name], 1)[0][0].item.id == name
+
+
+def test_a_name_for_the_json(server: Server, small: Path) -> None:
+    """The keys of the command line, in their order."""
+    data = sorted((small / "test" / "bag").iterdir())[0].read_bytes()
+    base = "/api/v1/collections/clothes"
+    answer = server.ask("POST", f"{base}/query?k=1", data, {"Content-Type": "image/png"})
+    assert list(answer.json) == ["query", "hits", "vector"]
+    assert list(answer.json["hits"][0]) == [
+        "rank", "id", "label", "distance", "score", "path", "metadata",
+    ]  # fmt: skip
+    again = server.json("POST", "collections/clothes/query?k=1", {"vector": answer.json["vector"]})
+    assert again.json["hits"] == answer.json["hits"]
+    answer = server.ask("POST", f"{base}/classify", data, {"Content-Type": "image/png"})
+    assert list(answer.json) == [
+        "query", "label", "confidence", "distance", "method", "neighbours", "nearest",
+    ]  # fmt: skip
+    nobody = server.json("POST", "collections/clothes/query", {"id": "x"})
+    assert (nobody.status, nobody.json["detail"]) == (404, "There is no item 'x'.")
+
+
+def test_images_that_are_none(server: Server) -> None:
+    base = "/api/v1/collections/clothes/query"
+    for data, kind, status in (
+        (b"", "image/png", 422),
+        (b"\x89PNG\r\n\x1a\n", "image/png", 422),
+        (b"<svg/>", "image/svg+xml", 422),
+        (b"x=1", "application/x-www-form-urlencoded", 415),
+        (b"{", "application/json", 422),
+        (b"[1]", "application/json", 422),
+        (b'{"id": "a", "text": "b"}', "application/json", 422),
+        (b'{"vector": [NaN]}', "application/json", 422),
+    ):
+        answer = server.ask("POST", base, data, {"Content-Type": kind})
+        assert answer.status == status, (data, answer.data)
+        assert answer.json["detail"].endswith(".")

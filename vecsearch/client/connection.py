@@ -1,0 +1,155 @@
+"""HTTP to one server, a connection a thread, kept open."""
+
+import http.client
+import json
+import threading
+import weakref
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from vecsearch.errors import (
+    CollectionLocked,
+    CollectionNotFound,
+    ImageError,
+    InvalidArgument,
+    VecsearchError,
+)
+
+
+class ServerError(VecsearchError):
+    """What a server said instead of an answer.
+
+    Args:
+        status: The HTTP status; 0 if there was no answer at all.
+        detail: What it said.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Connection:
+    """Sends requests to a server.
+
+    Args:
+        url: Where it is; its ``?token=`` is taken over.
+        token: What the server wants to know.
+        timeout: How many seconds to wait for an answer.
+
+    Raises:
+        InvalidArgument: It is no address.
+    """
+
+    def __init__(self, url: str, token: str | None, timeout: float) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidArgument(f"{url!r} is no address of a server: http://HOST:PORT/.")
+        self._kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        self._host, self._base = parts.netloc, parts.path.rstrip("/")
+        given = [one.partition("=")[2] for one in parts.query.split("&") if one[:6] == "token="]
+        known = token if token is not None else next(iter(given), None)
+        self._headers = {} if known is None else {"Authorization": f"Bearer {known}"}
+        self._timeout = timeout
+        self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
+        weakref.finalize(self, _close_all, self._opened)
+
+    def send(
+        self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None
+    ) -> bytes:
+        """What the server answers.
+
+        Args:
+            method: GET, POST and so on.
+            path: Quoted, below the address of the server.
+            values: What stands behind the question mark; None is left out, a list repeated.
+            body: Bytes are sent as they are, anything else as JSON.
+
+        Raises:
+            VecsearchError: The server answers with an error, or not at all.
+        """
+        headers = dict(self._headers)
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+        elif body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+        pairs = _pairs(values or {})
+        url = f"{self._base}{path}{'?' + urlencode(pairs) if pairs else ''}"
+        status, data = self._exchange(method, url, body, headers)
+        if status >= 400:
+            raise _error(status, data)
+        return data
+
+    def close(self) -> None:
+        """Close the connections of all threads; others are opened when they are needed."""
+        _close_all(self._opened)
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        kept: http.client.HTTPConnection | None = getattr(self._local, "kept", None)
+        if kept is None:
+            kept = self._local.kept = self._kind(self._host, timeout=self._timeout)
+            self._opened.append(kept)
+        fresh = kept.sock is None
+        try:
+            try:
+                return _asked(kept, method, url, body, headers)
+            except (http.client.RemoteDisconnected, ConnectionError):
+                kept.close()
+                if fresh:
+                    raise
+                return _asked(kept, method, url, body, headers)  # it was closed before we asked
+        except (OSError, http.client.HTTPException) as error:
+            kept.close()
+            raise ServerError(0, f"{self._host} does not answer: {error}.") from error
+
+
+def _close_all(opened: list[http.client.HTTPConnection]) -> None:
+    for one in opened:
+        one.close()
+
+
+def _asked(
+    connection: http.client.HTTPConnection,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+) -> tuple[int, bytes]:
+    connection.request(method, url, body, dict(headers))
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    pairs = []
+    for name, value in values.items():
+        several = value if isinstance(value, list | tuple) else [value]
+        pairs += [(name, _plain(one)) for one in several if one is not None]
+    return pairs
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _error(status: int, data: bytes) -> VecsearchError:
+    detail = f"The server answered {status}."
+    with suppress(ValueError, KeyError, TypeError):
+        detail = str(json.loads(data)["detail"])
+    if status == 409:
+        return CollectionLocked(detail)
+    if status == 404 and detail.startswith("There is no collection"):
+        return CollectionNotFound(detail)
+    if status in (400, 404, 415):
+        return InvalidArgument(detail)
+    if status == 422:
+        return ImageError(detail)
+    return ServerError(status, detail)
