@@ -125,11 +125,11 @@ def _found(group: Sequence[_Waiting]) -> list[list[dict[str, JSON]]]:
     generation, how = group[0].generation, group[0].how
     view = generation.view
     names = [one.what for one in group if isinstance(one.what, str)]
-    rows = view.store.find(names)
-    for name, row in zip(names, rows.tolist(), strict=True):
+    rows = generation.find(names)
+    for name, row in zip(names, rows, strict=True):
         if row < 0:
             raise Problem(404, f"There is no item {name!r}.")
-    stored = iter(view.store.take(rows))
+    stored = iter(generation.take(rows))
     vectors = np.array(
         [next(stored) if isinstance(one.what, str) else one.what for one in group], np.float32
     )

@@ -4,20 +4,21 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor, Future
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vecsearch.collection import Collection
 from vecsearch.errors import VecsearchError
 from vecsearch.images import is_absolute
 from vecsearch.server.settings import name_of
-from vecsearch.store import Record
-from vecsearch.types import JSON
+from vecsearch.store import Record, key_of
+from vecsearch.types import JSON, Rows, Vectors
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Generation:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self.view = collection.view
-        self._items: OrderedDict[int, dict[str, JSON]] = OrderedDict()
+        self._items: dict[int, dict[str, JSON]] = {}
         self._results: OrderedDict[Hashable, Future[Any]] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -51,16 +52,50 @@ class Generation:
 
     def item(self, row: int) -> dict[str, JSON]:
         """The item at a row as plain values, not to be changed."""
-        with self._lock:
-            if (known := self._items.get(row)) is not None:
-                self._items.move_to_end(row)
-                return known
+        if (known := self._items.get(row)) is not None:
+            return known
         found = item_of(self.view.store.record(row))
         with self._lock:
             self._items[row] = found
-            while len(self._items) > ITEMS_KEPT:
-                self._items.popitem(last=False)
+            if len(self._items) > ITEMS_KEPT:
+                del self._items[next(iter(self._items))]
         return found
+
+    def find(self, names: Sequence[str]) -> list[int]:
+        """The row of each id, −1 where there is no such item.
+
+        As ``Store.find``, which compares with the keys of all items: these are sorted once here.
+        """
+        keys, order, alive = self._sorted
+        wanted = np.array([key_of(name) for name in names], np.uint32)
+        first, last = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, "right")
+        found = []
+        for name, start, end in zip(names, first.tolist(), last.tolist(), strict=True):
+            rows = [row for row in order[start:end].tolist() if alive is None or alive[row]]
+            found.append(next((row for row in rows if self.item(row)["id"] == name), -1))
+        return found
+
+    def take(self, rows: Sequence[int]) -> Vectors:
+        """The vectors at some rows, ``(n, dim)``, from files that are opened once."""
+        starts = np.array(self.view.store.starts)
+        blocks = np.searchsorted(starts, rows, side="right") - 1
+        taken = [
+            self._blocks[block][row - starts[block]]
+            for block, row in zip(blocks.tolist(), rows, strict=True)
+        ]
+        return np.array(taken, np.float32).reshape(len(rows), self.collection.dim)
+
+    @cached_property
+    def _blocks(self) -> Sequence[Vectors]:
+        return self.view.store.vectors()
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.uint32], Rows, NDArray[np.bool_] | None]:
+        store = self.view.store
+        columns = [store.columns(entry).keys for entry in store.manifest.segments]
+        keys = np.concatenate([np.empty(0, np.uint32), *columns])
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order, store.alive()
 
     def kept(self, key: Hashable, work: Callable[[], T]) -> T:
         """What some work gave when it was done the first time."""
@@ -158,6 +193,7 @@ def warm(generation: Generation) -> None:
     if len(generation):
         collection = generation.collection
         collection.query_vectors(np.ones((1, collection.dim), np.float32), 1)
+        generation.find([""])
 
 
 async def in_pool(pool: Executor, work: Callable[..., T], *args: Any, **options: Any) -> T:

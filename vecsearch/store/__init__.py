@@ -14,6 +14,7 @@ from vecsearch.store.manifest import (
 )
 from vecsearch.store.records import Record, Records
 from vecsearch.store.repair import Encode, Repair, repair_store
+from vecsearch.store.segment import key_of
 from vecsearch.store.store import Store
 from vecsearch.store.verification import Damage, Verification, verify_store
 from vecsearch.store.writer import Writer
@@ -34,6 +35,7 @@ __all__ = [
     "Verification",
     "Writer",
     "generations",
+    "key_of",
     "manifest_name",
     "printable",
     "put_whole",

@@ -212,9 +212,8 @@ class Store:
             with self._reading():
                 table = self.checked(entry.offsets)
                 pairs = read_array(table, "<i8", (pages, 2))
-                self._offsets[entry.offsets] = np.asarray(
-                    pairs
-                )  # of a plain kind, quicker to index
+                # Of a plain kind, which is quicker to index.
+                self._offsets[entry.offsets] = np.asarray(pairs)
         with self._reading():
             return read_page(self._text(entry.items), self._offsets[entry.offsets], page, path)
 

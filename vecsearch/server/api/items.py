@@ -94,7 +94,7 @@ def row_of(generation: Generation, name: str) -> int:
     Raises:
         Problem: There is none of that id.
     """
-    row = int(generation.view.store.find([name])[0])
+    row = generation.find([name])[0]
     if row < 0:
         raise Problem(404, f"There is no item {name!r}.")
     return row

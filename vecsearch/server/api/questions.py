@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -139,7 +138,7 @@ def _vector_of(generation: Generation, subject: Subject) -> Vectors:
     if not isinstance(subject.what, str):
         return subject.what
     row = row_of(generation, subject.what)
-    vector: Vectors = generation.view.store.take(np.array([row]))[0]
+    vector: Vectors = generation.take([row])[0]
     return vector
 
 

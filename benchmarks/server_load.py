@@ -1,0 +1,169 @@
+"""How many requests a server answers, and how long they take, beside the bare search.
+
+    python benchmarks/server_load.py [--seconds 8] [--clients 16] [--items 60000] [--dims 32,1280]
+
+For each dim a collection is made of random images' vectors: INDEX of real ones can be given
+instead, with a folder of pictures to upload:
+
+    python benchmarks/server_load.py INDEX IMAGES
+
+The clients are wrk's, each of which asks again as soon as it is answered. The bare cost of a
+request by id is that of FAISS alone, ``faiss.knn`` with one thread for one query; that of an upload
+is ``decode`` and ``encode`` besides. With so many clients on so many processors a request has to
+wait for the others, so that the bare latency is the bare cost × clients / processors. The clients
+take their share of the processors too.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from server_soak import start
+
+from vecsearch import Collection
+from vecsearch.images import decode
+
+ROUNDS = 200
+
+SCRIPT = """
+local bodies = {}
+local file = io.open("%s", "rb")
+for size in io.lines("%s") do bodies[#bodies + 1] = file:read(tonumber(size)) end
+local at = 0
+function setup(thread) at = at + 7919; thread:set("at", at) end
+function request()
+    at = at + 1
+    return wrk.format("POST", "%s", {["Content-Type"] = "%s"}, bodies[at %% #bodies + 1])
+end
+local bad = 0
+function response(status) if status ~= 200 then bad = bad + 1; print("status " .. status) end end
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("index", type=Path, nargs="?")
+    parser.add_argument("images", type=Path, nargs="?")
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--items", type=int, default=60_000)
+    parser.add_argument("--dims", default="32,1280")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        if asked.index is not None:
+            measure(asked.index, asked.images, asked)
+            return
+        for dim in map(int, asked.dims.split(",")):
+            path = Path(scratch) / f"random{dim}"
+            vectors = np.random.default_rng(0).normal(size=(asked.items, dim))
+            Collection.from_vectors(vectors.astype(np.float32), path=path)
+            measure(path, None, asked)
+
+
+def measure(index: Path, images: Path | None, asked: argparse.Namespace) -> None:
+    collection = Collection.open(index)
+    ids = collection.view.store.ids()
+    processors = len(os.sched_getaffinity(0))
+    print(f"{index.name}: {len(ids):,} × {collection.dim}, {asked.clients} clients, ", end="")
+    print(f"{processors} processors")
+    drawn = np.random.default_rng(1).permutation(len(ids))[:1000]
+    by_id = [json.dumps({"id": ids[row]}).encode() for row in drawn.tolist()]
+    began = time.perf_counter()
+    process, url = start(index)
+    try:
+        with urllib.request.urlopen(f"{url}api/v1/health") as answer:
+            answer.read()
+        print(f"  ready after {time.perf_counter() - began:.2f} s")
+        path = f"{url}api/v1/collections/{index.name}/query?k=10"
+        figures = {"by id": wrk(path, by_id, "application/json", asked)}
+        if images is not None:
+            pictures = [one.read_bytes() for one in sorted(images.rglob("*.png"))[::50][:200]]
+            figures["upload"] = wrk(path, pictures, "image/png", asked)
+    finally:
+        process.terminate()
+        process.wait()
+    costs = {"by id": bare_search(collection, drawn)}
+    if images is not None:
+        costs["upload"] = costs["by id"] + bare_encode(collection, pictures)
+    for name, found in figures.items():
+        bare = costs[name] * asked.clients / processors
+        print(
+            f"  {name:7} {found['rate']:7.0f} requests a second, p50 {found['p50']:6.1f} ms, p99 "
+            f"{found['p99']:6.1f} ms, {found['bad']} failed; bare: {costs[name]:.2f} ms each, so "
+            f"{bare:.1f} ms: ratio {found['p50'] / bare:.2f}"
+        )
+
+
+def wrk(url: str, bodies: list[bytes], kind: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """What wrk measures."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "bodies").write_bytes(b"".join(bodies))
+        (folder / "sizes").write_text("\n".join(str(len(body)) for body in bodies))
+        script = folder / "ask.lua"
+        target = re.sub(r"^http://[^/]+", "", url)
+        script.write_text(SCRIPT % (folder / "bodies", folder / "sizes", target, kind))
+        command = ["wrk", "-t1", f"-c{asked.clients}", "--latency", "-s", str(script)]
+        for seconds in (1, asked.seconds):
+            run = subprocess.run(
+                [*command, f"-d{seconds}s", url], capture_output=True, text=True, check=True
+            )
+    said = run.stdout
+    shares = dict(re.findall(r"(\d+)%\s+([\d.]+\w+)", said))
+    bad = len(re.findall(r"^status", said, re.MULTILINE))
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    return {
+        "p50": milliseconds(shares["50"]),
+        "p99": milliseconds(shares["99"]),
+        "rate": float(rate[1]) if rate else 0.0,
+        "bad": bad + len(re.findall("Socket errors", said)),
+    }
+
+
+def milliseconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
+
+
+def bare_search(collection: Collection, rows: np.ndarray[Any, Any]) -> float:
+    """What FAISS alone takes for one query, in milliseconds."""
+    vectors = np.ascontiguousarray(collection.vectors())
+    faiss.omp_set_num_threads(1)
+    return timed(lambda at: faiss.knn(vectors[rows[at]][None], vectors, 10))
+
+
+def bare_encode(collection: Collection, pictures: list[bytes]) -> float:
+    encoder = collection.encoder
+
+    def encode(at: int) -> None:
+        pixels, _ = decode(pictures[at % len(pictures)], encoder.preprocess)
+        encoder.encode(pixels[None])
+
+    return timed(encode)
+
+
+def timed(work: Callable[[int], Any]) -> float:
+    work(0)
+    took = []
+    for at in range(ROUNDS):
+        started = time.perf_counter()
+        work(at)
+        took.append(time.perf_counter() - started)
+    return 1000 * float(np.median(took))
+
+
+if __name__ == "__main__":
+    main()
