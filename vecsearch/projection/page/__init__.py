@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,7 +26,9 @@ log = logging.getLogger(__name__)
 
 Thumbnails: TypeAlias = 'int | Literal["auto"] | None'
 
-SCRIPTS = ("raster.js", "map.js", "hands.js")
+# Modules, which the server's page has as well; here all are one script.
+MODULES = ("raster.js", "nearest.js", "view.js", "gestures.js")
+SCRIPTS = (*MODULES, "map.js", "hands.js")
 STEPS = 65535
 MOST_MARKED = 300
 
@@ -148,7 +151,10 @@ def _context(
     from markupsafe import Markup
 
     folder = files("vecsearch.projection.page")
-    script = "\n".join(folder.joinpath(name).read_text("utf-8") for name in SCRIPTS)
+    script = '"use strict";\n' + "\n".join(
+        re.sub("^export ", "", folder.joinpath(name).read_text("utf-8"), flags=re.MULTILINE)
+        for name in SCRIPTS
+    )
     look = folder.joinpath("map.css").read_text("utf-8")
     name = NAMES[projection.method]
     some = "" if len(projection) == projection.total else f" of {projection.total:,}"

@@ -1,26 +1,7 @@
-// The nearest item to a place, by a grid whose cells list their items.
-const CELLS = 256, firsts = new Uint32Array(CELLS * CELLS + 1), inCells = new Uint32Array(count);
-const cellOf = value => Math.min(CELLS - 1, Math.max(0, Math.floor(value * CELLS)));
-{
-  const cells = Uint32Array.from(X, (x, p) => cellOf(Y[p]) * CELLS + cellOf(x));
-  for (const cell of cells) firsts[cell + 1]++;
-  for (let i = 0; i < CELLS * CELLS; i++) firsts[i + 1] += firsts[i];
-  const next = firsts.slice();
-  cells.forEach((cell, p) => { inCells[next[cell]++] = p; });
-}
-function nearest(x, y, within) {
-  const px = (x - view.left) / view.size, py = (y - view.top) / view.size, reach = within / view.size;
-  let best = -1, least = reach * reach;
-  for (let row = cellOf(py - reach); row <= cellOf(py + reach); row++)
-    for (let column = cellOf(px - reach); column <= cellOf(px + reach); column++) {
-      const cell = row * CELLS + column;
-      for (let i = firsts[cell]; i < firsts[cell + 1]; i++) {
-        const p = inCells[i], apart = (X[p] - px) ** 2 + (Y[p] - py) ** 2;
-        if (apart < least && matches(p)) { least = apart; best = p; }
-      }
-    }
-  return best;
-}
+// The nearest item to a place on the canvas.
+const cells = new Cells(X, Y);
+const nearest = (x, y, within) =>
+  cells.nearest((x - view.left) / view.size, (y - view.top) / view.size, within / view.size, matches);
 
 // The card of an item.
 function hover(p) {
@@ -123,64 +104,24 @@ if (shades) {
   byId("scale").hidden = false;
 }
 
-// Pointers: one moves the map, two zoom it, one that stays where it was put chooses.
-const pointers = new Map();
-let began = null, spread = 0;
-const at = event => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
-canvas.addEventListener("pointerdown", event => {
-  canvas.setPointerCapture(event.pointerId);
-  pointers.set(event.pointerId, at(event));
-  began = pointers.size === 1 ? { place: at(event), moved: false, before: hovered } : null;
-  spread = 0;
-});
-canvas.addEventListener("pointermove", event => {
-  const now = at(event), last = pointers.get(event.pointerId);
-  if (!last) { hover(nearest(...now, 12)); return; }
-  if (pointers.size === 1) {
-    if (began && Math.hypot(now[0] - began.place[0], now[1] - began.place[1]) > 4) began.moved = true;
-    if (!began || began.moved) {
-      view.left += now[0] - last[0]; view.top += now[1] - last[1];
-      canvas.classList.add("moving");
-      hover(-1);
-      draw();
-      pointers.set(event.pointerId, now);
-    }
-    return;
-  }
-  pointers.set(event.pointerId, now);
-  const [one, other] = [...pointers.values()], apart = Math.hypot(one[0] - other[0], one[1] - other[1]);
-  if (spread) zoom(apart / spread, (one[0] + other[0]) / 2, (one[1] + other[1]) / 2);
-  spread = apart;
-});
-function lifted(event) {
-  const tapped = began && !began.moved && event.type === "pointerup";
-  pointers.delete(event.pointerId);
-  canvas.classList.remove("moving");
-  spread = 0;
-  if (!tapped) return;
+gestures(canvas, {
+  hover: (x, y) => hover(nearest(x, y, 12)),
+  leave: () => hover(-1),
+  move: (dx, dy) => { view.move(dx, dy); hover(-1); draw(); },
+  zoom,
   // A finger cannot hover: its first touch shows the card, its second chooses the class.
-  const hit = nearest(...at(event), event.pointerType === "mouse" ? 12 : 24);
-  if (hit >= 0 && (event.pointerType === "mouse" || hit === began.before)) toggle(codes[hit]);
-  hover(hit);
-  began = null;
-}
-canvas.addEventListener("pointerup", lifted);
-canvas.addEventListener("pointercancel", lifted);
-canvas.addEventListener("pointerleave", event => {
-  if (event.pointerType === "mouse" && !pointers.size) hover(-1);  // a finger leaves as it is lifted
+  tap: (x, y, kind) => {
+    const mouse = kind === "mouse", hit = nearest(x, y, mouse ? 12 : 24);
+    if (hit >= 0 && (mouse || hit === hovered)) toggle(codes[hit]);
+    hover(hit);
+  },
 });
-canvas.addEventListener("wheel", event => {
-  event.preventDefault();
-  const turned = event.deltaY * (event.deltaMode === 1 ? 16 : 1) * (event.ctrlKey ? 4 : 1);  // a pinch turns less
-  zoom(Math.exp(-Math.max(-240, Math.min(240, turned)) / 400), ...at(event));
-  hover(nearest(...at(event), 12));
-}, { passive: false });
 
 const middle = () => [canvas.clientWidth / 2, canvas.clientHeight / 2];
+const pan = (dx, dy) => { view.move(dx, dy); draw(); };
 const KEYS = {
   "+": () => zoom(1.4, ...middle()), "=": () => zoom(1.4, ...middle()), "-": () => zoom(1 / 1.4, ...middle()),
-  0: fit, ArrowLeft: () => { view.left += 60; draw(); }, ArrowRight: () => { view.left -= 60; draw(); },
-  ArrowUp: () => { view.top += 60; draw(); }, ArrowDown: () => { view.top -= 60; draw(); },
+  0: fit, ArrowLeft: () => pan(60, 0), ArrowRight: () => pan(-60, 0), ArrowUp: () => pan(0, 60), ArrowDown: () => pan(0, -60),
   Escape: () => { chosen.clear(); changed(); },
 };
 canvas.addEventListener("keydown", event => {

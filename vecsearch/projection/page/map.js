@@ -12,12 +12,7 @@ function colour(hex) {
 }
 
 // Items, in an order by chance, so that no class lies above another: place p is item order[p].
-const order = new Uint32Array(count).map((_, i) => i);
-for (let i = count - 1, state = 1; i > 0; i--) {
-  state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-  const j = Math.floor(state / 4294967296 * (i + 1));
-  [order[i], order[j]] = [order[j], order[i]];
-}
+const order = shuffled(count);
 const corners = array(data.points, Uint16Array), codesOf = array(data.codes, Int32Array);
 const tiles = data.tiles && array(data.tiles, Int32Array), shades = data.shades && array(data.shades, Uint8Array);
 const X = new Float32Array(count), Y = new Float32Array(count), codes = new Int32Array(count);
@@ -37,27 +32,18 @@ const css = value => `rgb(${value & 255},${value >> 8 & 255},${value >> 16 & 255
 const counts = new Uint32Array(data.names.length + 1);
 for (const code of codes) counts[code]++;
 
-// What is to be seen: the map's unit square at (left, top), `size` CSS pixels wide.
-const view = { left: 0, top: 0, size: 1, fit: 1 }, chosen = new Set();
+const view = new View(), chosen = new Set();
 let found = null, hovered = -1, wanted = false, frames = 0;
 const xs = new Int32Array(count), ys = new Int32Array(count), shown = new Int32Array(count);
 const shownShapes = data.shapes.some(Boolean) && !shades ? classShapes : null;
 const mask = new Uint8Array(count).fill(1), matches = p => mask[p] === 1;
 
 function fit() {
-  const box = canvas.getBoundingClientRect(), [wide, high] = data.extent;
-  view.fit = view.size = Math.min((box.width - 48) / wide, (box.height - 56) / high);
-  view.left = (box.width - wide * view.size) / 2;
-  view.top = (box.height - high * view.size) / 2 - (1 - high) * view.size;
+  const box = canvas.getBoundingClientRect();
+  view.show(box.width, box.height, ...data.extent);
   draw();
 }
-function zoom(by, x, y) {
-  const size = Math.min(Math.max(view.size * by, view.fit / 2), view.fit * 4000);
-  view.left = x - (x - view.left) * size / view.size;
-  view.top = y - (y - view.top) * size / view.size;
-  view.size = size;
-  draw();
-}
+function zoom(by, x, y) { view.zoom(by, x, y); draw(); }
 function draw() {
   if (!wanted) requestAnimationFrame(paint);
   wanted = true;

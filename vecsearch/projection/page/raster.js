@@ -1,4 +1,3 @@
-"use strict";
 // Points as pixels: one buffer of the size of the canvas, filled point by point, since 60,000 calls
 // of a canvas for one frame take longer than a frame may.
 
@@ -27,14 +26,16 @@ function stamp(shape, radius) {
 }
 
 // A buffer of pixels, little-endian RGBA as all browsers have it.
-class Raster {
+export class Raster {
+  // On paper of a colour, 0xBBGGRR.
+  constructor(paper = 0xffffff) { this.paper = paper; }
   resize(context, width, height) {
     this.width = width; this.height = height;
     this.image = context.createImageData(width, height);
     this.pixels = new Uint32Array(this.image.data.buffer);
     this.clear();
   }
-  clear() { this.pixels.fill(0xffffffff); }
+  clear() { this.pixels.fill(0xff000000 | this.paper); }
 
   // Points at device pixels, in the colours of a table, 0xBBGGRR each, by their number in it.
   splat(count, xs, ys, colours, table, shapes, radius, alpha) {
@@ -65,8 +66,19 @@ class Raster {
   }
 }
 
+// Points in an order by chance, the same each time, so that no class lies above another.
+export function shuffled(count) {
+  const order = new Uint32Array(count).map((_, i) => i);
+  for (let i = count - 1, state = 1; i > 0; i--) {
+    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
+    const j = Math.floor(state / 4294967296 * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
 // How many points lie where, smoothed, in cells of some device pixels, as a small picture.
-function density(count, xs, ys, width, height, cell, table) {
+export function density(count, xs, ys, width, height, cell, table) {
   const across = Math.ceil(width / cell) + 1, down = Math.ceil(height / cell) + 1;
   let cells = new Float32Array(across * down), other = new Float32Array(across * down);
   for (let i = 0; i < count; i++) {
@@ -90,7 +102,7 @@ function density(count, xs, ys, width, height, cell, table) {
 
 // How many points lie in each of hexagons that hang on the map: [x, y, count] of those with any.
 // They are the nearer ones of two grids of middles, of which one lies between those of the other.
-function hexagons(count, xs, ys, width, height, size, left, top) {
+export function hexagons(count, xs, ys, width, height, size, left, top) {
   const wide = Math.sqrt(3) * size, high = 3 * size, found = new Map(), row = 1 << 15;
   left %= wide; top %= high;
   for (let i = 0; i < count; i++) {
