@@ -93,7 +93,8 @@ class Hits(BaseModel):
     query: str
     hits: list[Hit]
     vector: list[float] | None = Field(
-        default=None, description="Of an upload, so that it can be asked for again without it."
+        default=None,
+        description="Of a picture or of words, so that it can be asked for again without them.",
     )
 
 

@@ -30,12 +30,12 @@ class Subject:
     Attributes:
         name: What it is called in the answer.
         what: The id of an item, or a vector, ``(dim,)``.
-        upload: Whether it came as a picture.
+        encoded: Whether its vector was made here, of a picture or of words.
     """
 
     name: str
     what: What
-    upload: bool = False
+    encoded: bool = False
 
 
 async def subject_of(request: Request, generation: Generation, state: State) -> Subject:
@@ -55,9 +55,10 @@ async def subject_of(request: Request, generation: Generation, state: State) -> 
         if query.vector is not None:
             return Subject("vector", as_vector(query.vector, generation))
         text = query.text or ""
-        return Subject(text, await in_pool(state.light, _words, generation, text))
+        vector = await in_pool(state.light, _words, generation, text)
+        return Subject(text, vector, encoded=True)
     image = await image_of(request, generation, state, " or JSON as application/json")
-    return Subject("upload", image.vector, upload=True)
+    return Subject("upload", image.vector, encoded=True)
 
 
 @dataclass(frozen=True)

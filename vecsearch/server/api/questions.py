@@ -50,7 +50,7 @@ async def query(
     subject = await subject_of(request, generation, state)
     hits = await state.searcher.search(generation, subject.what, how)
     answer: dict[str, Any] = {"query": subject.name, "hits": hits[offset:]}
-    if subject.upload and not isinstance(subject.what, str):
+    if subject.encoded and not isinstance(subject.what, str):
         answer["vector"] = subject.what.tolist()
     return as_json(answer)
 
