@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vecsearch.server.page import ask_for_token
 from vecsearch.server.problems import problem
 from vecsearch.server.settings import LOOPBACK, Settings, is_loopback
 
@@ -77,11 +78,14 @@ class Shield:
             )
         if scope["method"] not in SAFE and not _from_here(headers, host):
             return problem(403, "Pages of other sites cannot use this server.")
-        if self._token is None or self._knows(headers):
+        # The page's own style and scripts are no secret: the page that asks for the token has them.
+        if self._token is None or self._knows(headers) or scope["path"].startswith("/static/"):
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = [value for name, value in query if name == "token"]
         if not given or not _same(given[0], self._token):
+            if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+                return ask_for_token([pair for pair in query if pair[0] != "token"])
             return problem(
                 401,
                 "This server wants its token: as Authorization: Bearer TOKEN, or once as ?token=.",

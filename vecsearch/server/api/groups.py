@@ -23,7 +23,7 @@ router = APIRouter(prefix="/collections/{name}", tags=["collection"])
 
 # A map of more is drawn from a sample by label: a browser has to move them, and a thread to find
 # them while others wait.
-MAP_ITEMS = 20_000
+MAP_ITEMS = 60_000
 TSNE_ITEMS = 2_000
 MOST_CLUSTERS = 200
 DEFAULT_K = 10
@@ -35,7 +35,7 @@ async def map_(
     state: TheState,
     method: Annotated[Literal["pca", "lda", "tsne", "umap"], Query()] = "pca",
 ) -> Response:
-    """The items in two dimensions: 20,000 at most, and for tsne and umap 2,000."""
+    """The items in two dimensions: 60,000 at most, and for tsne and umap 2,000."""
     key = ("map", method)
     answer = await ready(generation.once(state.heavy, key, lambda: _mapped(generation, method)))
     return as_json(answer)

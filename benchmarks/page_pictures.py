@@ -1,0 +1,103 @@
+"""The pictures of the web page that README shows, taken in headless Chromium.
+
+    python benchmarks/page_pictures.py [CLOTHING10] [--out docs/pictures]
+
+CLOTHING10 is a folder with photos of clothes in train/ and test/, by class. A collection is made of
+train, a photo of test is dropped on the page, and page.png and page-phone.png are written, as small
+as a palette of 256 colours makes them.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from chromium import Browser, find_chromium
+from PIL import Image
+
+VECSEARCH = str(Path(sys.executable).with_name("vecsearch"))
+DESK, PHONE = (1200, 780), (390, 780)
+ENCODER = "chain:efficientnet-lite0+lda"
+# A photo of each class is tried, of this class first.
+CLASS, NUMBER = "dress", 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    data = Path(os.environ.get("VECSEARCH_DATA", "../shared/data"))
+    parser.add_argument("clothing", type=Path, nargs="?", default=data / "clothing10")
+    parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    arguments = parser.parse_args()
+    if find_chromium() is None:
+        sys.exit("There is no Chromium here (apt-get install chromium).")
+    photo = sorted((arguments.clothing / "test" / CLASS).iterdir())[NUMBER]
+    with tempfile.TemporaryDirectory() as scratch:
+        index = Path(scratch) / "clothes"
+        make = ["build", arguments.clothing / "train", "-o", index, "--encoder", ENCODER]
+        for command in ([*make, "--metric", "cosine"], ["calibrate", index]):
+            subprocess.run([VECSEARCH, *map(str, command), "--quiet"], check=True)
+        with serving(index, Path(scratch) / "said") as address:
+            take(f"{address}/c/clothes", photo, DESK, False, arguments.out / "page.png")
+            take(f"{address}/c/clothes", photo, PHONE, True, arguments.out / "page-phone.png")
+
+
+@contextlib.contextmanager
+def serving(index: Path, said: Path) -> Iterator[str]:
+    """The address of a server over a collection."""
+    with said.open("w") as file:
+        command = [VECSEARCH, "serve", str(index), "--port", "0"]
+        process = subprocess.Popen(command, stderr=file)
+    try:
+        while (found := re.search(r"http://[^/\s]+", said.read_text())) is None:
+            time.sleep(0.1)
+        yield found.group()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def take(address: str, photo: Path, size: tuple[int, int], dark: bool, out: Path) -> None:
+    """Drop a photo on the page and save what is to be seen."""
+    width, height = size
+    with Browser(width, height) as browser:
+        browser.resize(width, height, 1 if width > 600 else 2, mobile=width <= 600)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        browser.ask("Emulation.setEmulatedMedia", features=[scheme])
+        browser.ask("Page.navigate", url=address)
+        wait(browser, "document.querySelectorAll('#grid li').length > 9")
+        field = browser.ask("Runtime.evaluate", expression="document.getElementById('file')")
+        browser.ask(
+            "DOM.setFileInputFiles", files=[str(photo)], objectId=field["result"]["objectId"]
+        )
+        wait(browser, "document.querySelector('.verdict .label') !== null")
+        wait(browser, "document.querySelector('#grid img').naturalWidth > 0")
+        wait(
+            browser,
+            "[...document.querySelectorAll('#grid img')].slice(0, 12).every(i => i.complete)",
+        )
+        assert not browser.errors, browser.errors
+        browser.screenshot(out)
+    picture = Image.open(out).convert("RGB")
+    if width <= 600:
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    picture.quantize(256, dither=Image.Dither.NONE).save(out, optimize=True)
+    print(f"{out}: {out.stat().st_size / 1000:.0f} kB")
+
+
+def wait(browser: Browser, condition: str) -> None:
+    """Until something holds of the page."""
+    for _ in range(600):
+        if browser.run(condition):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"never came: {condition}")
+
+
+if __name__ == "__main__":
+    main()

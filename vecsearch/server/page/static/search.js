@@ -1,0 +1,82 @@
+// The search: what is looked for on one side, what was found on the other.
+import { answersTo, isQuery } from "./answers.js";
+import { byId, many } from "./elements.js";
+import { Endless } from "./endless.js";
+import { showFilters } from "./filters.js";
+import { Grid } from "./grid.js";
+import { toText } from "./numbers.js";
+import { showPanel } from "./panel.js";
+import { problem } from "./problem.js";
+import { address, fresh, go } from "./state.js";
+
+let now = { state: null, collection: null, answers: null }, asking = new AbortController();
+
+const grid = new Grid(byId("grid"), {
+  hrefOf: item => address(fresh(now.state, { like: [{ id: item.id }] })),
+  vote,
+});
+
+// More like this, or less; words become an example as well, by the vector that they were given.
+function vote(item, kind) {
+  const { state, answers } = now, other = kind === "like" ? "unlike" : "like";
+  const start = !state.like.length && state.q && answers.vector
+    ? [{ vector: toText(answers.vector), picture: "", name: `“${state.q}”` }] : state.like;
+  const given = kind === "like" ? start : state.unlike;
+  const next = { ...state, q: "", like: start, [kind]: [...given, { id: item.id }] };
+  next[other] = next[other].filter(one => one.id !== item.id);
+  go(next);
+}
+
+export async function show(state, collection, returned) {
+  const again = grid.has(document.activeElement), answers = answersTo(state);
+  asking.abort();
+  asking = new AbortController();
+  now = { state, collection, answers };
+  showPanel(state, collection);
+  showFilters(state, collection);
+  byId("grid").classList.toggle("browsing", !isQuery(state));
+  if (!answers.items.length && !answers.done) {
+    byId("grid").setAttribute("aria-busy", "true");
+    if (!await load()) return;
+  }
+  grid.show(answers.items, collection.name);
+  told();
+  if (again && !returned) grid.focus();
+  scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
+}
+
+// The next page; whether there are more.
+async function load() {
+  const { answers } = now;
+  try {
+    const found = await answers.more(asking.signal);
+    if (answers !== now.answers) return false;
+    problem(null);
+    byId("grid").removeAttribute("aria-busy");
+    if (grid.list.childElementCount && answers.offset > found.length + now.state.like.length) grid.append(found);
+    told();
+    return true;
+  } catch (error) {
+    if (error.name === "AbortError" || answers !== now.answers) return false;
+    byId("grid").removeAttribute("aria-busy");
+    grid.show([], now.collection.name);
+    byId("count").textContent = "";
+    problem(error.message);
+    return false;
+  }
+}
+
+function told() {
+  const { state, answers, collection } = now, some = answers.items.length;
+  let text = answers.total !== null ? many(answers.total, "item") : "";
+  if (isQuery(state)) text = answers.done ? many(some, "item") : "";
+  if (!some && answers.done) text = state.where.length
+    ? "No item fits these filters. Take one away to see more."
+    : collection.items ? "Nothing else is here." : "The collection is empty: vecsearch add puts pictures into it.";
+  byId("count").textContent = text;
+}
+
+new Endless(byId("end"), async () => {
+  if (!now.answers?.items.length || now.answers.done) return false;
+  return await load() && !now.answers.done;
+});
