@@ -46,7 +46,7 @@ export function itemTools(state, item) {
         label === null ? "It has no label now." : `It is labelled ${label} now.`, () => go(read(), { instead: true }));
     } }, element("label", { for: "its-label" }, "Label"),
     element("div", { class: "line" }, field, element("button", { class: "main" }, "Save"))),
-    button("Remove from the collection", () => removeItems(state, [item.id], () => go(fresh(state), { instead: true })),
+    button("Remove it", () => removeItems(state, [item.id], () => go(fresh(state), { instead: true })),
       { class: "danger", picture: "bin" }));
 }
 

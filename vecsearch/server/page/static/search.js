@@ -45,24 +45,22 @@ export async function show(state, collection, returned) {
   scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
 }
 
-// The next page; whether there are more.
+// The next items; null if they did not come, or nobody waits for them any more.
 async function load() {
   const { answers } = now;
   try {
     const found = await answers.more(asking.signal);
-    if (answers !== now.answers) return false;
+    if (answers !== now.answers) return null;
     problem(null);
     byId("grid").removeAttribute("aria-busy");
-    if (grid.list.childElementCount && answers.offset > found.length + now.state.like.length) grid.append(found);
-    told();
-    return true;
+    return found;
   } catch (error) {
-    if (error.name === "AbortError" || answers !== now.answers) return false;
+    if (error.name === "AbortError" || answers !== now.answers) return null;
     byId("grid").removeAttribute("aria-busy");
     grid.show([], now.collection.name);
     byId("count").textContent = "";
     problem(error.message);
-    return false;
+    return null;
   }
 }
 
@@ -78,5 +76,9 @@ function told() {
 
 new Endless(byId("end"), async () => {
   if (!now.answers?.items.length || now.answers.done) return false;
-  return await load() && !now.answers.done;
+  const found = await load();
+  if (!found) return false;
+  grid.append(found);
+  told();
+  return !now.answers.done;
 });
