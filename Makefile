@@ -3,22 +3,32 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
+RELEASE := .venv-release
 STAMP := $(VENV)/.installed
 # Over all processors; a worker that is done takes over from the others.
 SPREAD := -n auto --dist worksteal --durations 10
+# What make test-lowest runs.
+CORE := $(addprefix tests/unit/test_,$(addsuffix .py,classification clustering collection decode \
+	documentation duplicates folder measures recommendation where)) \
+	$(addprefix tests/contract/test_,$(addsuffix .py,ann bad_input golden identity index store \
+	update)) tests/e2e/test_command.py tests/e2e/test_json.py
 export VECSEARCH_DATA ?= ../shared/data
 
-.PHONY: help demo test test-slow check peers bench bench-quick performance figures seeds docs format clean
+.PHONY: help demo test test-slow test-lowest check peers bench bench-quick performance figures \
+	seeds docs dist audit format clean
 
 help:
 	@echo "make demo       install, then run the main job on bundled images (1 minute)"
 	@echo "make test       install, then run the tests"
 	@echo "make test-slow  the long proofs"
+	@echo "make test-lowest  the core against the oldest packages that pyproject.toml allows"
 	@echo "make check      all that CI asks for: format, lint, types, imports, tests, coverage"
 	@echo "make bench      speed and memory beside other libraries: docs/performance.md (60 minutes)"
 	@echo "make figures    the other measurements that README and docs quote (10 minutes)"
 	@echo "make seeds      what the founding articles show, made again: docs/seeds.md (20 minutes)"
 	@echo "make docs       the documentation as a web site, in site/"
+	@echo "make dist       wheel and sdist, in dist/, checked; make audit: known holes in packages"
 
 # constraints.txt holds the versions that the tests passed with last; pyproject.toml has bounds.
 $(STAMP): pyproject.toml constraints.txt
@@ -34,6 +44,13 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m slow
+
+# Without torch and networks, which have bounds of their own: the core, its pictures and tables.
+test-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --constraint constraints-lowest.txt \
+		--editable '.[plot,parquet]' hypothesis jsonschema pytest pytrec-eval-terrier
+	$(LOWEST)/bin/python -m pytest -q $(CORE)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -77,9 +94,23 @@ docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Built: site/index.html"
 
+$(RELEASE)/bin/twine:
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet '.[release]'
+
+dist: $(RELEASE)/bin/twine
+	rm -rf dist
+	$(RELEASE)/bin/python -m build --outdir dist .
+	$(RELEASE)/bin/twine check --strict dist/*
+
+# --strict: that a package could not be looked up is a failure too.
+audit: $(RELEASE)/bin/twine
+	$(RELEASE)/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .venv-peers site .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(RELEASE) .venv-peers dist build site
+	rm -rf .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

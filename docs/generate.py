@@ -2,7 +2,8 @@
 
 A hook of MkDocs: in ``reference/commands.md`` a line ``<!-- commands -->`` becomes the help of
 every command, and in ``json.md`` a line ``<!-- answers -->`` becomes a table of each schema in
-``schemas/``. So neither can lag behind what it describes.
+``schemas/``. So neither can lag behind what it describes. Pages that lie beside the project's
+README, for those who read there, come into ``contributing.md`` and ``changelog.md``.
 """
 
 import json
@@ -14,13 +15,14 @@ import click
 
 from vecsearch_cli.main import VERBS, vecsearch
 
-SCHEMAS = Path(__file__).with_name("schemas")
+PROJECT = Path(__file__).parents[1]
+SCHEMAS = PROJECT / "docs" / "schemas"
 WIDTH = 92
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in what is marked; MkDocs calls this for each page."""
-    for mark, made in (("<!-- commands -->", commands), ("<!-- answers -->", answers)):
+    for mark, made in MARKS.items():
         if mark in markdown:
             markdown = markdown.replace(mark, made())
     return markdown
@@ -100,3 +102,22 @@ def _type(schema: Mapping[str, Any]) -> str:
 def _link(reference: str) -> str:
     name = reference.removesuffix(".json")
     return f"[{name}](#{name})"
+
+
+def contributing() -> str:
+    """How to work on the project, with links as they are from here."""
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return text.replace("](docs/", "](")
+
+
+def changelog() -> str:
+    """What has changed."""
+    return (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+MARKS = {
+    "<!-- commands -->": commands,
+    "<!-- answers -->": answers,
+    "<!-- contributing -->": contributing,
+    "<!-- changelog -->": changelog,
+}
