@@ -145,7 +145,8 @@ def test_pasted_and_dropped(visitor: Visitor, queried: Callable[[str], Path]) ->
         page.evaluate(
             """([body, kind, property]) => {
                 const transfer = new DataTransfer();
-                const file = new File([new Uint8Array(body)], `${kind}ed.png`, { type: "image/png" });
+                const type = "image/png";
+                const file = new File([new Uint8Array(body)], `${kind}ed.png`, { type });
                 transfer.items.add(file);
                 const Kind = kind === "paste" ? ClipboardEvent : DragEvent;
                 document.body.dispatchEvent(
