@@ -3,12 +3,14 @@
 import logging
 import secrets
 import socket
+import sys
 from collections.abc import Callable
 
 from vecsearch.errors import VecsearchError
 from vecsearch.server.settings import Settings, is_loopback
 
 STOP_SECONDS = 10
+SWITCH_SECONDS = 0.001
 BACKLOG = 2048
 
 
@@ -43,6 +45,9 @@ def _run(settings: Settings, listener: socket.socket, tell: Callable[[str], None
     from vecsearch.server.protocol import Limited
 
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    # The event loop and the thread that searches take turns: with Python's 5 ms, each waits for
+    # the other that long whenever both have something to do.
+    sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
         make_app(settings),
         http=Limited,

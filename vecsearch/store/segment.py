@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,8 @@ from vecsearch.types import JSON, Vectors
 # Lines are found and checked by pages of this many. A query reads a page for each hit: with 64 it
 # is 20 kB at most times, and the table of pages is a thousandth of the vectors.
 PAGE_LINES = 64
+# Of 20 kB at most times. To read one takes ten times as long as to find a line in it.
+PAGES_KEPT = 1024
 _BEFORE_ID = '{"id": "'
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 # JSON has no line ends inside, so that a list written with this is split by lines.
@@ -74,6 +77,25 @@ class Block:
                 None if paths is None else [paths[row] for row in np.flatnonzero(alive).tolist()],
             ),
         )
+
+
+class Pages:
+    """The pages of lines that were read last, of which threads may share one."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[int, int], list[bytes]] = {}
+        self._lock = Lock()
+
+    def get(self, page: tuple[int, int]) -> list[bytes] | None:
+        """The lines of a page of a segment, if it is there."""
+        return self._lines.get(page)
+
+    def keep(self, page: tuple[int, int], lines: list[bytes]) -> None:
+        """Put in a page, for which that which came first leaves if there are many."""
+        with self._lock:
+            self._lines[page] = lines
+            if len(self._lines) > PAGES_KEPT:
+                del self._lines[next(iter(self._lines))]
 
 
 def joined(blocks: Sequence[Block]) -> Block:

@@ -21,6 +21,7 @@ from vecsearch.store.segment import (
     PAGE_LINES,
     Block,
     Columns,
+    Pages,
     key_of,
     parse_line,
     read_array,
@@ -33,8 +34,6 @@ from vecsearch.types import JSON, Clustering, Rows, Skipped, Vectors
 
 # Files of at least this many bytes are hashed by two threads; others are done before one starts.
 LARGE_BYTES = 8 << 20
-# Pages of items that stay as they were read: those of 65,536 items, in some 10 MB.
-PAGES_KEPT = 1024
 T = TypeVar("T")
 
 
@@ -62,7 +61,7 @@ class Store:
         self._columns: dict[str, Columns] = {}
         self._alive: NDArray[np.bool_] | None = None
         self._texts: dict[str, NDArray[np.uint8]] = {}
-        self._pages: dict[tuple[int, int], list[bytes]] = {}  # read and found to be right
+        self._pages = Pages()
 
     def __len__(self) -> int:
         return self.manifest.count
@@ -198,9 +197,7 @@ class Store:
         lines = self._pages.get((segment, page))
         if lines is None:
             lines = self._read_page(entry, page, path)
-            if len(self._pages) >= PAGES_KEPT:
-                self._pages = {}
-            self._pages[segment, page] = lines
+            self._pages.keep((segment, page), lines)
         if line >= len(lines):
             raise DamagedCollection(f"{path} has no line for row {row}.")
         return parse_line(lines[line].decode(), path)
