@@ -140,8 +140,9 @@ class View:
         count = as_count(k)
         allowed = self.allowed(conditions)
         index = self.index(metric, exact, recall)
-        queries = check_vectors(vectors, self.store.manifest.dim, metric)
-        return index.search(queries, count, allowed)
+        if index.dim is None:  # of nothing, whose length only the manifest knows
+            check_vectors(vectors, self.store.manifest.dim, metric)
+        return index.search(vectors, count, allowed)
 
     def hits(self, rows: Rows, distances: Distances, scores: Distances) -> list[Hit]:
         """What was found at some rows, ``(k,)`` each."""

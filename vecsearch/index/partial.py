@@ -4,7 +4,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vecsearch.index.approximate import ApproximateIndex, SearchSettings
 from vecsearch.index.exact import Allowed, ExactIndex
@@ -48,6 +48,11 @@ class PartialIndex:
         self._in_place = np.array_equal(rows, np.arange(len(exact)))
         self._last: tuple[Allowed | None, _Filter] | None = None
 
+    @property
+    def dim(self) -> int | None:
+        """The length of the vectors."""
+        return self._exact.dim
+
     def at(self, settings: SearchSettings) -> "PartialIndex":
         """The same, but searched in another way."""
         other = copy(self)
@@ -55,10 +60,10 @@ class PartialIndex:
         return other
 
     def search(
-        self, queries: Vectors, k: int, allowed: Allowed | None = None
+        self, vectors: ArrayLike, k: int, allowed: Allowed | None = None
     ) -> tuple[Distances, Rows]:
         """The k nearest vectors of each query that were found; as ``ExactIndex.search``."""
-        queries = check_vectors(queries, self._exact.dim, self._metric)
+        queries = check_vectors(vectors, self.dim, self._metric)
         if k < 1 or not len(queries):
             return self._exact.search(queries, k, allowed)
         if allowed is None and self._in_place:
