@@ -184,9 +184,13 @@ def test_answers_of_vectors(scene: Mapping[str, Any], ask: Ask) -> None:
 
 
 @pytest.mark.slow
-def test_answers_of_the_demo_and_of_training(scene: Mapping[str, Any], ask: Ask) -> None:
-    pytest.importorskip("torch")
+def test_answers_of_the_demo(scene: Mapping[str, Any], ask: Ask) -> None:
     assert len(ask("demo", "-o", scene["folder"] / "demo")) == 6
+
+
+@pytest.mark.slow
+def test_answers_of_training(scene: Mapping[str, Any], ask: Ask) -> None:
+    pytest.importorskip("torch")
     for settings in ([], ["--objective", "simclr", "--labels", "none"]):
         model = scene["folder"] / f"model-{len(settings)}"
         ask("train", scene["train"], "-o", model, "--epochs", "1", "--width", "4", *settings)
