@@ -5,10 +5,12 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 
-from vecsearch.errors import VecsearchError
-from vecsearch.server.settings import Settings, is_loopback
+from vecsearch.errors import MissingPackage, VecsearchError
+from vecsearch.server.settings import Settings
 
+PACKAGES = ("fastapi", "httptools", "prometheus_client", "uvicorn")
 STOP_SECONDS = 10
 SWITCH_SECONDS = 0.001
 BACKLOG = 2048
@@ -29,8 +31,11 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
     Raises:
         CollectionNotFound: There is none at one of the paths.
         DamagedCollection: One is not as it was written.
+        MissingPackage: A package of the extra web is not installed.
         VecsearchError: It cannot listen there.
     """
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        raise MissingPackage(f"To serve, {missing[0]} is needed: pip install 'vecsearch[web]'.")
     listener = _listener(settings)
     try:
         _run(settings, listener, tell)
@@ -105,6 +110,3 @@ def _listener(settings: Settings) -> socket.socket:
             "--port, or --port 0 for any that is free."
         ) from error
     return listener
-
-
-__all__ = ["address_of", "is_loopback", "new_token", "serve"]

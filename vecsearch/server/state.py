@@ -14,7 +14,7 @@ from vecsearch.server.served import Generation, Served
 from vecsearch.server.settings import Settings
 
 # Questions of a few milliseconds, and what takes seconds and must not hold them up.
-LIGHT, HEAVY, WRITERS = 4, 1, 1
+LIGHT, HEAVY, WRITERS = 4, 2, 1
 
 
 @dataclass
@@ -24,7 +24,7 @@ class State:
     Attributes:
         settings: How the server runs.
         light: Threads for what takes milliseconds.
-        heavy: A thread for what takes seconds.
+        heavy: Threads for what takes seconds.
         writer: A thread for changes, one after the other.
         searcher: Finds nearest items.
         decoder: Decodes pictures.
