@@ -145,9 +145,8 @@ def test_pasted_and_dropped(visitor: Visitor, queried: Callable[[str], Path]) ->
         page.evaluate(
             """([body, kind, property]) => {
                 const transfer = new DataTransfer();
-                const type = "image/png";
-                const file = new File([new Uint8Array(body)], `${kind}ed.png`, { type });
-                transfer.items.add(file);
+                const parts = [new Uint8Array(body)], options = { type: "image/png" };
+                transfer.items.add(new File(parts, `${kind}ed.png`, options));
                 const Kind = kind === "paste" ? ClipboardEvent : DragEvent;
                 document.body.dispatchEvent(
                     new Kind(kind, { [property]: transfer, bubbles: true, cancelable: true }));
