@@ -32,14 +32,27 @@ def test_commands(place: Path) -> None:
         "make demo",
         "make test",
     ]
-    assert len(ours) == 4
+    assert len(ours) == 5
     env = {**os.environ, "PATH": f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"}
     for line in ours:
+        if line.startswith("vecsearch serve"):
+            serve_briefly(line, place, env)
+            continue
         run = subprocess.run(
             line, shell=True, cwd=place, env=env, capture_output=True, text=True, check=False
         )
         assert run.returncode == 0, run.stderr
     assert (place / "nearest.png").exists()
+
+
+def serve_briefly(line: str, place: Path, env: dict[str, str]) -> None:
+    """A server runs until it is told to stop: once it listens, here."""
+    command = [str(COMMAND), *line.split()[1:]]
+    env = {**env, "VECSEARCH_SERVE_PORT": "0"}
+    with subprocess.Popen(command, cwd=place, env=env, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert "Listening on http://127.0.0.1:" in run.stderr.readline()
+        run.terminate()
 
 
 def test_snippets(place: Path) -> None:
