@@ -380,3 +380,8 @@ def test_sharpness_is_the_variance_of_the_laplacian(shots: Path) -> None:
     assert blurred < small < expected
     checks = np.indices((512, 512)).sum(axis=0).astype(np.uint8) % 2 * 2
     assert sharpness(checks) == 64  # ±8 everywhere
+
+
+def test_a_threshold_whose_square_is_no_float() -> None:
+    books = Collection.from_vectors([[1, 2], [3, 4]])
+    assert [one.ids for one in find_duplicates(books, 1e300).groups] == [["0", "1"]]

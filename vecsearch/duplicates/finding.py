@@ -128,8 +128,8 @@ def find_duplicates(
     if threshold == "auto":
         suggestion = suggest(index, found.rows[different], wanted, seed, progress)
         threshold = suggestion.threshold
-    limit = float(threshold)
-    most = SPREAD * limit if max_spread is None else float(max_spread)
+    limit = as_radius(threshold)
+    most = SPREAD * limit if max_spread is None else as_radius(max_spread)
     if most < limit:
         raise InvalidArgument(
             f"Two of a group may be {limit:.6g} apart, the threshold, so that max_spread cannot be "

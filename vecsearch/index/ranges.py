@@ -56,8 +56,12 @@ class Gallery:
     metric: Metric
 
 
+# No vectors of float32 are that far apart, and its square is still a float.
+FARTHEST = 1e150
+
+
 def as_radius(radius: object) -> float:
-    """A distance, given by a user.
+    """A distance, given by a user; one whose square is no float comes to the same as 1e150.
 
     Raises:
         InvalidArgument: It is no number from 0 up.
@@ -65,7 +69,7 @@ def as_radius(radius: object) -> float:
     number = isinstance(radius, int | float | np.number) and not isinstance(radius, bool)
     if not number or not 0 <= float(radius) < np.inf:  # type: ignore[arg-type]
         raise InvalidArgument(f"A threshold is a distance, 0 or more, not {radius!r}.")
-    return float(radius)  # type: ignore[arg-type]
+    return min(float(radius), FARTHEST)  # type: ignore[arg-type]
 
 
 def within(
