@@ -97,7 +97,9 @@ class Shield:
         path = scope["raw_path"].decode("latin-1")
         # Two slashes at the start would lead to another host.
         answer = RedirectResponse(f"/{path.lstrip('/')}{'?' + rest if rest else ''}", 303)
-        answer.set_cookie(COOKIE, self._cookie or "", httponly=True, samesite="strict", path="/")
+        # Lax, so that the address of a search opens from a letter or a chat too; what changes
+        # something is held by its origin, whatever cookie comes with it.
+        answer.set_cookie(COOKIE, self._cookie or "", httponly=True, samesite="lax", path="/")
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
