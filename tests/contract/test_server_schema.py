@@ -80,7 +80,7 @@ def test_some_cases(collections: list[Path]) -> None:
 @pytest.mark.slow
 def test_many_cases(collections: list[Path]) -> None:
     with serving(*collections, "--writable", "--token", TOKEN) as server:
-        found = cases(server, 5000)
+        found = cases(server, 6000)  # some operations have few cases
         assert not [line for line in server.said if "Traceback" in line]
     print(f"{found.total():,} cases: 0 of 5xx; {dict(sorted(found.items()))}")
     assert found.total() >= 5000
