@@ -8,6 +8,9 @@ RELEASE := .venv-release
 STAMP := $(VENV)/.installed
 # Over all processors; a worker that is done takes over from the others.
 SPREAD := -n auto --dist worksteal --durations 10
+# Each worker has a processor of its own: two with two threads each wait for one another, and take
+# twice as long.
+test check test-slow: export OMP_NUM_THREADS = 1
 # What make test-lowest runs.
 CORE := $(addprefix tests/unit/test_,$(addsuffix .py,classification clustering collection decode \
 	documentation duplicates folder measures recommendation where)) \
@@ -43,7 +46,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -q $(SPREAD)
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow $(SPREAD)
 
 # Without torch and networks, which have bounds of their own: the core, its pictures and tables.
 test-lowest:

@@ -230,7 +230,7 @@ def test_export_and_import(vecsearch: Command, index: Path, tmp_path: Path) -> N
     said = failed(vecsearch(*again, "--append"), 2)
     assert "need ids: name their items" in said
     said = failed(vecsearch(*again, "--append", "--metric", "cosine"), 2)
-    assert "--append takes neither --overwrite nor --metric" in said
+    assert "--append takes none of --overwrite, --metric" in said
     (tmp_path / "items.jsonl").write_text(
         "".join(json.dumps({"id": f"new {n}", "n": n}) + "\n" for n in range(4))
     )

@@ -27,8 +27,8 @@ def as_bytes(size: str | int) -> int:
         InvalidArgument: It is none.
 
     Example:
-        >>> as_bytes("500MB"), as_bytes("2GiB"), as_bytes(100_000_000)
-        (500000000, 2147483648, 100000000)
+        >>> as_bytes("500MB"), as_bytes("2GiB"), as_bytes(200_000_000)
+        (500000000, 2147483648, 200000000)
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]?I?B)?", str(size).strip().upper())
     if match is None or (match[2] or "B") not in UNITS:
