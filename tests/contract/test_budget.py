@@ -29,7 +29,7 @@ def watch():
 thread = threading.Thread(target=watch)
 thread.start()
 made, _ = import_vectors(
-    sys.argv[1], sys.argv[2], memory_budget=sys.argv[3], metric=sys.argv[4]
+    sys.argv[1], sys.argv[2], memory_budget=sys.argv[3], metric=sys.argv[4], index="ivfpqfs"
 )
 going = False
 thread.join()
@@ -54,7 +54,7 @@ def test_the_budget_bounds_the_peak(tmp_path: Path, metric: str) -> None:
     assert int(peak) <= 200e6
     assert kind.startswith("IVF")
     own = Collection.open(tmp_path / "index")
-    assert own.info()["index"] == "auto"
+    assert own.info()["index"] == "ivfpqfs"
     (hits,) = own.query_vectors(vectors[123:124], 1)
     assert (hits[0].item.id, hits[0].distance) == ("123", pytest.approx(0, abs=1e-9))
 
