@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import COMMAND, PROJECT
 
@@ -111,9 +112,10 @@ def test_the_page_on_training(place: Path) -> None:
 @pytest.mark.slow
 def test_the_page_on_approximate_search(place: Path, sample: Path) -> None:
     shutil.copy(place / "new.jpg", place / "dress.jpg")
+    np.save(place / "vectors.npy", np.random.default_rng(0).standard_normal((600, 8), np.float32))
     build = f"vecsearch build {sample / 'train'} -o indexes/photos --overwrite -q"
     lines, said = run_page(place, "tuning.md", build)
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert said.startswith("Measured(kind=")
     assert (place / "tuned.png").exists()
 
