@@ -41,6 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         assert "Traceback" not in done.stderr
         return done.stderr if code else [json.loads(line) for line in done.stdout.splitlines()]
 
+    call.python = python  # type: ignore[attr-defined]
     return call
 
 
@@ -77,7 +78,12 @@ def test_every_other_verb(run: Run, small: Path, tmp_path: Path) -> None:
     call("import", tmp_path / "vectors.npy", "-o", tmp_path / "own")
     call("encoders")
     call("doctor")
-    assert done == set(VERBS) - {"train"}
+    assert done == set(VERBS) - {"train", "serve"}
+    serve = [run.python, str(COMMAND), "serve", str(index), "--port", "0"]  # type: ignore[attr-defined]
+    with subprocess.Popen(serve, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert server.stderr.readline().startswith("Listening on http://127.0.0.1:")
+        server.terminate()
 
 
 @pytest.mark.parametrize(
