@@ -46,7 +46,8 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -q $(SPREAD)
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -q -m slow $(SPREAD)
+	$(BIN)/python -m pytest -q -m 'slow and not alone' $(SPREAD)
+	$(BIN)/python -m pytest -q -m 'slow and alone'
 
 # Without torch and networks, which have bounds of their own: the core, its pictures and tables.
 test-lowest:

@@ -207,10 +207,12 @@ def test_changes_are_seen_at_once(made: Path, tmp_path: Path) -> None:
     assert not nearest & {hit.item.id for hits in found for hit in hits}
     assert cache_of(folder) == cache  # so few changes are not worth a new one
     exact = collection.query_vectors(QUERIES, 5, exact=True)
-    assert recall(found, exact) > 0.8  # of codes of four bits, k times 32 are few where k is 5
+    # Of codes of four bits, 32 times k are few where k is 5.
+    least = 0.8 if collection.info()["index"] == "ivfpqfs" else 0.85
+    assert recall(found, exact) > least
     collection.compact()
     assert cache_of(folder) != cache
-    assert recall(collection.query_vectors(QUERIES, 5), exact) > 0.8
+    assert recall(collection.query_vectors(QUERIES, 5), exact) > least
 
 
 def test_many_new_items_bring_a_new_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,21 +128,17 @@ def percentile(server: Server, seconds: float) -> float:
     return float(np.percentile(took, 99))
 
 
-def least(server: Server) -> float:
-    """The 99th percentile of the quietest of four times 2 seconds: others use the machine too."""
-    return min(percentile(server, 2) for _ in range(4))
-
-
 @pytest.mark.slow
+@pytest.mark.alone
 def test_clients_that_drip(server: Server) -> None:
     """They are dropped, and the others do not notice."""
     percentile(server, 1)
-    clean = least(server)
+    clean = percentile(server, 8)
     stop, dropped, started = threading.Event(), list[float](), time.monotonic()
     dripping = threading.Thread(target=drip, args=(server.port, stop, dropped, started))
     dripping.start()
     time.sleep(1)
-    disturbed = least(server)
+    disturbed = percentile(server, 8)
     dripping.join(10)
     stop.set()
     dripping.join()
@@ -174,18 +170,17 @@ def bomb(width: int = 13_000, height: int = 13_000) -> bytes:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_bombs(server: Server) -> None:
     data = bomb()
     assert len(data) < 30_000
     query(server, data)
-    before, statuses, times = server.memory(), list[int](), list[float]()
-    for _ in range(3):
-        started = time.perf_counter()
-        statuses += [query(server, data, "image/png") for _ in range(50)]
-        times.append(time.perf_counter() - started)
-    took = min(times)
+    before, started = server.memory(), time.perf_counter()
+    statuses = [query(server, data, "image/png") for _ in range(50)]
+    took = time.perf_counter() - started
     print(f"50 bombs refused in {took:.2f} s, memory +{(server.memory() - before) / 1e6:.1f} MB")
-    assert statuses == [422] * 150
+    assert statuses == [422] * 50
     assert took < 1
 
 
