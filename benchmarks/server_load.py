@@ -9,10 +9,13 @@ instead, with a folder of pictures to upload:
 
 The clients are wrk's, each of which asks again as soon as it is answered. The bare cost of a
 request by id is that of FAISS alone, ``faiss.knn`` with one thread for one query; that of an upload
-is ``decode`` and ``encode`` besides. With so many clients on so many processors a request has to
-wait for the others, so that the bare latency is the bare cost × clients / processors. The clients
-take their share of the processors too. The last figures are of processor time alone, which others
-on the machine change less.
+is ``decode`` and ``encode`` besides. It is measured before and after the server.
+
+With so many clients each request waits for the others, so that the bare latency is the bare cost ×
+clients, divided by the processors that work: one, as in a loop over the requests, or all of them.
+The server is one process, of which Python lets one thread run at a time, and the clients take their
+share of the processors too. The last figures are of processor time alone, which others on the
+machine change less.
 """
 
 import argparse
@@ -81,6 +84,10 @@ def measure(index: Path, images: Path | None, asked: argparse.Namespace) -> None
     print(f"{index.name}: {len(ids):,} × {collection.dim}, {asked.clients} clients, ", end="")
     print(f"{processors} processors")
     drawn = np.random.default_rng(1).permutation(len(ids))[:1000]
+    pictures = []
+    if images is not None:
+        pictures = [one.read_bytes() for one in sorted(images.rglob("*.png"))[::50][:200]]
+    before = bare_costs(collection, drawn, pictures)
     by_id = [json.dumps({"id": ids[row]}).encode() for row in drawn.tolist()]
     began = time.perf_counter()
     process, url = start(index)
@@ -90,22 +97,21 @@ def measure(index: Path, images: Path | None, asked: argparse.Namespace) -> None
         print(f"  ready after {time.perf_counter() - began:.2f} s")
         path = f"{url}api/v1/collections/{index.name}/query?k=10"
         figures = {"by id": wrk(process.pid, path, by_id, "application/json", asked)}
-        if images is not None:
-            pictures = [one.read_bytes() for one in sorted(images.rglob("*.png"))[::50][:200]]
+        if pictures:
             figures["upload"] = wrk(process.pid, path, pictures, "image/png", asked)
     finally:
         process.terminate()
         process.wait()
-    costs = {"by id": bare_search(collection, drawn)}
-    if images is not None:
-        costs["upload"] = costs["by id"] + bare_encode(collection, pictures)
+    after = bare_costs(collection, drawn, pictures)
     for name, found in figures.items():
-        bare = costs[name] * asked.clients / processors
+        cost = (before[name] + after[name]) / 2
+        bare = cost * asked.clients
         print(
             f"  {name:7} {found['rate']:7.0f} requests a second, p50 {found['p50']:6.1f} ms, p99 "
-            f"{found['p99']:6.1f} ms, {found['bad']} failed; bare: {costs[name]:.2f} ms each, so "
-            f"{bare:.1f} ms: ratio {found['p50'] / bare:.2f}; of a processor "
-            f"{found['processor']:.2f} ms each: ratio {found['processor'] / costs[name]:.2f}"
+            f"{found['p99']:6.1f} ms, {found['bad']} failed; bare: {cost:.2f} ms each, so "
+            f"{bare:.1f} ms on one processor: ratio {found['p50'] / bare:.2f}, on {processors}: "
+            f"ratio {found['p50'] / bare * processors:.2f}; of a processor "
+            f"{found['processor']:.2f} ms each: ratio {found['processor'] / cost:.2f}"
         )
 
 
@@ -153,6 +159,16 @@ def processor_seconds(server: int) -> float:
 def milliseconds(text: str) -> float:
     number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
     return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
+
+
+def bare_costs(
+    collection: Collection, rows: np.ndarray[Any, Any], pictures: list[bytes]
+) -> dict[str, float]:
+    """What a request costs without a server, in milliseconds."""
+    costs = {"by id": bare_search(collection, rows)}
+    if pictures:
+        costs["upload"] = costs["by id"] + bare_encode(collection, pictures)
+    return costs
 
 
 def bare_search(collection: Collection, rows: np.ndarray[Any, Any]) -> float:

@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 
 from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.index.batches import few_threads
 from vecsearch.index.budget import check_budget, sample_bytes
 from vecsearch.index.exact import Allowed
 from vecsearch.index.kinds import bare, factory_of
@@ -225,7 +226,8 @@ class ApproximateIndex:
             selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
             parameters = _parameters(self._index, selector, self.settings)
         most = min(math.ceil(self.settings.k_factor * k), len(self))
-        found: Rows = self._index.search(wanted, most, params=parameters)[1]
+        with few_threads(len(queries)):
+            found: Rows = self._index.search(wanted, most, params=parameters)[1]
         return found
 
 

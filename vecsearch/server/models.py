@@ -16,6 +16,7 @@ Offset: TypeAlias = Annotated[int, Field(ge=0, le=MOST_OFFSET)]
 Conditions: TypeAlias = Annotated[
     list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)
 ]
+MetricName: TypeAlias = Literal["euclidean", "cosine"]
 
 
 class Taken(BaseModel):
@@ -30,6 +31,17 @@ class Query(Taken):
     id: Id | None = None
     vector: Vector | None = None
     text: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+
+
+class Search(BaseModel):
+    """How to look for it."""
+
+    k: Limit = 10
+    offset: Offset = 0
+    metric: MetricName | None = None
+    where: Conditions = []
+    exact: bool = False
+    recall: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Recommend(Taken):
@@ -47,7 +59,7 @@ class Recommend(Taken):
     collapse: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     boost: dict[str, Finite] = {}
     where: Conditions = []
-    metric: Literal["euclidean", "cosine"] | None = None
+    metric: MetricName | None = None
     exact: bool = False
 
 

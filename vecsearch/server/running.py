@@ -1,5 +1,6 @@
 """Listen and answer, until somebody says stop."""
 
+import gc
 import logging
 import secrets
 import socket
@@ -57,7 +58,7 @@ def _run(settings: Settings, listener: socket.socket, tell: Callable[[str], None
         make_app(settings),
         http=Limited,
         ws="none",
-        loop="asyncio",
+        loop="auto",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -71,6 +72,9 @@ def _run(settings: Settings, listener: socket.socket, tell: Callable[[str], None
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            # What is there now stays: looking through it for garbage would hold up all requests
+            # for some 70 ms, again and again.
+            gc.freeze()
             tell(address_of(settings, listener))
 
     Server(config).run([listener])

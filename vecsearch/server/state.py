@@ -46,6 +46,17 @@ class State:
         found = [Served(path, self.light) for path in self.settings.indexes]
         self.served = {one.name: one for one in found}
 
+    def collection(self, name: str) -> Served:
+        """A collection by its name.
+
+        Raises:
+            Problem: There is none of that name.
+        """
+        if name not in self.served:
+            there = ", ".join(self.served)
+            raise Problem(404, f"There is no collection {name!r}; there are: {there}.")
+        return self.served[name]
+
     def close(self) -> None:
         """Let go of all of it."""
         self.decoder.close()
@@ -54,23 +65,25 @@ class State:
             pool.shutdown(cancel_futures=True)
 
 
-async def _state(request: Request) -> State:
+def state_of(request: Request) -> State:
+    """What the routes share, from any request."""
     state: State = request.app.state.vecsearch
     return state
 
 
-async def _served(
-    request: Request, name: Annotated[str, Path(description="A collection")]
-) -> Served:
-    state: State = request.app.state.vecsearch
-    served = state.served
-    if name not in served:
-        raise Problem(404, f"There is no collection {name!r}; there are: {', '.join(served)}.")
-    return served[name]
+Name: TypeAlias = Annotated[str, Path(description="A collection")]
 
 
-async def _generation(served: Annotated[Served, Depends(_served)]) -> Generation:
-    return await served.now()
+async def _state(request: Request) -> State:
+    return state_of(request)
+
+
+async def _served(request: Request, name: Name) -> Served:
+    return state_of(request).collection(name)
+
+
+async def _generation(request: Request, name: Name) -> Generation:
+    return await state_of(request).collection(name).now()
 
 
 TheState: TypeAlias = Annotated[State, Depends(_state)]

@@ -29,7 +29,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
-for part in (service, items, questions, groups, writing):
+# Questions first: they are what is asked most, and each request is compared with all before it.
+for part in (questions, items, groups, writing, service):
     router.include_router(part.router)
 
 __all__ = ["PREFIX", "router"]

@@ -13,46 +13,46 @@ from vecsearch.index import as_metric
 from vecsearch.recommendation import recommend as recommend_items
 from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
 from vecsearch.server.api.items import row_of
+from vecsearch.server.api.quick import QuickRoute
 from vecsearch.server.api.responses import as_json
-from vecsearch.server.models import Classified, Conditions, Hits, Limit, Offset, Recommend
+from vecsearch.server.models import Classified, Hits, Limit, MetricName, Recommend, Search
 from vecsearch.server.searching import How
 from vecsearch.server.served import Generation, in_pool, ready
-from vecsearch.server.state import TheGeneration, TheState
+from vecsearch.server.state import Name, TheGeneration, TheState, state_of
 from vecsearch.types import Vectors
 from vecsearch.where import as_conditions
 
 router = APIRouter(prefix="/collections/{name}", tags=["questions"])
 
-MetricName = Literal["euclidean", "cosine"]
 
-
-@router.post("/query", response_model=Hits, openapi_extra=BODY)
-async def query(
-    request: Request,
-    generation: TheGeneration,
-    state: TheState,
-    k: Annotated[Limit, Query()] = 10,
-    offset: Annotated[Offset, Query()] = 0,
-    metric: Annotated[MetricName | None, Query()] = None,
-    where: Annotated[Conditions, Query()] = [],  # noqa: B006
-    exact: Annotated[bool, Query()] = False,
-    recall: Annotated[float | None, Query(gt=0, le=1)] = None,
-) -> Response:
+async def query(request: Request, name: Name, asked: Annotated[Search, Query()]) -> Response:
     """The items nearest to a picture, an item, a vector or some words.
 
     The body is the bytes of an image, or JSON with one of id, vector and text. An item that is
     asked about is its own nearest.
     """
-    if exact and recall is not None:
+    if asked.exact and asked.recall is not None:
         raise InvalidArgument("exact finds all of the nearest: leave out recall.")
-    wanted = generation.collection.metric if metric is None else as_metric(metric)
-    how = How(k + offset, wanted, as_conditions(where), exact, recall)
+    state = state_of(request)
+    generation = await state.collection(name).now()
+    wanted = generation.collection.metric if asked.metric is None else as_metric(asked.metric)
+    how = How(asked.k + asked.offset, wanted, as_conditions(asked.where), asked.exact, asked.recall)
     subject = await subject_of(request, generation, state)
     hits = await state.searcher.search(generation, subject.what, how)
-    answer: dict[str, Any] = {"query": subject.name, "hits": hits[offset:]}
+    answer: dict[str, Any] = {"query": subject.name, "hits": hits[asked.offset :]}
     if subject.encoded and not isinstance(subject.what, str):
         answer["vector"] = subject.what.tolist()
     return as_json(answer)
+
+
+router.add_api_route(
+    "/query",
+    query,
+    methods=["POST"],
+    response_model=Hits,
+    openapi_extra=BODY,
+    route_class_override=QuickRoute,
+)
 
 
 @router.post("/recommend", response_model=Hits)
