@@ -1,6 +1,7 @@
 """The application: the API, the reports and the page, behind the shield."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -12,7 +13,7 @@ from vecsearch.server.metrics import Metrics
 from vecsearch.server.page import add_page
 from vecsearch.server.problems import handle_problems
 from vecsearch.server.reports import add_reports
-from vecsearch.server.served import warm
+from vecsearch.server.served import Served
 from vecsearch.server.settings import Settings
 from vecsearch.server.shield import Shield
 from vecsearch.server.state import State
@@ -20,17 +21,17 @@ from vecsearch.server.state import State
 ABOUT = "Collections of images, searched by what they look like."
 
 
-def make_app(settings: Settings) -> ASGIApp:
+def make_app(
+    settings: Settings, light: ThreadPoolExecutor, served: Mapping[str, Served]
+) -> ASGIApp:
     """An ASGI application over some collections.
 
     Args:
-        settings: Which collections, and who may ask.
-
-    Raises:
-        CollectionNotFound: There is none at one of the paths.
-        DamagedCollection: One is not as it was written.
+        settings: Who may ask for what.
+        light: Threads for what takes milliseconds.
+        served: The collections by name.
     """
-    state = State(settings)
+    state = State(settings, light, served)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -50,8 +51,6 @@ def make_app(settings: Settings) -> ASGIApp:
         lifespan=life,
     )
     app.state.vecsearch = state
-    for served in state.served.values():
-        warm(served.generation)
     handle_problems(app)
     app.include_router(router)
     add_reports(app, settings.reports)

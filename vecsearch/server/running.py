@@ -6,12 +6,15 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 from vecsearch.errors import MissingPackage, VecsearchError
 from vecsearch.server.settings import Settings
 
 PACKAGES = ("fastapi", "httptools", "prometheus_client", "uvicorn")
+# Threads for questions of a few milliseconds.
+LIGHT = 4
 STOP_SECONDS = 10
 SWITCH_SECONDS = 0.001
 BACKLOG = 2048
@@ -45,6 +48,12 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
 
 
 def _run(settings: Settings, listener: socket.socket, tell: Callable[[str], None]) -> None:
+    from vecsearch.server.served import open_served
+
+    # The files that answers come from are read and hashed while the packages are imported.
+    light = ThreadPoolExecutor(LIGHT)
+    opening = light.submit(open_served, settings.indexes, light)
+
     import uvicorn
 
     from vecsearch.server.app import make_app
@@ -55,7 +64,7 @@ def _run(settings: Settings, listener: socket.socket, tell: Callable[[str], None
     # the other that long whenever both have something to do.
     sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
-        make_app(settings),
+        make_app(settings, light, opening.result()),
         http=Limited,
         ws="none",
         loop="auto",

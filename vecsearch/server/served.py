@@ -188,6 +188,23 @@ class Served:
             raise error
 
 
+def open_served(paths: Sequence[Path], pool: Executor) -> dict[str, Served]:
+    """Collections by name, ready to answer.
+
+    Args:
+        paths: Where they lie.
+        pool: What works on them.
+
+    Raises:
+        CollectionNotFound: There is none at one of the paths.
+        DamagedCollection: One is not as it was written.
+    """
+    found = [Served(path, pool) for path in paths]
+    for one in found:
+        warm(one.generation)
+    return {one.name: one for one in found}
+
+
 def warm(generation: Generation) -> None:
     """Do what the first query would have to wait for."""
     if len(generation):

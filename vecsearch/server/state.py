@@ -1,5 +1,6 @@
 """What the routes share: the collections, the threads and processes that work, the settings."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated, TypeAlias
@@ -13,8 +14,8 @@ from vecsearch.server.searching import Searcher
 from vecsearch.server.served import Generation, Served
 from vecsearch.server.settings import Settings
 
-# Questions of a few milliseconds, and what takes seconds and must not hold them up.
-LIGHT, HEAVY, WRITERS = 4, 2, 1
+# Threads for what takes seconds and must not hold up what takes milliseconds.
+HEAVY, WRITERS = 2, 1
 
 
 @dataclass
@@ -24,27 +25,25 @@ class State:
     Attributes:
         settings: How the server runs.
         light: Threads for what takes milliseconds.
+        served: The collections by name.
         heavy: Threads for what takes seconds.
         writer: A thread for changes, one after the other.
         searcher: Finds nearest items.
         decoder: Decodes pictures.
         reception: Takes in bodies.
-        served: The collections by name.
     """
 
     settings: Settings
-    light: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(LIGHT))
+    light: ThreadPoolExecutor
+    served: Mapping[str, Served]
     heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(HEAVY))
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS))
     searcher: Searcher = field(default_factory=Searcher)
     decoder: Decoder = field(default_factory=Decoder)
     reception: Reception = field(init=False)
-    served: dict[str, Served] = field(init=False)
 
     def __post_init__(self) -> None:
         self.reception = Reception(self.settings.upload_bytes)
-        found = [Served(path, self.light) for path in self.settings.indexes]
-        self.served = {one.name: one for one in found}
 
     def collection(self, name: str) -> Served:
         """A collection by its name.
