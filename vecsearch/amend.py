@@ -20,7 +20,7 @@ from vecsearch.images import (
 )
 from vecsearch.index import as_array
 from vecsearch.own_vectors import add_blocks, check_records, is_utf8
-from vecsearch.store import Record, Records, SideFile, Store, Writer
+from vecsearch.store import EncoderEntry, Record, Records, SideFile, Store, Writer
 from vecsearch.types import JSON, Clustering, Progress, Rows, Skipped
 
 NAMED_AT_MOST = 5
@@ -263,7 +263,7 @@ def add_vectors(
     records: Records = check_records(count, ids, labels, metadata)
     with Writer(path, amend=True) as writer:
         base = writer.base
-        check_encoder(base, encoder)
+        check_encoder(base.manifest.encoder, encoder, path)
         if not count:
             return Changes(len(base))
         rows = base.find(records.ids)
@@ -290,18 +290,17 @@ def check_ids(ids: Sequence[str]) -> list[str]:
     return list(ids)
 
 
-def check_encoder(store: Store, encoder: Encoder | None) -> None:
+def check_encoder(own: EncoderEntry | None, encoder: Encoder | None, place: str | Path) -> None:
     """Refuse vectors of another encoder than a collection's own; None says nothing of them.
 
     Raises:
         InvalidArgument: They are of another one.
     """
-    own = store.manifest.encoder
     if encoder is not None and (own is None or own.fingerprint != encoder.fingerprint):
         made = f"those of {own.name!r}, fitted as it was" if own else "vectors without one"
         raise InvalidArgument(
             f"These vectors were made by another encoder ({encoder.name!r}) than those of "
-            f"{store.folder}, which holds {made}: their distances mean nothing."
+            f"{place}, which holds {made}: their distances mean nothing."
         )
 
 

@@ -23,7 +23,7 @@ from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
-from vecsearch.view import newest_store
+from vecsearch.view import View, newest_store
 
 
 class Collection(Gallery):
@@ -33,12 +33,19 @@ class Collection(Gallery):
 
     Attributes:
         path: The folder it lies in.
+        place: The same, as messages call it.
 
     Example:
         >>> photos = Collection.build("tests/data/photos", tmp / "index", encoder="pixels")
         >>> [hit.item.id for hit in photos.query(["tests/data/photos/cat/alpha.png"], k=1)[0]]
         ['cat/alpha.png']
     """
+
+    _view: View
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self.path = view.store.folder
 
     @classmethod
     def build(
@@ -190,7 +197,7 @@ class Collection(Gallery):
             CollectionNotFound: There is none.
             DamagedCollection: Its manifest is not as it was written, or a file is missing.
         """
-        return cls(newest_store(Path(path)))
+        return cls(View(newest_store(Path(path))))
 
     def update(
         self,
@@ -315,7 +322,7 @@ class Collection(Gallery):
             InvalidArgument: The name ends otherwise.
             MissingPackage: Parquet needs pyarrow.
         """
-        export_store(self._store, Path(out))
+        export_store(self._view.store, Path(out))
 
     def compact(self) -> Changes:
         """Write anew what has removed items or many small files. Changes no answer.

@@ -195,7 +195,7 @@ def _check_files(
         if picture is not None:
             check_sheet(picture)
     if sheet is not None and collection.root is None:
-        raise Failure(f"There are no images in {collection.path} to draw.", 2)
+        raise Failure(f"There are no images in {collection.place} to draw.", 2)
     if out is not None:
         from vecsearch.clustering import check_table
 
@@ -230,7 +230,7 @@ def _tell(
     if out is not None:
         screen.note(f"Written: {out}")
     if save is not None:
-        screen.note(f"Kept as {save!r}: vecsearch classify {collection.path} --clusters {save!r}")
+        screen.note(f"Kept as {save!r}: vecsearch classify {collection.place} --clusters {save!r}")
 
 
 def _draw(

@@ -136,7 +136,7 @@ class Classifier:
         labels = collection.labels()
         self._names = sorted({label for label in labels if label is not None})
         if not self._names:
-            raise InvalidArgument(f"No item of {collection.path} has a label.")
+            raise InvalidArgument(f"No item of {collection.place} has a label.")
         self._centroids: Centroids | None = None
         if method == "centroid":
             rows = [row for row, label in enumerate(labels) if label is not None]
@@ -238,13 +238,13 @@ def stored_rejection(collection: Collection, method: str, metric: Metric) -> Rej
     body = collection.calibration.get(method)
     if body is None:
         raise InvalidArgument(
-            f"{collection.path} was not calibrated for {method}: "
-            f"vecsearch calibrate {collection.path} QUERIES --method {method}"
+            f"{collection.place} was not calibrated for {method}: "
+            f"vecsearch calibrate {collection.place} QUERIES --method {method}"
         )
     rejection = Rejection.from_json(body)
     if rejection.metric is not metric:
         raise InvalidArgument(
-            f"{collection.path} was calibrated with the {rejection.metric} metric, not {metric}."
+            f"{collection.place} was calibrated with the {rejection.metric} metric, not {metric}."
         )
     return rejection
 
