@@ -164,6 +164,11 @@ class Gallery:
         """Whether there is an item of that id."""
         return isinstance(name, str) and self._view.has(name)
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether any item has a label."""
+        return self._view.is_labelled()
+
     def labels(self) -> list[str | None]:
         """The label of each item, in the order of ``vectors``."""
         return self._view.labels()

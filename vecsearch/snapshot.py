@@ -75,6 +75,9 @@ class Snapshot(Protocol):
     def get(self, name: str) -> Item:
         """The item of an id."""
 
+    def is_labelled(self) -> bool:
+        """Whether any item has a label."""
+
     def labels(self) -> list[str | None]:
         """The label of each item, in the order of ``vectors``."""
 

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from vecsearch.amend import check_ids, some
 from vecsearch.ann import open_index, settings_for
 from vecsearch.encoders import Encoder
-from vecsearch.encoding import encoder_of
-from vecsearch.errors import CollectionReplaced, ImageError, InvalidArgument
-from vecsearch.images import ImageLike, to_pixels
-from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores, zero_rows
+from vecsearch.encoding import encode_images, encoder_of
+from vecsearch.errors import CollectionReplaced, InvalidArgument
+from vecsearch.images import ImageLike
+from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores
 from vecsearch.store import EncoderEntry, Record, Store
 from vecsearch.types import (
     JSON,
@@ -130,16 +130,7 @@ class View:
 
     def encode(self, images: Sequence[ImageLike], metric: Metric | None = None) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32, all of which a metric can compare."""
-        wanted = self.encoder.preprocess
-        pixels = [to_pixels(image, wanted) for image in images]
-        vectors = self.encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
-        if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
-            row = int(zeros[0])
-            name = images[row] if isinstance(images[row], str | Path) else f"Image {row}"
-            raise ImageError(
-                f"{name}: its vector is zero: cosine cannot compare what has no direction"
-            )
-        return vectors
+        return encode_images(images, self.encoder, metric)
 
     def each(self) -> Iterator[Item]:
         """All items, in the order of ``vectors``."""
@@ -156,6 +147,10 @@ class View:
             InvalidArgument: There is none.
         """
         return self.item(self.store.record(int(self.rows([name])[0])))
+
+    def is_labelled(self) -> bool:
+        """Whether any item has a label."""
+        return bool((self.store.labels()[1][self.store.rows()] >= 0).any())
 
     def labels(self) -> list[str | None]:
         """The label of each item, in the order of ``vectors``."""

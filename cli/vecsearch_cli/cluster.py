@@ -8,7 +8,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb
 
 # What says how clusters are made.
 MAKING = (
@@ -43,7 +43,7 @@ class Count(click.ParamType[int | str]):
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.option(
     "--method",
     type=click.Choice(["kmeans", "hierarchical"]),
@@ -113,7 +113,7 @@ class Count(click.ParamType[int | str]):
 @click.pass_context
 def command(
     ctx: click.Context,
-    index: Path,
+    index: Path | str,
     method: Any,
     k: Any,
     k_max: int,

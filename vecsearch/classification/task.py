@@ -133,12 +133,13 @@ class Classifier:
         else:
             self._rule = Rule(method, **asked)
             self._limit = math.inf if reject is None else _as_distance(reject)
-        labels = collection.labels()
-        self._names = sorted({label for label in labels if label is not None})
-        if not self._names:
+        if not collection.is_labelled:
             raise InvalidArgument(f"No item of {collection.place} has a label.")
+        self._names: Sequence[str] = ()
         self._centroids: Centroids | None = None
         if method == "centroid":
+            labels = collection.labels()
+            self._names = sorted({label for label in labels if label is not None})
             rows = [row for row, label in enumerate(labels) if label is not None]
             known = np.array([str(labels[row]) for row in rows])
             self._centroids = Centroids(

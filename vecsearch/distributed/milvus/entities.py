@@ -1,0 +1,105 @@
+"""Items as rows of a Milvus collection, and back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vecsearch.distributed.milvus.filters import terms_of
+from vecsearch.distributed.stores import Block, Profile
+from vecsearch.errors import InvalidArgument
+from vecsearch.store import Record, Records
+from vecsearch.types import Vectors
+
+if TYPE_CHECKING:
+    from pymilvus import CollectionSchema, MilvusClient
+
+# The most bytes that the server takes.
+TEXT_BYTES = 4096
+JSON_BYTES = 65536
+# What an answer shows of an item, and what is stored of it.
+SHOWN = ["label", "path", "metadata"]
+STORED = ["id", *SHOWN, "file", "vector"]
+
+
+def schema_of(client: "MilvusClient", profile: Profile) -> "CollectionSchema":
+    """The columns of a collection."""
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=TEXT_BYTES)
+    for name in ("label", "path"):
+        schema.add_field(name, DataType.VARCHAR, max_length=TEXT_BYTES)
+    for name in ("metadata", "terms", "file"):
+        schema.add_field(name, DataType.JSON)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=profile.dim)
+    return schema
+
+
+def entities_of(vectors: Vectors, records: Records) -> list[dict[str, Any]]:
+    """Items as rows.
+
+    Raises:
+        InvalidArgument: Milvus cannot take one of them.
+    """
+    count = len(records)
+    nothing: list[Any] = [None] * count
+    columns = (
+        records.ids,
+        records.labels if records.labels is not None else nothing,
+        records.paths if records.paths is not None else nothing,
+        records.metadata if records.metadata is not None else nothing,
+        records.files if records.files is not None else nothing,
+    )
+    return [
+        {
+            "id": _text("id", name, name),
+            "label": "" if label is None else _text("label", label, name),
+            "path": "" if path is None else _text("path", path, name),
+            "metadata": dict(metadata) if metadata else {},
+            "terms": _terms(metadata, name) if metadata else {"keys": []},
+            "file": dict(file) if file else {},
+            "vector": vector,
+        }
+        for name, label, path, metadata, file, vector in zip(*columns, vectors, strict=True)
+    ]
+
+
+def record_of(entity: Mapping[str, Any]) -> Record:
+    """What is stored of an item beside its vector, as far as it was asked for."""
+    return Record(
+        entity["id"],
+        entity["path"] or None,
+        entity["label"] or None,
+        entity["metadata"],
+        entity.get("file") or None,
+    )
+
+
+def block_of(entities: Sequence[Mapping[str, Any]], dim: int) -> Block:
+    """Rows as items."""
+    vectors = np.array([one["vector"] for one in entities], np.float32).reshape(-1, dim)
+    return Records.of([record_of(one) for one in entities]), vectors
+
+
+def _text(what: str, value: str, name: str) -> str:
+    if not value:
+        raise InvalidArgument(f"Milvus takes no empty {what}, as that of the item {name!r}.")
+    if len(value.encode()) > TEXT_BYTES:
+        raise InvalidArgument(
+            f"The {what} of the item {name[:80]!r} has {len(value.encode())} bytes; Milvus is "
+            f"given {TEXT_BYTES} at most."
+        )
+    return value
+
+
+def _terms(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    terms = terms_of(metadata)
+    size = max(len(json.dumps(one, ensure_ascii=False).encode()) for one in (metadata, terms))
+    if size > JSON_BYTES:
+        raise InvalidArgument(
+            f"The metadata of the item {name[:80]!r} takes {size} bytes; Milvus takes {JSON_BYTES} "
+            "at most."
+        )
+    return terms
