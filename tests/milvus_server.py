@@ -2,11 +2,22 @@
 
 import os
 import re
+import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 SECONDS = 120
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
 
 
 class MilvusServer:
@@ -20,12 +31,14 @@ class MilvusServer:
         import milvus
 
         config = milvus.MilvusServerConfig(data_dir=str(folder))
+        # By itself it takes the next that are free, which for two at a time are the same.
+        ports = [name for name in config.configurable_items if name.endswith("_port")]
+        config.update(**dict(zip(ports, free_ports(len(ports)), strict=True)))
         config.resolve()
         milvus._initialize_data_files(str(folder))
         self.folder = folder
         self.port = int(config.get("proxy_port"))
-        self._metrics_port, taken = config.resolve_port(9091)
-        taken.close()
+        (self._metrics_port,) = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
         file = folder / "configs" / "milvus.yaml"
         text = file.read_text()

@@ -78,6 +78,7 @@ def get_files(
         DamagedCollection: One is missing, or not as it was put there.
     """
     beside = f"{name}{SUFFIX}"
+    client.load_collection(beside)
     for file, (sha256, size) in stamps.items():
         path = folder / file
         if not path.resolve().is_relative_to(folder.resolve()):
