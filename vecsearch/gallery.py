@@ -46,6 +46,15 @@ class Gallery:
         """
         return self._view.whole()
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether ``view`` costs nothing, as it does in a folder."""
+        return self._view.at_hand
+
+    def part(self, ids: Sequence[str]) -> View:
+        """Some items by rows, for tasks that need no others; ids of no items are passed over."""
+        return self._view.part(ids)
+
     def refresh(self) -> bool:
         """See what was committed since; returns whether there was anything.
 

@@ -36,6 +36,10 @@ class Snapshot(Protocol):
         """The folder that its images were found in."""
 
     @property
+    def at_hand(self) -> bool:
+        """Whether all items can be looked at without fetching them."""
+
+    @property
     def made_by(self) -> EncoderEntry | None:
         """What the encoder of its vectors is; None if they were brought by their user."""
 
@@ -51,6 +55,9 @@ class Snapshot(Protocol):
 
     def whole(self) -> View:
         """All of it by rows, for tasks that look at every item."""
+
+    def part(self, ids: Sequence[str]) -> View:
+        """Some items by rows, for tasks that need no others; more, where more is at hand."""
 
     def encode(self, images: Sequence[ImageLike], metric: Metric | None = None) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32, all of which a metric can compare."""

@@ -87,6 +87,11 @@ class View:
         return self.store.manifest.dim
 
     @property
+    def at_hand(self) -> bool:
+        """All items are."""
+        return True
+
+    @property
     def made_by(self) -> EncoderEntry | None:
         """What the encoder of its vectors is; None if they were brought by their user."""
         return self.store.manifest.encoder
@@ -126,6 +131,10 @@ class View:
 
     def whole(self) -> "View":
         """All of it by rows: itself."""
+        return self
+
+    def part(self, ids: Sequence[str]) -> "View":  # noqa: ARG002 - the others are no burden
+        """Some items by rows, and all others: itself."""
         return self
 
     def encode(self, images: Sequence[ImageLike], metric: Metric | None = None) -> Vectors:

@@ -19,6 +19,7 @@ from vecsearch import (
     VecsearchError,
     make_encoder,
     push,
+    recommend,
 )
 from vecsearch.distributed.milvus import Address, MilvusStore
 from vecsearch_cli.main import vecsearch as group
@@ -224,6 +225,59 @@ def test_what_milvus_cannot_do_is_said(lite: str, books: Collection) -> None:
     assert len(there) == 40
     with pytest.raises(CollectionNotFound, match="vecsearch push"):
         Collection.open(f"{lite}/nothing")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, lite: str) -> tuple[Collection, Collection]:
+    """More items than recommendations look at together, in a folder and on Milvus."""
+    vectors = np.random.default_rng(3).normal(size=(2500, 4)).astype(np.float32)
+    here = Collection.from_vectors(
+        vectors,
+        [f"thing {row}" for row in range(2500)],
+        [f"kind {row % 3}" for row in range(2500)],
+        [{"maker": row % 11} if row % 2 else {} for row in range(2500)],
+        path=tmp_path_factory.mktemp("shop") / "shop",
+        index="exact",
+    )
+    push(here, f"{lite}/shop")
+    return here, Collection.open(f"{lite}/shop")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"k": 10},
+        {"k": 5, "offset": 1200},
+        {"k": 20, "max_per": {"label": 2}},
+        {"k": 40, "max_per": {"maker": 1}, "where": "maker exists"},
+        {"k": 30, "collapse": 0.3, "diversity": 0.5},
+        {"k": 12, "where": ["label=kind 1", "maker<4"]},
+        {"k": 3000},
+    ],
+)
+def test_recommendations_need_not_fetch_everything(
+    shop: tuple[Collection, Collection], options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise AssertionError("all items were fetched")
+
+    monkeypatch.setattr("vecsearch.distributed.snapshot.StoreSnapshot.whole", refuse)
+    like, unlike = ["thing 3", np.float32([1, 0, 1, 0])], ["thing 4"]
+    mine, theirs = (recommend(one, like, unlike, **options) for one in shop)
+    assert [hit.item.id for hit in theirs] == [hit.item.id for hit in mine]
+    assert [hit.distance for hit in theirs] == pytest.approx([hit.distance for hit in mine])
+
+
+def test_recommendations_of_what_makes_no_sense(shop: tuple[Collection, Collection]) -> None:
+    for one in shop:
+        with pytest.raises(InvalidArgument, match="Say what is liked"):
+            recommend(one, unlike=["thing 1"])
+        with pytest.raises(InvalidArgument, match="neither an item"):
+            recommend(one, ["nothing"])
+        with pytest.raises(InvalidArgument, match="both liked and not"):
+            recommend(one, ["thing 1"], ["thing 1"])
+        with pytest.raises(InvalidArgument, match=r"No item .*has 'colour'"):
+            recommend(one, ["thing 1"], max_per={"colour": 1})
 
 
 def test_a_server_that_is_not_there_is_said(books: Collection) -> None:

@@ -6,7 +6,8 @@ import tempfile
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from vecsearch.amend import check_ids, some
 from vecsearch.distributed.folder_store import FolderStore
-from vecsearch.distributed.stores import Health, VectorStore
+from vecsearch.distributed.stores import Block, Health, VectorStore
 from vecsearch.encoders import Encoder, load_encoder
 from vecsearch.encoding import encode_images
 from vecsearch.errors import DamagedCollection, IncompleteAnswer, InvalidArgument
@@ -80,6 +81,11 @@ class StoreSnapshot:
         return None if self.profile.root is None else Path(self.profile.root)
 
     @property
+    def at_hand(self) -> bool:
+        """They are on a server."""
+        return False
+
+    @property
     def made_by(self) -> EncoderEntry | None:
         """What the encoder of its vectors is."""
         return self.profile.encoder
@@ -130,18 +136,26 @@ class StoreSnapshot:
                         f"{len(self)}, and up to {MOST_FETCHED} are. Ask the collection that it "
                         "was pushed from."
                     )
-                folder = Path(tempfile.mkdtemp(prefix="vecsearch-fetched-"))
-                try:
-                    copy = FolderStore(folder)
-                    copy.create(self.profile, self.store.encoder_folder())
-                    for records, vectors in self.store.fetch():
-                        copy.upsert(vectors, records, new=True)
-                    self._whole = copy.view
-                except BaseException:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    raise
-                weakref.finalize(self._whole, shutil.rmtree, folder, ignore_errors=True)
+                self._whole = self._copied(self.store.fetch())
             return self._whole
+
+    def part(self, ids: Sequence[str]) -> View:
+        """Some items by rows, fetched into a temporary folder."""
+        return self._copied(self.store.fetch(ids))
+
+    def _copied(self, blocks: Iterable[Block]) -> View:
+        folder = Path(tempfile.mkdtemp(prefix="vecsearch-fetched-"))
+        try:
+            copy = FolderStore(folder)
+            copy.create(replace(self.profile, index="exact"), self.store.encoder_folder())
+            for records, vectors in blocks:
+                copy.upsert(vectors, records, new=True)
+            view = View(copy.view.store, self._encoder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weakref.finalize(view, shutil.rmtree, folder, ignore_errors=True)
+        return view
 
     def encode(self, images: Sequence[ImageLike], metric: Metric | None = None) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32, all of which a metric can compare."""
