@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import get_args
 
 import numpy as np
@@ -100,13 +102,22 @@ def push(
             "replaced. --replicas 2 wants two query nodes."
         )
     total, pushed = len(collection), 0
-    for records, vectors in source.fetch():
-        block = _without_standing((records, vectors), target) if begun else (records, vectors)
-        if len(block[0]):
-            target.upsert(block[1], block[0], new=True)
-        pushed += len(block[0])
-        if progress is not None:
-            progress("pushing", pushed, total)
+
+    def put(block: Block) -> int:
+        records, vectors = _without_standing(block, target) if begun else block
+        if len(records):
+            target.upsert(vectors, records, new=True)
+        return len(records)
+
+    # One block is read while the one before it is on its way.
+    with ThreadPoolExecutor(1) as pool:
+        under_way: Future[int] | None = None
+        for block in chain(source.fetch(), [None]):
+            if under_way is not None:
+                pushed += under_way.result()
+                if progress is not None:
+                    progress("pushing", pushed, total)
+            under_way = None if block is None else pool.submit(put, block)
     if _origin(source) != profile.origin:
         raise VecsearchError(
             f"{source.place} was changed while it was pushed: push it again, with --overwrite."
