@@ -21,7 +21,7 @@ from vecsearch.encoding import encode_images
 from vecsearch.errors import DamagedCollection, IncompleteAnswer, InvalidArgument
 from vecsearch.images import ImageLike
 from vecsearch.index import check_vectors, scores
-from vecsearch.store import EncoderEntry, Record
+from vecsearch.store import EncoderEntry, Record, Store
 from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Skipped, Vectors
 from vecsearch.view import View, as_count
 from vecsearch.where import Condition
@@ -30,6 +30,19 @@ from vecsearch.where import Condition
 # which takes about a second.
 MOST_FETCHED, MOST_COUNTED = 200_000, 20_000
 log = logging.getLogger(__name__)
+
+
+class _Fetched(View):
+    """Items that were fetched; their encoder stays where it is until an image is asked about."""
+
+    def __init__(self, store: Store, of: "StoreSnapshot") -> None:
+        super().__init__(store)
+        self._of = of
+
+    @property
+    def encoder(self) -> Encoder:
+        """What made the vectors."""
+        return self._of.encoder
 
 
 class StoreSnapshot:
@@ -147,10 +160,10 @@ class StoreSnapshot:
         folder = Path(tempfile.mkdtemp(prefix="vecsearch-fetched-"))
         try:
             copy = FolderStore(folder)
-            copy.create(replace(self.profile, index="exact"), self.store.encoder_folder())
+            copy.create(replace(self.profile, encoder=None, index="exact"))
             for records, vectors in blocks:
                 copy.upsert(vectors, records, new=True)
-            view = View(copy.view.store, self._encoder)
+            view = _Fetched(copy.view.store, self)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
