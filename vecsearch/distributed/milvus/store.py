@@ -292,8 +292,6 @@ class MilvusStore:
         if not self._loaded:
             with self._lock, asking(self.address):
                 if "Loaded" not in str(self._client.get_load_state(name)["state"]):
-                    # Sealed first, so that it is indexed before it is asked.
-                    self._client.flush(name)
                     self._client.load_collection(name, replica_number=profile.replicas)
                 self._loaded = True
         if not look or self.address.is_file or time.monotonic() - self._looked < HEALTH_SECONDS:
