@@ -14,6 +14,7 @@ from vecsearch import (
     Collection,
     CollectionExists,
     CollectionNotFound,
+    DamagedCollection,
     IncompleteAnswer,
     InvalidArgument,
     VecsearchError,
@@ -182,6 +183,20 @@ def test_a_push_replaces_nothing_unless_it_is_asked_to(lite: str, books: Collect
         push(books, address)
     assert push(books, address, overwrite=True).items == 39
     assert "book 1" not in Collection.open(address)
+
+
+def test_what_belongs_to_others_is_never_overwritten(
+    lite: str, books: Collection, small: Path, tmp_path: Path
+) -> None:
+    client = MilvusStore(Address.parse(f"{lite}/others"))._client
+    client.create_collection("others", dimension=2)
+    with pytest.raises(DamagedCollection, match="none that vecsearch made"):
+        push(books, f"{lite}/others", overwrite=True)
+    client.create_collection("kept_encoder", dimension=2)
+    built = Collection.build(small / "test", tmp_path / "index", dim=4, size=(8, 8))
+    with pytest.raises(CollectionExists, match="choose another name"):
+        push(built, f"{lite}/kept")
+    assert {"others", "kept_encoder"} <= set(client.list_collections())
 
 
 def test_another_encoder_is_refused(lite: str, small: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.errors import CollectionExists, DamagedCollection, InvalidArgument
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -20,6 +20,8 @@ PIECE_BYTES = 48_000
 PIECES_AT_ONCE = 200
 MOST_BYTES = 64 << 20
 SUFFIX = "_encoder"
+# What tells them from a collection that happens to be called so.
+MARK = "vecsearch.encoder_of"
 
 
 def stamps_of(folder: Path) -> dict[str, tuple[str, int]]:
@@ -48,12 +50,12 @@ def put_files(client: "MilvusClient", name: str, folder: Path) -> None:
     from pymilvus import DataType
 
     beside = f"{name}{SUFFIX}"
-    client.drop_collection(beside)
+    drop_files(client, name)
     schema = client.create_schema(auto_id=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=1024)
     schema.add_field("piece", DataType.VARCHAR, max_length=65535)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # there is none without
-    client.create_collection(beside, schema=schema, num_shards=1)
+    client.create_collection(beside, schema=schema, num_shards=1, properties={MARK: name})
     rows: list[dict[str, Any]] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()
@@ -101,5 +103,16 @@ def get_files(
 
 
 def drop_files(client: "MilvusClient", name: str) -> None:
-    """Take the files of an encoder off Milvus."""
-    client.drop_collection(f"{name}{SUFFIX}")
+    """Take the files of an encoder off Milvus, if they are there.
+
+    Raises:
+        CollectionExists: What is called as they would be is something else.
+    """
+    beside = f"{name}{SUFFIX}"
+    if client.has_collection(beside):
+        if client.describe_collection(beside).get("properties", {}).get(MARK) != name:
+            raise CollectionExists(
+                f"There is a collection {beside} on Milvus, where the encoder of {name} would go: "
+                "choose another name."
+            )
+        client.drop_collection(beside)

@@ -150,10 +150,19 @@ class MilvusStore:
         self._properties = found
 
     def drop(self) -> None:
-        """Take it away with all that belongs to it."""
+        """Take it away with all that belongs to it, if it is there.
+
+        Raises:
+            DamagedCollection: It is none of ours.
+        """
+        self._properties = None
         with asking(self.address):
-            self._client.drop_collection(self.address.name)
-            drop_files(self._client, self.address.name)
+            there = self._client.has_collection(self.address.name)
+        if there:
+            _ = self.properties  # which refuses what is not ours
+            with asking(self.address):
+                self._client.drop_collection(self.address.name)
+                drop_files(self._client, self.address.name)
         self._properties, self._loaded = None, False
 
     def seal(self) -> None:
@@ -308,7 +317,7 @@ class MilvusStore:
                 return list(self._client.search(self.address.name, data=queries, **options))
         except VecsearchError as error:
             # Is it the question, or the server?
-            self._looked = -HEALTH_SECONDS
+            self._looked, self._loaded = -HEALTH_SECONDS, False
             try:
                 self._ready()
             except IncompleteAnswer as incomplete:
