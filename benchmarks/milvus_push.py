@@ -166,6 +166,7 @@ def main() -> None:
             print(f"push: rate beside the client's loop {statistics.median(ratios):.2f}")
             client.drop_collection("bare")
             there = Collection.open(server.address("ours"))
+            time.sleep(milvus_store.SETTLING_SECONDS)  # until then it waits for all writes
             queries(there, client, "ours", test[: arguments.queries])
             recall(here, there, test[: arguments.queries])
         finally:

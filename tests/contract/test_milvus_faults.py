@@ -33,10 +33,14 @@ def server(tmp_path: Path) -> Iterator[MilvusServer]:
         found.kill()
 
 
-def test_what_was_acknowledged_survives_kill_9(server: MilvusServer) -> None:
+def test_what_was_acknowledged_survives_kill_9(
+    server: MilvusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vecsearch.distributed.milvus.store.SECONDS", 3)  # for the one that is lost
     address = Address.parse(server.address("survivor"))
     store = MilvusStore(address)
     store.create(Profile(Metric.EUCLIDEAN, DIM))
+    assert store.health().items == 0
     vectors = np.random.default_rng(0).normal(size=(100 * BLOCK, DIM)).astype(np.float32)
     acknowledged: list[int] = []
 
@@ -58,6 +62,7 @@ def test_what_was_acknowledged_survives_kill_9(server: MilvusServer) -> None:
     writer.join()
     assert 20 <= len(acknowledged) < 100, "the kill came in mid-insert"
     seconds = server.start()
+    monkeypatch.undo()
     again = MilvusStore(address)
     found = {
         name: vector

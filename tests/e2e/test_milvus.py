@@ -129,19 +129,28 @@ def test_the_same_script_on_a_folder_and_on_milvus_lite(
 
 @pytest.mark.slow
 def test_the_same_script_on_a_folder_and_on_a_server(
-    vecsearch: Callable[..., CompletedProcess[str]],
-    server: MilvusServer,
-    small: Path,
-    tmp_path: Path,
+    run: Run, server: MilvusServer, small: Path, tmp_path: Path
 ) -> None:
-    """By the installed command, so that every verb meets the server anew."""
-
-    def run(*arguments: object) -> list[Any]:
-        done = vecsearch(*map(str, arguments), "--format", "jsonl")
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
     check_alike(run, server.address("shop"), small, tmp_path)
+
+
+@pytest.mark.slow
+def test_one_command_sees_what_another_has_written(
+    vecsearch: Callable[..., CompletedProcess[str]], server: MilvusServer, tmp_path: Path
+) -> None:
+    """By the installed command, each in a process of its own."""
+    ids = [f"book {row}" for row in range(3)]
+    Collection.from_vectors(np.eye(3), ids, path=tmp_path / "books")
+    address = server.address("books")
+    for arguments, items in (
+        (("push", tmp_path / "books", address), 3),
+        (("remove", address, "book 1"), 2),
+        (("info", address), 2),
+    ):
+        done = vecsearch(*arguments, "--format", "jsonl")
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer.get("items", answer.get("indexed")) == items
 
 
 @pytest.fixture(scope="module")

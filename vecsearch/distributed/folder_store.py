@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -129,10 +130,10 @@ class FolderStore:
         store = self.view.store
         rows = store.rows() if ids is None else np.unique(store.find(check_ids(ids)))
         rows = rows[rows >= 0]
+        every = store.records() if ids is None else map(store.record, rows.tolist())
         for start in range(0, len(rows), BLOCK_ITEMS):
             part = rows[start : start + BLOCK_ITEMS]
-            records = [store.record(row) for row in part.tolist()]
-            yield Records.of(records), store.take(part)
+            yield Records.of(list(islice(every, len(part)))), store.take(part)
 
     def health(self) -> Health:
         """How it is: what is damaged is an error already when it is read."""

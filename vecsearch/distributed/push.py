@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -18,6 +19,7 @@ from vecsearch.types import Progress
 
 # How many of its own items are asked for in the end, with so many neighbours each.
 SAMPLE, NEIGHBOURS = 50, 10
+UNDER_WAY = 2
 # What a graph must find of them, and how much distances may differ: Milvus computes in float32.
 LEAST_FOUND, TOLERANCE = 0.9, 1e-3
 log = logging.getLogger(__name__)
@@ -109,15 +111,16 @@ def push(
             target.upsert(vectors, records, new=True)
         return len(records)
 
-    # One block is read while the one before it is on its way.
-    with ThreadPoolExecutor(1) as pool:
-        under_way: Future[int] | None = None
-        for block in chain(source.fetch(), [None]):
-            if under_way is not None:
-                pushed += under_way.result()
+    # While the server takes in one block, others are read and made ready.
+    with ThreadPoolExecutor(UNDER_WAY) as pool:
+        under_way: deque[Future[int]] = deque()
+        for block in chain(source.fetch(), UNDER_WAY * [None]):
+            if len(under_way) == UNDER_WAY or (block is None and under_way):
+                pushed += under_way.popleft().result()
                 if progress is not None:
                     progress("pushing", pushed, total)
-            under_way = None if block is None else pool.submit(put, block)
+            if block is not None:
+                under_way.append(pool.submit(put, block))
     if _origin(source) != profile.origin:
         raise VecsearchError(
             f"{source.place} was changed while it was pushed: push it again, with --overwrite."

@@ -21,6 +21,7 @@ JSON_BYTES = 65536
 # What an answer shows of an item, and what is stored of it.
 SHOWN = ["label", "path", "metadata"]
 STORED = ["id", *SHOWN, "file", "vector"]
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def schema_of(client: "MilvusClient", profile: Profile) -> "CollectionSchema":
@@ -57,9 +58,9 @@ def entities_of(vectors: Vectors, records: Records) -> list[dict[str, Any]]:
             "id": _text("id", name, name),
             "label": "" if label is None else _text("label", label, name),
             "path": "" if path is None else _text("path", path, name),
-            "metadata": dict(metadata) if metadata else {},
-            "terms": _terms(metadata, name) if metadata else {"keys": []},
-            "file": dict(file) if file else {},
+            "metadata": _json(metadata, name) if metadata else "{}",
+            "terms": _json(terms_of(metadata), name) if metadata else '{"keys":[]}',
+            "file": _json(file, name) if file else "{}",
             "vector": vector,
         }
         for name, label, path, metadata, file, vector in zip(*columns, vectors, strict=True)
@@ -86,7 +87,7 @@ def block_of(entities: Sequence[Mapping[str, Any]], dim: int) -> Block:
 def _text(what: str, value: str, name: str) -> str:
     if not value:
         raise InvalidArgument(f"Milvus takes no empty {what}, as that of the item {name!r}.")
-    if len(value.encode()) > TEXT_BYTES:
+    if len(value) > TEXT_BYTES // 4 and len(value.encode()) > TEXT_BYTES:
         raise InvalidArgument(
             f"The {what} of the item {name[:80]!r} has {len(value.encode())} bytes; Milvus is "
             f"given {TEXT_BYTES} at most."
@@ -94,12 +95,12 @@ def _text(what: str, value: str, name: str) -> str:
     return value
 
 
-def _terms(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
-    terms = terms_of(metadata)
-    size = max(len(json.dumps(one, ensure_ascii=False).encode()) for one in (metadata, terms))
-    if size > JSON_BYTES:
+def _json(value: Mapping[str, Any], name: str) -> str:
+    """As text, which the client takes as it is; of a dict it makes another one first."""
+    text = _JSON.encode(value)
+    if len(text) > JSON_BYTES // 4 and (size := len(text.encode())) > JSON_BYTES:
         raise InvalidArgument(
             f"The metadata of the item {name[:80]!r} takes {size} bytes; Milvus takes {JSON_BYTES} "
             "at most."
         )
-    return terms
+    return text

@@ -65,8 +65,11 @@ GRAPH = {"M": 16, "efConstruction": 200}
 # recall fell to 0.86 (benchmarks/milvus_push.py).
 EF, EF_TIMES, EF_FILTERED, EF_FILTERED_TIMES = 64, 2, 512, 8
 MOST_EF = 32768
+INDEX_SECONDS = 3600
 # How old the knowledge may be that all shards answer.
 HEALTH_SECONDS = 5.0
+# How far any replica lags behind what was written, by far.
+SETTLING_SECONDS = 5.0
 
 
 class MilvusStore:
@@ -83,6 +86,7 @@ class MilvusStore:
         self._encoder: Path | None = None
         self._loaded = False
         self._looked = -HEALTH_SECONDS
+        self._settled = 0.0
         self._lock = threading.RLock()
 
     @property
@@ -166,9 +170,18 @@ class MilvusStore:
         self._properties, self._loaded = None, False
 
     def seal(self) -> None:
-        """Let the server index all that was put in, rather than compare it item by item."""
+        """Wait until the server has indexed all that was put in.
+
+        Until then it goes by an index in a hurry, which with conditions finds too little.
+        """
+        client, name = self._client, self.address.name
         with asking(self.address):
-            self._client.flush(self.address.name)
+            client.flush(name, timeout=INDEX_SECONDS)
+            end = time.monotonic() + INDEX_SECONDS
+            while client.describe_index(name, "vector")["pending_index_rows"]:
+                if time.monotonic() > end:
+                    raise VecsearchError(f"{self.place} is not indexed in {INDEX_SECONDS} s.")
+                time.sleep(0.1)
 
     def mark(self, whole: bool) -> None:
         """Say whether all that it is to hold has been put in."""
@@ -189,6 +202,7 @@ class MilvusStore:
         with asking(self.address):
             for start in range(0, len(rows), step):
                 write(self.address.name, rows[start : start + step], timeout=SECONDS)
+        self._unsettle()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take out items; ids that are not there are passed over."""
@@ -198,6 +212,7 @@ class MilvusStore:
             for start in range(0, len(names), BLOCK_ROWS):
                 part = one_of(names[start : start + BLOCK_ROWS])
                 self._client.delete(self.address.name, filter=part, timeout=SECONDS)
+        self._unsettle()
 
     def search(
         self,
@@ -249,6 +264,7 @@ class MilvusStore:
     def health(self) -> Health:
         """How it is. It sees all that was acknowledged to anybody before."""
         self._ready(look=False)
+        self._unsettle()
         items = int(self._queried("", ["count(*)"], consistency_level="Strong")[0]["count(*)"])
         with asking(self.address):
             return health_of(self._client, self.address.name, items, self.address.is_file)
@@ -277,7 +293,18 @@ class MilvusStore:
 
     @property
     def _level(self) -> str:
-        return self.address.consistency.capitalize()
+        """The consistency of a question.
+
+        The server's own sessions know nothing of deletions, nor of what others have written. So for
+        some seconds after a write, or a look at the whole, it waits for all that was written.
+        """
+        level = self.address.consistency
+        if level == "session" and time.monotonic() < self._settled:
+            return "Strong"
+        return level.capitalize()
+
+    def _unsettle(self) -> None:
+        self._settled = time.monotonic() + SETTLING_SECONDS
 
     @property
     def _step(self) -> int:
