@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vecsearch.amend import check_ids
 from vecsearch.ann import keep_indexed
@@ -111,7 +112,7 @@ class FolderStore:
 
     def search(
         self,
-        vectors: Vectors,
+        vectors: ArrayLike,
         k: int,
         conditions: tuple[Condition, ...] = (),
         *,

@@ -20,7 +20,7 @@ from vecsearch.encoders import Encoder, load_encoder
 from vecsearch.encoding import encode_images
 from vecsearch.errors import DamagedCollection, IncompleteAnswer, InvalidArgument
 from vecsearch.images import ImageLike
-from vecsearch.index import check_vectors, scores
+from vecsearch.index import scores
 from vecsearch.store import EncoderEntry, Record, Store
 from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Skipped, Vectors
 from vecsearch.view import View, as_count
@@ -193,8 +193,7 @@ class StoreSnapshot:
             raise InvalidArgument(
                 f"How much {self.place} finds was not measured: leave out recall."
             )
-        queries = check_vectors(vectors, self.dim, metric)
-        root, found = self.root, self.store.search(queries, as_count(k), conditions, exact=exact)
+        root, found = self.root, self.store.search(vectors, as_count(k), conditions, exact=exact)
         hits = []
         for answer in found:
             near = scores(np.array([one.distance for one in answer]), metric).tolist()

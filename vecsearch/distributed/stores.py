@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+from numpy.typing import ArrayLike
+
 from vecsearch.store import EncoderEntry, Record, Records
 from vecsearch.types import JSON, Metric, Vectors
 from vecsearch.where import Condition
@@ -120,7 +122,7 @@ class VectorStore(Protocol):
 
     def search(
         self,
-        vectors: Vectors,
+        vectors: ArrayLike,
         k: int,
         conditions: tuple[Condition, ...] = (),
         *,

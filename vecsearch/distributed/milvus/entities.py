@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,15 +68,14 @@ def entities_of(vectors: Vectors, records: Records) -> list[dict[str, Any]]:
     ]
 
 
+def shown_of(name: str, entity: Mapping[str, Any]) -> Record:
+    """What an answer shows of an item."""
+    return Record(name, entity["path"] or None, entity["label"] or None, entity["metadata"])
+
+
 def record_of(entity: Mapping[str, Any]) -> Record:
-    """What is stored of an item beside its vector, as far as it was asked for."""
-    return Record(
-        entity["id"],
-        entity["path"] or None,
-        entity["label"] or None,
-        entity["metadata"],
-        entity.get("file") or None,
-    )
+    """What is stored of an item beside its vector."""
+    return replace(shown_of(entity["id"], entity), file=entity["file"] or None)
 
 
 def block_of(entities: Sequence[Mapping[str, Any]], dim: int) -> Block:

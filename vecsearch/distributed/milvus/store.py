@@ -1,5 +1,6 @@
 """A collection on Milvus, as a store among others."""
 
+import math
 import shutil
 import tempfile
 import threading
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from numpy.typing import ArrayLike
 
 from vecsearch.distributed.milvus.address import Address
 from vecsearch.distributed.milvus.connection import SECONDS, Connection, asking
@@ -25,8 +26,8 @@ from vecsearch.distributed.milvus.entities import (
     STORED,
     block_of,
     entities_of,
-    record_of,
     schema_of,
+    shown_of,
 )
 from vecsearch.distributed.milvus.filters import (
     behind,
@@ -216,7 +217,7 @@ class MilvusStore:
 
     def search(
         self,
-        vectors: Vectors,
+        vectors: ArrayLike,
         k: int,
         conditions: tuple[Condition, ...] = (),
         *,
@@ -393,9 +394,9 @@ class MilvusStore:
 
 def _neighbours(hits: Any, euclidean: bool) -> list[Neighbour]:
     """Hits with distances of ours: Milvus gives squares of Euclidean ones, and cosines."""
-    apart = np.array([hit["distance"] for hit in hits], np.float64)
-    far = np.sqrt(np.maximum(apart, 0)) if euclidean else np.clip(1 - apart, 0, 2)
-    return [
-        Neighbour(record_of({"id": hit["id"], **hit["entity"]}), distance)
-        for hit, distance in zip(hits, far.tolist(), strict=True)
-    ]
+    found = []
+    for hit in hits:
+        far, entity = hit["distance"], hit["entity"]
+        apart = math.sqrt(max(far, 0.0)) if euclidean else min(max(1 - far, 0.0), 2.0)
+        found.append(Neighbour(shown_of(hit["id"], entity), apart))
+    return found
