@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from vecsearch.collection import Collection, import_vectors, verify
     from vecsearch.demo import run_demo
+    from vecsearch.distributed.push import Pushed, push
     from vecsearch.doctor import diagnose
     from vecsearch.duplicates import (
         Duplicates,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
         CollectionReplaced,
         DamagedCollection,
         ImageError,
+        IncompleteAnswer,
         InvalidArgument,
         MissingPackage,
         NewerFormat,
@@ -130,6 +132,7 @@ _HOMES = {
     "keep_clustering silhouette summarize_clusters write_clusters",
     "collection": "Collection import_vectors verify",
     "demo": "run_demo",
+    "distributed.push": "Pushed push",
     "doctor": "diagnose",
     "duplicates": "Duplicates Group Member Outcome Suggestion apply_duplicates draw_histogram "
     "find_duplicates sharpness suggest_threshold",
@@ -137,8 +140,8 @@ _HOMES = {
     "encoders.siamese": "SiameseEncoder",
     "encoders.simple": "SimpleEncoder",
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
-    "DamagedCollection ImageError InvalidArgument MissingPackage NewerFormat NotFitted "
-    "VecsearchError",
+    "DamagedCollection ImageError IncompleteAnswer InvalidArgument MissingPackage NewerFormat "
+    "NotFitted VecsearchError",
     "evaluation": "Audit Calibration ClassScores Classification Comparison Difference Evaluation "
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
@@ -188,6 +191,7 @@ __all__ = [
     "Group",
     "Hit",
     "ImageError",
+    "IncompleteAnswer",
     "InvalidArgument",
     "Item",
     "KNNClassifier",
@@ -203,6 +207,7 @@ __all__ = [
     "Prediction",
     "Preprocess",
     "Projection",
+    "Pushed",
     "Rejection",
     "Repair",
     "ServerError",
@@ -249,6 +254,7 @@ __all__ = [
     "plot",
     "project",
     "project_vectors",
+    "push",
     "recommend",
     "recommend_for_each",
     "relabel",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from vecsearch.encoding import encode_batches, facts_of, read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import (
     FROM_FOLDERS,
+    File,
     ImageFolder,
     is_absolute,
     read_labels,
@@ -20,11 +22,13 @@ from vecsearch.images import (
 )
 from vecsearch.index import as_array
 from vecsearch.own_vectors import add_blocks, check_records, is_utf8
-from vecsearch.store import Record, Records, SideFile, Store, Writer
-from vecsearch.types import JSON, Clustering, Progress, Rows, Skipped
+from vecsearch.store import EncoderEntry, Record, Records, SideFile, Source, Store, Writer
+from vecsearch.types import JSON, Clustering, Progress, Skipped
 
 NAMED_AT_MOST = 5
 NAME_LENGTH = 100
+ENCODE_ANEW = "update follows changed files, and --replace (replace=True) encodes them anew"
+PUT_IN_PLACE = "replace=True puts the new ones in their place"
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,27 @@ class Found:
     metadata: Mapping[str, Mapping[str, JSON]]
     skipped: Sequence[Skipped]
 
+    def record(
+        self, file: File, old: Record | None, label: str | None, metadata: Mapping[str, JSON] | None
+    ) -> Record:
+        """What is stored of one of them, which may be there already.
 
-def find_images(store: Store, places: Iterable[str | Path]) -> Found:
+        Args:
+            file: As it was read.
+            old: What is stored of it so far.
+            label: What its user calls it; as tables or folders do, or as before, by default.
+            metadata: What its user knows of it; the same goes for that.
+        """
+        more = self.metadata.get(file.path, old.metadata if old else {})
+        named = label if label is not None else self.labels.get(file.path)
+        if named is None and old is not None:
+            named = old.label
+        more = more if metadata is None else metadata
+        return Record(file.path, file.path, named, more, facts_of(file))
+
+
+def find_images(source: Source | None, places: Iterable[str | Path]) -> Found:
     """The image files among some paths and below them, as a collection calls them."""
-    source = store.manifest.source
     root = Path(source.root) if source is not None else Path("/")
     by_folder = source is None or source.labels == FROM_FOLDERS
     paths: dict[str, None] = {}
@@ -134,10 +155,10 @@ def add_images(
     with Writer(path, amend=True) as writer:
         base = writer.base
         encoder = encoder_of(base)
-        found = find_images(base, places)
+        found = find_images(base.manifest.source, places)
         rows = base.find(found.paths)
-        advice = "update follows changed files, and --replace (replace=True) encodes them anew"
-        standing = _standing(found.paths, rows, replace, advice)
+        standing = [name for name, row in zip(found.paths, rows, strict=True) if row >= 0]
+        refuse_standing(standing, replace, ENCODE_ANEW)
         source = base.manifest.source
         root = Path(source.root) if source is not None else Path("/")
         folder = ImageFolder(root, found.paths, found.labels, found.skipped)
@@ -150,19 +171,11 @@ def add_images(
             records = []
             for file in block.files:
                 old = base.record(row_of[file.path]) if row_of[file.path] >= 0 else None
-                more = found.metadata.get(file.path, old.metadata if old else {})
-                if metadata is not None:
-                    more = metadata
-                named = label if label is not None else found.labels.get(file.path)
-                if named is None and old is not None:
-                    named = old.label
-                records.append(Record(file.path, file.path, named, more, facts_of(file)))
+                records.append(found.record(file, old, label, metadata))
                 done[file.path] = None
             writer.add(block.vectors, records)
         if not done:
-            first = skipped[0] if skipped else None
-            reason = f": {first.path}: {first.reason}." if first else ": there are no images."
-            raise InvalidArgument(f"Nothing was added{reason}")
+            refuse_nothing(skipped)
         replaced = [name for name in standing if name in done]
         writer.remove(np.array([row_of[name] for name in replaced], np.int64))
         manifest = writer.commit()
@@ -263,12 +276,12 @@ def add_vectors(
     records: Records = check_records(count, ids, labels, metadata)
     with Writer(path, amend=True) as writer:
         base = writer.base
-        check_encoder(base, encoder)
+        check_encoder(base.manifest.encoder, encoder, path)
         if not count:
             return Changes(len(base))
         rows = base.find(records.ids)
-        advice = "replace=True puts the new ones in their place"
-        standing = _standing(records.ids, rows, replace, advice)
+        standing = [name for name, row in zip(records.ids, rows, strict=True) if row >= 0]
+        refuse_standing(standing, replace, PUT_IN_PLACE)
         add_blocks(writer, array, records, base.manifest.dim, base.manifest.metric)
         writer.remove(rows[rows >= 0])
         manifest = writer.commit()
@@ -290,18 +303,17 @@ def check_ids(ids: Sequence[str]) -> list[str]:
     return list(ids)
 
 
-def check_encoder(store: Store, encoder: Encoder | None) -> None:
+def check_encoder(own: EncoderEntry | None, encoder: Encoder | None, place: str | Path) -> None:
     """Refuse vectors of another encoder than a collection's own; None says nothing of them.
 
     Raises:
         InvalidArgument: They are of another one.
     """
-    own = store.manifest.encoder
     if encoder is not None and (own is None or own.fingerprint != encoder.fingerprint):
         made = f"those of {own.name!r}, fitted as it was" if own else "vectors without one"
         raise InvalidArgument(
             f"These vectors were made by another encoder ({encoder.name!r}) than those of "
-            f"{store.folder}, which holds {made}: their distances mean nothing."
+            f"{place}, which holds {made}: their distances mean nothing."
         )
 
 
@@ -333,13 +345,18 @@ def compact(path: Path) -> Changes:
     return Changes(manifest.count)
 
 
-def _standing(names: Sequence[str], rows: Rows, replace: bool, advice: str) -> list[str]:
-    """Those that are in the collection already."""
-    found = [name for name, row in zip(names, rows, strict=True) if row >= 0]
-    if found and not replace:
-        verb = "is" if len(found) == 1 else "are"
-        raise InvalidArgument(f"{some(found)} {verb} in the collection already: {advice}.")
-    return found
+def refuse_standing(names: Sequence[str], replace: bool, advice: str) -> None:
+    """Refuse what is in the collection already, unless it shall be replaced."""
+    if names and not replace:
+        verb = "is" if len(names) == 1 else "are"
+        raise InvalidArgument(f"{some(names)} {verb} in the collection already: {advice}.")
+
+
+def refuse_nothing(skipped: Sequence[Skipped]) -> NoReturn:
+    """Say why no image could be added."""
+    first = skipped[0] if skipped else None
+    reason = f": {first.path}: {first.reason}." if first else ": there are no images."
+    raise InvalidArgument(f"Nothing was added{reason}")
 
 
 def _below(path: Path, root: Path) -> str:

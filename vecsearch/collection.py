@@ -5,7 +5,7 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 from numpy.typing import ArrayLike
 
@@ -23,7 +23,7 @@ from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
-from vecsearch.view import newest_store
+from vecsearch.view import View, newest_store
 
 
 class Collection(Gallery):
@@ -32,13 +32,18 @@ class Collection(Gallery):
     Made by ``build`` from a folder of images, by ``from_vectors`` from vectors, or by ``open``.
 
     Attributes:
-        path: The folder it lies in.
+        place: The folder it lies in, or its address, as messages call it.
 
     Example:
         >>> photos = Collection.build("tests/data/photos", tmp / "index", encoder="pixels")
         >>> [hit.item.id for hit in photos.query(["tests/data/photos/cat/alpha.png"], k=1)[0]]
         ['cat/alpha.png']
     """
+
+    @property
+    def path(self) -> Path:
+        """The folder it lies in."""
+        return self.view.store.folder
 
     @classmethod
     def build(
@@ -186,11 +191,20 @@ class Collection(Gallery):
     def open(cls, path: str | Path) -> Self:
         """Open the newest generation of a collection. What is committed later is not seen.
 
+        Args:
+            path: The folder it lies in; or where it is on Milvus, as
+                ``milvus://localhost:19530/shop``, see ``docs/how-to/scale-out.md``.
+
         Raises:
             CollectionNotFound: There is none.
             DamagedCollection: Its manifest is not as it was written, or a file is missing.
+            IncompleteAnswer: A part of it does not answer, on Milvus.
         """
-        return cls(newest_store(Path(path)))
+        if isinstance(path, str) and "://" in path:
+            from vecsearch.distributed.collection import StoredCollection
+
+            return cast("Self", StoredCollection.at(path))
+        return cls(View(newest_store(Path(path))))
 
     def update(
         self,
@@ -229,7 +243,7 @@ class Collection(Gallery):
             changes = refit_collection(self.path, folder, labels, metadata, jobs, progress)
         else:
             changes = update_collection(
-                self.path, self._view.encoder_for, folder, labels, metadata, dry_run, jobs, progress
+                self.path, self.view.encoder_for, folder, labels, metadata, dry_run, jobs, progress
             )
         if dry_run:
             return changes
@@ -264,7 +278,7 @@ class Collection(Gallery):
         if isinstance(images, str | Path):
             raise InvalidArgument(f"Images come as a list: [{str(images)!r}].")
         changes = add_images(
-            self.path, images, self._view.encoder_for, label, metadata, replace, jobs, progress
+            self.path, images, self.view.encoder_for, label, metadata, replace, jobs, progress
         )
         return self._changed(changes)
 
@@ -315,7 +329,7 @@ class Collection(Gallery):
             InvalidArgument: The name ends otherwise.
             MissingPackage: Parquet needs pyarrow.
         """
-        export_store(self._store, Path(out))
+        export_store(self.view.store, Path(out))
 
     def compact(self) -> Changes:
         """Write anew what has removed items or many small files. Changes no answer.

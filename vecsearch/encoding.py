@@ -7,8 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.encoders import Encoder, load_encoder
-from vecsearch.errors import DamagedCollection, InvalidArgument, VecsearchError
-from vecsearch.images import Batch, File, ImageFolder, Preprocess, read
+from vecsearch.errors import DamagedCollection, ImageError, InvalidArgument, VecsearchError
+from vecsearch.images import (
+    Batch,
+    File,
+    ImageFolder,
+    ImageLike,
+    Preprocess,
+    read,
+    to_pixels,
+)
 from vecsearch.index import check_vectors, zero_rows
 from vecsearch.store import Store
 from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
@@ -92,6 +100,24 @@ def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encode
         kept = np.setdiff1d(np.arange(len(files)), zeros)
         files, vectors = [files[row] for row in kept], vectors[kept]
     return Encoded(files, vectors, skipped)
+
+
+def encode_images(
+    images: Sequence[ImageLike], encoder: Encoder, metric: Metric | None = None
+) -> Vectors:
+    """The vectors of some images, ``(n, dim)`` float32, all of which a metric can compare.
+
+    Raises:
+        ImageError: One cannot be read, or its vector cannot be compared.
+    """
+    wanted = encoder.preprocess
+    pixels = [to_pixels(image, wanted) for image in images]
+    vectors = encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
+    if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
+        row = int(zeros[0])
+        name = images[row] if isinstance(images[row], str | Path) else f"Image {row}"
+        raise ImageError(f"{name}: its vector is zero: cosine cannot compare what has no direction")
+    return vectors
 
 
 def encoder_of(store: Store) -> Encoder:

@@ -43,3 +43,7 @@ class DamagedCollection(VecsearchError):
 
 class NewerFormat(DamagedCollection):
     """The collection was written by a later version of vecsearch, in a format unknown to this."""
+
+
+class IncompleteAnswer(VecsearchError):
+    """A part of a collection does not answer, so that what is nearest may be among what is lost."""

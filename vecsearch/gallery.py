@@ -16,7 +16,7 @@ from vecsearch.encoding import Encoded, encode_batches, read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike, scan
 from vecsearch.index import as_metric
-from vecsearch.store import Store
+from vecsearch.snapshot import Snapshot
 from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Progress, Skipped, Vectors
 from vecsearch.view import View
 from vecsearch.where import Where, as_conditions
@@ -29,22 +29,31 @@ class Gallery:
     """One generation of a collection, open for questions.
 
     Attributes:
-        path: The folder it lies in.
+        place: Where it lies, as messages call it.
     """
 
-    def __init__(self, store: Store) -> None:
-        self.path = store.folder
+    def __init__(self, view: Snapshot) -> None:
+        self.place = view.place
         # Replaced as a whole by refresh, so that a question in another thread is not torn.
-        self._view = View(store)
-
-    @property
-    def _store(self) -> Store:
-        return self._view.store
+        self._view = view
 
     @property
     def view(self) -> View:
-        """The generation that questions see now, for tasks that ask it more than once."""
-        return self._view
+        """The generation that questions see now by rows, for tasks that look at every item.
+
+        Raises:
+            InvalidArgument: It lies elsewhere, and is too large to be fetched.
+        """
+        return self._view.whole()
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether ``view`` costs nothing, as it does in a folder."""
+        return self._view.at_hand
+
+    def part(self, ids: Sequence[str]) -> View:
+        """Some items by rows, for tasks that need no others; ids of no items are passed over."""
+        return self._view.part(ids)
 
     def refresh(self) -> bool:
         """See what was committed since; returns whether there was anything.
@@ -69,7 +78,7 @@ class Gallery:
 
     def close(self) -> None:
         """Let go of its files. A collection that is asked again opens them again."""
-        self._view = View(self._store.reopened())
+        self._view = self._view.reopened()
 
     def __enter__(self) -> Self:
         return self
@@ -85,12 +94,12 @@ class Gallery:
     @property
     def metric(self) -> Metric:
         """How its distances are measured."""
-        return self._store.manifest.metric
+        return self._view.metric
 
     @property
     def dim(self) -> int:
         """The length of its vectors."""
-        return self._store.manifest.dim
+        return self._view.dim
 
     @property
     def root(self) -> Path | None:
@@ -110,13 +119,13 @@ class Gallery:
     @property
     def encoder_name(self) -> str | None:
         """What made the vectors is registered as; None if they were brought by their user."""
-        entry = self._store.manifest.encoder
+        entry = self._view.made_by
         return entry.name if entry is not None else None
 
     @property
     def fingerprint(self) -> str | None:
         """What tells the encoder of the vectors from all others; None if there was none."""
-        entry = self._store.manifest.encoder
+        entry = self._view.made_by
         return entry.fingerprint if entry is not None else None
 
     @property
@@ -126,7 +135,7 @@ class Gallery:
         Raises:
             DamagedCollection: The file is not as it was written.
         """
-        return self._store.calibration()
+        return self._view.calibration()
 
     @property
     def clusterings(self) -> dict[str, Clustering]:
@@ -135,7 +144,8 @@ class Gallery:
         Raises:
             DamagedCollection: A file is not as it was written.
         """
-        return {name: self._store.clustering(name) for name in self._store.manifest.clusterings}
+        view = self._view
+        return {name: view.clustering(name) for name in view.clusterings()}
 
     def clustering(self, name: str) -> Clustering:
         """The clustering that was saved under a name.
@@ -144,37 +154,37 @@ class Gallery:
             InvalidArgument: There is none.
             DamagedCollection: The file is not as it was written.
         """
-        return self._store.clustering(name)
+        return self._view.clustering(name)
 
     @property
     def skipped(self) -> list[Skipped]:
         """The files that were left out when it was built or updated, with reasons."""
         root = self.root or Path()
-        return [replace(one, path=root / one.path) for one in self._store.skipped()]
+        return [replace(one, path=root / one.path) for one in self._view.skipped()]
 
     def __len__(self) -> int:
-        return len(self._store)
+        return len(self._view)
 
     def __iter__(self) -> Iterator[Item]:
         """All items, in the order of ``vectors``."""
-        view = self._view
-        return map(view.item, view.store.records())
+        return self._view.each()
 
     def __contains__(self, name: object) -> bool:
         """Whether there is an item of that id."""
-        return isinstance(name, str) and bool(self._store.find([name])[0] >= 0)
+        return isinstance(name, str) and self._view.has(name)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether any item has a label."""
+        return self._view.is_labelled()
 
     def labels(self) -> list[str | None]:
         """The label of each item, in the order of ``vectors``."""
-        store = self._store
-        names, codes = store.labels()
-        known = [*names, None]  # the last is at −1 too
-        return [known[code] for code in codes[store.rows()].tolist()]
+        return self._view.labels()
 
     def hashes(self) -> list[str | None]:
         """The sha256 of each item's file as it was read, in hex, in the order of ``vectors``."""
-        found = [(record.file or {}).get("sha256") for record in self._store.records()]
-        return [None if one is None else str(one) for one in found]
+        return self._view.hashes()
 
     def get(self, name: str) -> Item:
         """The item of an id.
@@ -182,8 +192,7 @@ class Gallery:
         Raises:
             InvalidArgument: There is none.
         """
-        view = self._view
-        return view.item(view.store.record(int(view.rows([name])[0])))
+        return self._view.get(name)
 
     def vectors(self, ids: Sequence[str] | None = None) -> Vectors:
         """Vectors as the encoder made them, ``(n, dim)`` float32, perhaps memory-mapped.
@@ -194,10 +203,7 @@ class Gallery:
         Raises:
             InvalidArgument: There is no item of one of the ids.
         """
-        view = self._view
-        if ids is not None:
-            return view.store.take(view.rows(ids))
-        return view.vectors()
+        return self._view.vectors(ids)
 
     def query(
         self,
@@ -231,7 +237,7 @@ class Gallery:
             DamagedCollection: A file is not as it was written.
         """
         view = self._view
-        wanted = view.store.manifest.metric if metric is None else as_metric(metric)
+        wanted = view.metric if metric is None else as_metric(metric)
         vectors = view.encode(_as_list(images), wanted)
         return view.search(vectors, k, as_conditions(where), wanted, exact, recall)
 
@@ -271,8 +277,8 @@ class Gallery:
             encoder: What made the vectors; another one than the collection's own is refused.
         """
         view = self._view
-        check_encoder(view.store, encoder)
-        wanted = view.store.manifest.metric if metric is None else as_metric(metric)
+        check_encoder(view.made_by, encoder, view.place)
+        wanted = view.metric if metric is None else as_metric(metric)
         return view.search(vectors, k, as_conditions(where), wanted, exact, recall)
 
     def query_text(
@@ -303,7 +309,7 @@ class Gallery:
         encode_text = getattr(self.encoder, "encode_text", None)
         if encode_text is None:
             raise InvalidArgument(
-                f"The encoder {self.encoder.name!r} of {self.path} knows no words: build the "
+                f"The encoder {self.encoder.name!r} of {self.place} knows no words: build the "
                 "collection with one that does, as openclip:ViT-B-32."
             )
         vectors: Vectors = encode_text(texts)

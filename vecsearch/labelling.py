@@ -55,7 +55,7 @@ def relabel(
     with Writer(collection.path, amend=True) as writer:
         row = int(writer.base.find([name])[0])
         if row < 0:
-            raise InvalidArgument(f"There is no item {name!r} in {collection.path}.")
+            raise InvalidArgument(f"There is no item {name!r} in {collection.place}.")
         old = writer.base.record(row)
         new = replace(
             old,
@@ -89,7 +89,7 @@ def add_encoded(
     check_records(1, [record.id], [record.label], [record.metadata])
     with Writer(collection.path, amend=True) as writer:
         base = writer.base
-        check_encoder(base, encoder)
+        check_encoder(base.manifest.encoder, encoder, collection.path)
         if base.find([record.id])[0] >= 0:
             raise InvalidArgument(f"{record.id!r} is in the collection already.")
         writer.add(check_vectors(vector[None], base.manifest.dim, base.manifest.metric), [record])

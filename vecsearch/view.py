@@ -2,7 +2,7 @@
 
 import operator
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,12 +12,22 @@ from numpy.typing import ArrayLike, NDArray
 from vecsearch.amend import check_ids, some
 from vecsearch.ann import open_index, settings_for
 from vecsearch.encoders import Encoder
-from vecsearch.encoding import encoder_of
-from vecsearch.errors import CollectionReplaced, ImageError, InvalidArgument
-from vecsearch.images import ImageLike, to_pixels
-from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores, zero_rows
-from vecsearch.store import Record, Store
-from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
+from vecsearch.encoding import encode_images, encoder_of
+from vecsearch.errors import CollectionReplaced, InvalidArgument
+from vecsearch.images import ImageLike
+from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores
+from vecsearch.store import EncoderEntry, Record, Store
+from vecsearch.types import (
+    JSON,
+    Clustering,
+    Distances,
+    Hit,
+    Item,
+    Metric,
+    Rows,
+    Skipped,
+    Vectors,
+)
 from vecsearch.where import Condition
 
 FILTERS_KEPT = 64
@@ -58,6 +68,34 @@ class View:
         self._items: dict[int, Item] = {}
         self._lock = threading.RLock()
 
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @property
+    def place(self) -> str:
+        """Where it lies."""
+        return str(self.store.folder)
+
+    @property
+    def metric(self) -> Metric:
+        """How its distances are measured."""
+        return self.store.manifest.metric
+
+    @property
+    def dim(self) -> int:
+        """The length of its vectors."""
+        return self.store.manifest.dim
+
+    @property
+    def at_hand(self) -> bool:
+        """All items are."""
+        return True
+
+    @property
+    def made_by(self) -> EncoderEntry | None:
+        """What the encoder of its vectors is; None if they were brought by their user."""
+        return self.store.manifest.encoder
+
     @cached_property
     def root(self) -> Path | None:
         """The folder that its images were found in."""
@@ -87,21 +125,61 @@ class View:
         same = store.manifest.encoder == self.store.manifest.encoder
         return View(store, self._encoder if same else None)
 
+    def reopened(self) -> "View":
+        """The same generation with no file open."""
+        return View(self.store.reopened())
+
+    def whole(self) -> "View":
+        """All of it by rows: itself."""
+        return self
+
+    def part(self, ids: Sequence[str]) -> "View":  # noqa: ARG002 - the others are no burden
+        """Some items by rows, and all others: itself."""
+        return self
+
     def encode(self, images: Sequence[ImageLike], metric: Metric | None = None) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32, all of which a metric can compare."""
-        wanted = self.encoder.preprocess
-        pixels = [to_pixels(image, wanted) for image in images]
-        vectors = self.encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
-        if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
-            row = int(zeros[0])
-            name = images[row] if isinstance(images[row], str | Path) else f"Image {row}"
-            raise ImageError(
-                f"{name}: its vector is zero: cosine cannot compare what has no direction"
-            )
-        return vectors
+        return encode_images(images, self.encoder, metric)
 
-    def vectors(self) -> Vectors:
-        """The vectors of all items, ``(n, dim)`` float32, perhaps memory-mapped."""
+    def each(self) -> Iterator[Item]:
+        """All items, in the order of ``vectors``."""
+        return map(self.item, self.store.records())
+
+    def has(self, name: str) -> bool:
+        """Whether there is an item of that id."""
+        return bool(self.store.find([name])[0] >= 0)
+
+    def get(self, name: str) -> Item:
+        """The item of an id.
+
+        Raises:
+            InvalidArgument: There is none.
+        """
+        return self.item(self.store.record(int(self.rows([name])[0])))
+
+    def is_labelled(self) -> bool:
+        """Whether any item has a label."""
+        return bool((self.store.labels()[1][self.store.rows()] >= 0).any())
+
+    def labels(self) -> list[str | None]:
+        """The label of each item, in the order of ``vectors``."""
+        names, codes = self.store.labels()
+        known = [*names, None]  # the last is at −1 too
+        return [known[code] for code in codes[self.store.rows()].tolist()]
+
+    def hashes(self) -> list[str | None]:
+        """The sha256 of each item's file, in hex, in the order of ``vectors``."""
+        found = [(record.file or {}).get("sha256") for record in self.store.records()]
+        return [None if one is None else str(one) for one in found]
+
+    def vectors(self, ids: Sequence[str] | None = None) -> Vectors:
+        """The vectors of some items, or of all, ``(n, dim)`` float32, perhaps memory-mapped.
+
+        Raises:
+            InvalidArgument: There is no item of one of the ids.
+        """
+        if ids is not None:
+            return self.store.take(self.rows(ids))
         alive = self.store.alive()
         blocks = self.store.vectors()
         if alive is None and len(blocks) == 1:
@@ -167,6 +245,26 @@ class View:
             if len(read) <= ITEMS_KEPT:
                 kept.update(read)
         return found
+
+    def calibration(self) -> dict[str, JSON]:
+        """From how far on something is a stranger, by method of classification."""
+        return self.store.calibration()
+
+    def clusterings(self) -> list[str]:
+        """The names of the clusterings that were saved."""
+        return list(self.store.manifest.clusterings)
+
+    def clustering(self, name: str) -> Clustering:
+        """The clustering that was saved under a name.
+
+        Raises:
+            InvalidArgument: There is none.
+        """
+        return self.store.clustering(name)
+
+    def skipped(self) -> list[Skipped]:
+        """What was left out of the folder, with paths below it."""
+        return self.store.skipped()
 
     def info(self) -> dict[str, JSON]:
         """What there is to know about it, as plain values."""

@@ -10,7 +10,7 @@ import vecsearch
 from vecsearch.images import typed
 from vecsearch_cli import options
 from vecsearch_cli.changes import show_changes
-from vecsearch_cli.verb import INDEX, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Screen, Verb
 
 EPILOG = """\b
 Examples:
@@ -21,7 +21,7 @@ Examples:
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--label", help="The class of all of them.  [default: the first sub-folder]")
 @click.option(
@@ -37,7 +37,7 @@ Examples:
 @click.pass_obj
 def command(
     screen: Screen,
-    index: Path,
+    index: Path | str,
     paths: Sequence[str],
     label: str | None,
     meta: Sequence[tuple[str, str]],

@@ -10,7 +10,7 @@ import vecsearch
 from vecsearch.answers import classified
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Failure, Screen, Verb, printable
+from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb, printable
 
 # What a table shows of an answer.
 COLUMNS = ("query", "label", "confidence", "distance", "nearest")
@@ -46,7 +46,7 @@ class Rejection(click.ParamType[float | str | None]):
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @options.classification
 @click.option(
@@ -70,7 +70,7 @@ class Rejection(click.ParamType[float | str | None]):
 @click.pass_context
 def command(
     ctx: click.Context,
-    index: Path,
+    index: Path | str,
     images: Sequence[str],
     method: Any,
     k: int | None,

@@ -8,7 +8,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb
 
 # What says how clusters are made.
 MAKING = (
@@ -43,7 +43,7 @@ class Count(click.ParamType[int | str]):
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.option(
     "--method",
     type=click.Choice(["kmeans", "hierarchical"]),
@@ -113,7 +113,7 @@ class Count(click.ParamType[int | str]):
 @click.pass_context
 def command(
     ctx: click.Context,
-    index: Path,
+    index: Path | str,
     method: Any,
     k: Any,
     k_max: int,
@@ -195,7 +195,7 @@ def _check_files(
         if picture is not None:
             check_sheet(picture)
     if sheet is not None and collection.root is None:
-        raise Failure(f"There are no images in {collection.path} to draw.", 2)
+        raise Failure(f"There are no images in {collection.place} to draw.", 2)
     if out is not None:
         from vecsearch.clustering import check_table
 
@@ -230,7 +230,7 @@ def _tell(
     if out is not None:
         screen.note(f"Written: {out}")
     if save is not None:
-        screen.note(f"Kept as {save!r}: vecsearch classify {collection.path} --clusters {save!r}")
+        screen.note(f"Kept as {save!r}: vecsearch classify {collection.place} --clusters {save!r}")
 
 
 def _draw(

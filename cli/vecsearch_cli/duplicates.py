@@ -10,7 +10,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, SHOWN, Failure, Screen, Verb, printable
+from vecsearch_cli.verb import COLLECTION, SHOWN, Failure, Screen, Verb, printable
 
 PAST = {"move": "moved", "delete": "deleted", "hardlink": "linked"}
 
@@ -61,7 +61,7 @@ class Action(click.ParamType[tuple[str, Path | None]]):
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.option(
     "--threshold",
     "-t",
@@ -121,7 +121,7 @@ class Action(click.ParamType[tuple[str, Path | None]]):
 @click.pass_obj
 def command(
     screen: Screen,
-    index: Path,
+    index: Path | str,
     threshold: Any,
     max_spread: float | None,
     metric: str | None,

@@ -11,7 +11,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import FILE, FOLDER, INDEX, SHOWN, Failure, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, FILE, FOLDER, SHOWN, Failure, Screen, Verb
 
 EPILOG = """\b
 Examples:
@@ -22,7 +22,7 @@ Examples:
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.argument("queries", type=FOLDER, required=False)
 @click.option("--leave-one-out", is_flag=True, help="Ask with each item of INDEX about all others.")
 @options.cutoffs
@@ -73,7 +73,7 @@ Examples:
 @click.pass_obj
 def command(
     screen: Screen,
-    index: Path,
+    index: Path | str,
     queries: Path | None,
     leave_one_out: bool,
     ks: Sequence[int],

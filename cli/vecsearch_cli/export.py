@@ -7,7 +7,7 @@ import click
 
 import vecsearch
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Screen, Verb
 
 EPILOG = """\b
 Examples:
@@ -17,7 +17,7 @@ Examples:
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.option(
     "--out",
     "-o",
@@ -26,7 +26,7 @@ Examples:
     help="Where it goes: a .parquet, .csv or .npz file.",
 )
 @click.pass_obj
-def command(screen: Screen, index: Path, out: Path) -> None:
+def command(screen: Screen, index: Path | str, out: Path) -> None:
     """Write the items of INDEX and their vectors to a file for other programs.
 
     Parquet needs the package pyarrow.

@@ -7,14 +7,14 @@ import click
 
 import vecsearch
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Screen, Verb
 
 
 @click.command(cls=Verb)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.option("--skipped", is_flag=True, help="List the files that were left out, with reasons.")
 @click.pass_obj
-def command(screen: Screen, index: Path, skipped: bool) -> None:
+def command(screen: Screen, index: Path | str, skipped: bool) -> None:
     """Show what INDEX is: its items, labels, encoder and size."""
     collection = vecsearch.Collection.open(index)
     if skipped:

@@ -25,6 +25,7 @@ VERBS = {
     "tune": "Find the fastest index that finds enough.",
     "plot": "Draw a collection in two dimensions.",
     "serve": "Serve a web page and an HTTP API.",
+    "push": "Copy a collection to Milvus, to be served from there.",
     "add": "Add images by hand.",
     "remove": "Remove items by hand.",
     "info": "Show what a collection is.",

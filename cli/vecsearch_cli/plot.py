@@ -9,7 +9,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb
 
 # What a table shows of the answer.
 COLUMNS = ("out", "items", "of", "classes", "pictures", "missing", "bytes")
@@ -41,7 +41,7 @@ class Thumbnails(click.ParamType[int | str | None]):
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.option(
     "--out",
     "-o",
@@ -101,7 +101,7 @@ class Thumbnails(click.ParamType[int | str | None]):
 @click.pass_obj
 def command(
     screen: Screen,
-    index: Path,
+    index: Path | str,
     out: Path,
     method: Any,
     style: Any,

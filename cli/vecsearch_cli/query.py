@@ -10,7 +10,7 @@ import vecsearch
 from vecsearch.answers import ranked
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Failure, Screen, Verb, printable
+from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb, printable
 
 # What a table shows of a hit.
 COLUMNS = ("rank", "label", "distance", "score", "id")
@@ -26,7 +26,7 @@ Examples:
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.argument("images", metavar="[IMAGE...]", nargs=-1)
 @click.option(
     "--text",
@@ -53,7 +53,7 @@ Examples:
 @click.pass_obj
 def command(
     screen: Screen,
-    index: Path,
+    index: Path | str,
     images: Sequence[str],
     text: Sequence[str],
     k: int,

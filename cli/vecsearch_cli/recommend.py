@@ -12,7 +12,7 @@ from vecsearch.answers import ranked
 from vecsearch_cli import options
 from vecsearch_cli.query import COLUMNS
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import INDEX, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Screen, Verb
 
 EPILOG = """\b
 Examples:
@@ -47,7 +47,7 @@ class Boost(click.ParamType[tuple[str, float]]):
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.option(
     "--like",
     metavar="ID|IMAGE",
@@ -120,7 +120,7 @@ class Boost(click.ParamType[tuple[str, float]]):
 def command(
     ctx: click.Context,
     /,
-    index: Path,
+    index: Path | str,
     like: Sequence[str],
     unlike: Sequence[str],
     k: int,

@@ -9,7 +9,7 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.changes import show_changes
-from vecsearch_cli.verb import INDEX, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, Screen, Verb
 
 EPILOG = """\b
 Examples:
@@ -19,10 +19,10 @@ Examples:
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("index", type=INDEX)
+@click.argument("index", type=COLLECTION)
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.pass_obj
-def command(screen: Screen, index: Path, ids: Sequence[str]) -> None:
+def command(screen: Screen, index: Path | str, ids: Sequence[str]) -> None:
     """Remove items from INDEX, all or none; - reads their ids from stdin.
 
     A file that is still in the folder that INDEX follows is added again by the next update.

@@ -20,8 +20,29 @@ if TYPE_CHECKING:  # it brings NumPy, which --help has no use for
 SHOWN = 20
 FORMATS = ("table", "json", "jsonl", "csv")
 
+
+class Place(click.ParamType[Path | str]):
+    """A folder, or the address of a collection on a server."""
+
+    name = "path"
+
+    def __init__(self, anywhere: bool) -> None:
+        self._anywhere = anywhere
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """To a path, or an address as it is."""
+        if isinstance(value, Path) or "://" not in value:
+            return Path(value)
+        if not self._anywhere:
+            self.fail(f"{value!r} is no folder, and this is done in one.", param, ctx)
+        return str(value)
+
+
 # Where a collection lies and where images do; the library itself says what is wrong with them.
-INDEX = click.Path(path_type=Path)
+INDEX = Place(anywhere=False)
+COLLECTION = Place(anywhere=True)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

@@ -114,6 +114,14 @@ def test_every_command_has_a_schema_and_every_schema_a_command() -> None:
         assert schema["$id"] == f"{name}.json"
 
 
+def test_answers_of_and_on_milvus(built: Mapping[str, Any], ask: Ask) -> None:
+    pytest.importorskip("milvus_lite")
+    address = f"milvus://{built['folder']}/lite.db/shop"
+    assert ask("push", built["index"], address)[0]["items"] == 31
+    assert ask("info", address)[0]["replicas"] == 1
+    ask("query", address, built["image"], "-k", "2")
+
+
 def test_answers_of_those_that_ask(built: Mapping[str, Any], ask: Ask) -> None:
     index, image, out = built["index"], built["image"], built["folder"] / "out.csv"
     assert len(ask("query", index, image, "-k", "2")[0]["hits"]) == 2

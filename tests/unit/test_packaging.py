@@ -24,7 +24,7 @@ def test_constraints_are_within_the_bounds() -> None:
     pinned = {name.lower(): version for name, version in (line.split("==") for line in lines)}
     extras = [one for some in PROJECT_TABLE["optional-dependencies"].values() for one in some]
     for bound in [*PROJECT_TABLE["dependencies"], *extras]:
-        name, _, least = re.sub(r"\[.*?\]", "", bound).partition(">=")
+        name, _, least = re.sub(r"\[.*?\]|;.*", "", bound).partition(">=")
         if least and name.lower() in pinned:
             assert numbers(pinned[name.lower()]) >= numbers(least), bound
 

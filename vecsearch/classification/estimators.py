@@ -251,5 +251,5 @@ def labelled(collection: Collection) -> tuple[Vectors, Labels]:
     labels = collection.labels()
     rows = [row for row, label in enumerate(labels) if label is not None]
     if not rows:
-        raise InvalidArgument(f"No item of {collection.path} has a label.")
+        raise InvalidArgument(f"No item of {collection.place} has a label.")
     return collection.vectors()[rows], np.array([labels[row] for row in rows])

@@ -133,12 +133,13 @@ class Classifier:
         else:
             self._rule = Rule(method, **asked)
             self._limit = math.inf if reject is None else _as_distance(reject)
-        labels = collection.labels()
-        self._names = sorted({label for label in labels if label is not None})
-        if not self._names:
-            raise InvalidArgument(f"No item of {collection.path} has a label.")
+        if not collection.is_labelled:
+            raise InvalidArgument(f"No item of {collection.place} has a label.")
+        self._names: Sequence[str] = ()
         self._centroids: Centroids | None = None
         if method == "centroid":
+            labels = collection.labels()
+            self._names = sorted({label for label in labels if label is not None})
             rows = [row for row, label in enumerate(labels) if label is not None]
             known = np.array([str(labels[row]) for row in rows])
             self._centroids = Centroids(
@@ -238,13 +239,13 @@ def stored_rejection(collection: Collection, method: str, metric: Metric) -> Rej
     body = collection.calibration.get(method)
     if body is None:
         raise InvalidArgument(
-            f"{collection.path} was not calibrated for {method}: "
-            f"vecsearch calibrate {collection.path} QUERIES --method {method}"
+            f"{collection.place} was not calibrated for {method}: "
+            f"vecsearch calibrate {collection.place} QUERIES --method {method}"
         )
     rejection = Rejection.from_json(body)
     if rejection.metric is not metric:
         raise InvalidArgument(
-            f"{collection.path} was calibrated with the {rejection.metric} metric, not {metric}."
+            f"{collection.place} was calibrated with the {rejection.metric} metric, not {metric}."
         )
     return rejection
 

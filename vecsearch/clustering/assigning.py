@@ -134,7 +134,7 @@ def assign_clusters(collection: Collection, name: str) -> Clustering:
     """
     known, view = collection.clustering(name), collection.view
     if not len(view.store):
-        raise InvalidArgument(f"{collection.path} has no items to put into clusters.")
+        raise InvalidArgument(f"{collection.place} has no items to put into clusters.")
     vectors = check_vectors(view.vectors(), None, known.metric)
     codes, apart = nearest_centers(vectors, known.centers, known.metric)
     medoids = np.full(known.k, -1)

@@ -109,7 +109,7 @@ def cluster(
     )
     view = collection.view
     if not len(view.store):
-        raise InvalidArgument(f"{collection.path} has no items to cluster.")
+        raise InvalidArgument(f"{collection.place} has no items to cluster.")
     made_of: dict[str, JSON] = {"fingerprint": collection.fingerprint}
     return _clustered(view.vectors(), view.store.ids(), plan, made_of, progress)
 

@@ -161,7 +161,7 @@ def _check(
     members = [one for group in groups for one in group.members]
     if members and all(one.path is None for one in members):
         raise InvalidArgument(
-            f"The items of {collection.path} have no files: remove them by their ids instead."
+            f"The items of {collection.place} have no files: remove them by their ids instead."
         )
     if folder is None:
         return None

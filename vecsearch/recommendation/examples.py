@@ -45,7 +45,7 @@ def resolve(view: View, given: Sequence[Example], metric: Metric) -> Examples:
     """
     if isinstance(given, str | Path | Image.Image) or not isinstance(given, Sequence | np.ndarray):
         raise InvalidArgument(f"Examples come as a list: [{given!r}].")
-    names = [_name_of(view, one) if isinstance(one, str | Path) else None for one in given]
+    names = [names_of(view.root, one) if isinstance(one, str | Path) else None for one in given]
     found = view.store.find([name for pair in names if pair is not None for name in pair])
     rows: list[int] = []
     vectors: list[Vectors] = []
@@ -70,12 +70,12 @@ def resolve(view: View, given: Sequence[Example], metric: Metric) -> Examples:
     return Examples(np.concatenate([empty, *vectors]), np.unique(np.array(rows, np.int64)))
 
 
-def _name_of(view: View, given: str | Path) -> tuple[str, ...]:
-    """The ids that it may be: what it says, and those of the file that it names."""
+def names_of(root: Path | None, given: str | Path) -> tuple[str, ...]:
+    """The ids that an example may be: what it says, and those of the file that it names."""
     path = Path(given).parent.resolve() / Path(given).name
     names = [str(given), path.as_posix()]
-    if view.root is not None and path.is_relative_to(view.root):
-        names.insert(1, path.relative_to(view.root).as_posix())
+    if root is not None and path.is_relative_to(root):
+        names.insert(1, path.relative_to(root).as_posix())
     return tuple(names)
 
 

@@ -70,11 +70,12 @@ def pools(
             "liked is enough."
         )
     if strategy == "mean":
-        return _near_mean(view, _mean(liked, unliked, metric), allowed, metric, exact)
+        return _near_mean(view, mean_of(liked, unliked, metric), allowed, metric, exact)
     return _by_examples(view, liked, unliked, strategy, allowed, metric)
 
 
-def _mean(liked: Vectors, unliked: Vectors, metric: Metric) -> Vectors:
+def mean_of(liked: Vectors, unliked: Vectors, metric: Metric) -> Vectors:
+    """Where the strategy ``mean`` looks, ``(1, dim)``."""
     near, far = (_middle(one, metric) for one in (liked, unliked))
     query = near if far is None else 2 * near - far  # type: ignore[operator]
     wanted: Vectors = np.asarray(query, np.float32)[None]

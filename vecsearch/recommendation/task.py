@@ -10,9 +10,10 @@ from vecsearch.index import as_metric
 from vecsearch.recommendation.boosts import Boosts
 from vecsearch.recommendation.choosing import Wishes, choose
 from vecsearch.recommendation.examples import Example, resolve
+from vecsearch.recommendation.nearby import growing
 from vecsearch.recommendation.strategies import Strategy, pools
 from vecsearch.types import Hit, Metric
-from vecsearch.view import as_count
+from vecsearch.view import View, as_count
 from vecsearch.where import Where, as_conditions
 
 
@@ -73,26 +74,39 @@ def recommend(
         >>> [hit.item.id for hit in recommend(books, ["Emma"], unlike=["Dracula"], k=1)]
         ['Persuasion']
     """
-    view = collection.view
     wanted = collection.metric if metric is None else as_metric(metric)
     count, passed = as_count(k), as_count(offset)
     if count < 1 or passed < 0:
         raise InvalidArgument(f"k is 1 or more and offset 0 or more, not {count} and {passed}.")
     wishes = Wishes(diversity, max_per or {}, collapse)
-    for key in wishes.max_per:
-        if key != "label":
-            view.column(key)  # or else a mistaken key would limit nothing, without a word
-    boosts = Boosts(view, boost or {})
-    liked, unliked = resolve(view, like, wanted), resolve(view, unlike, wanted)
-    if len(both := np.intersect1d(liked.rows, unliked.rows)):
-        name = view.store.record(int(both[0])).id
-        raise InvalidArgument(f"{name!r} is both liked and not.")
-    alive = view.allowed(as_conditions(where))
-    allowed = np.ones(view.store.starts[-1], np.bool_) if alive is None else alive.copy()
-    allowed[liked.rows] = allowed[unliked.rows] = False
-    narrowed = exact or alive is not view.store.alive()
-    candidates = pools(view, liked.vectors, unliked.vectors, strategy, allowed, wanted, narrowed)
-    examples = np.concatenate([liked.vectors, unliked.vectors])
-    chosen = choose(view, candidates, examples, passed + count, wishes, boosts, wanted)
-    shown = slice(passed, None)
-    return view.hits(chosen.rows[shown], chosen.distances[shown], chosen.scores[shown])
+    conditions = as_conditions(where)
+
+    def among(view: View) -> list[Hit]:
+        for key in wishes.max_per:
+            if key != "label":
+                view.column(key)  # or else a mistaken key would limit nothing, without a word
+        boosts = Boosts(view, boost or {})
+        liked, unliked = resolve(view, like, wanted), resolve(view, unlike, wanted)
+        if len(both := np.intersect1d(liked.rows, unliked.rows)):
+            name = view.store.record(int(both[0])).id
+            raise InvalidArgument(f"{name!r} is both liked and not.")
+        alive = view.allowed(conditions)
+        allowed = np.ones(view.store.starts[-1], np.bool_) if alive is None else alive.copy()
+        allowed[liked.rows] = allowed[unliked.rows] = False
+        narrowed = exact or alive is not view.store.alive()
+        candidates = pools(
+            view, liked.vectors, unliked.vectors, strategy, allowed, wanted, narrowed
+        )
+        examples = np.concatenate([liked.vectors, unliked.vectors])
+        chosen = choose(view, candidates, examples, passed + count, wishes, boosts, wanted)
+        shown = slice(passed, None)
+        return view.hits(chosen.rows[shown], chosen.distances[shown], chosen.scores[shown])
+
+    if collection.at_hand or strategy != "mean" or boost:
+        return among(collection.view)
+    keys = [key for key in wishes.max_per if key != "label"]
+    for near, view in growing(collection, like, unlike, conditions, keys, wanted, exact):
+        hits = among(view)
+        if len(hits) == count and all(hit.item.id in near for hit in hits):
+            break
+    return hits

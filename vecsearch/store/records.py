@@ -40,6 +40,25 @@ class Records:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def one(self, row: int) -> Record:
+        """One of them."""
+        return Record(
+            self.ids[row],
+            None if self.paths is None else self.paths[row],
+            None if self.labels is None else self.labels[row],
+            {} if self.metadata is None else self.metadata[row],
+            None if self.files is None else self.files[row],
+        )
+
+    def at(self, rows: Sequence[int]) -> "Records":
+        """Some of them, by their positions."""
+        return Records(
+            *(
+                None if column is None else [column[row] for row in rows]
+                for column in vars(self).values()
+            )  # type: ignore[arg-type]
+        )
+
     def part(self, rows: slice) -> "Records":
         """Some of them."""
         return Records(

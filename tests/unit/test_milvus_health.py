@@ -1,0 +1,134 @@
+"""What is said of a collection on Milvus whose parts do not all answer."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vecsearch import IncompleteAnswer, Metric, VecsearchError
+from vecsearch.distributed.collection import StoredCollection
+from vecsearch.distributed.milvus import Address, MilvusStore
+from vecsearch.distributed.milvus.health import health_of
+from vecsearch.distributed.milvus.properties import Properties
+from vecsearch.distributed.stores import Profile
+
+pytest.importorskip("pymilvus")
+
+
+class Coordinator:
+    """A client of a server whose shards have these leaders, by replica; 0 is none."""
+
+    def __init__(self, leaders: Sequence[Sequence[int]]) -> None:
+        self.leaders = leaders
+        self.failing = False
+        self.properties = Properties(Profile(Metric.EUCLIDEAN, 2), {}, True, "now", "0.1.0")
+
+    def describe_replica(self, name: str) -> list[Any]:
+        return [
+            SimpleNamespace(
+                shards=[
+                    SimpleNamespace(channel_name=f"channel-{at}", shard_leader=leader)
+                    for at, leader in enumerate(shards)
+                ],
+                group_nodes=tuple({leader for leader in shards if leader}),
+            )
+            for shards in self.leaders
+        ]
+
+    def has_collection(self, name: str) -> bool:
+        return True
+
+    def describe_collection(self, name: str) -> dict[str, Any]:
+        return {"properties": self.properties.to_milvus()}
+
+    def get_load_state(self, name: str) -> dict[str, str]:
+        return {"state": "Loaded"}
+
+    def query(self, name: str, **options: object) -> list[dict[str, int]]:
+        return [{"count(*)": 7}]
+
+    def search(self, name: str, **options: object) -> list[list[Any]]:
+        from pymilvus.exceptions import MilvusException
+
+        if self.failing:
+            raise MilvusException(message="node offline")
+        return [[]]
+
+
+@pytest.mark.parametrize(
+    ("leaders", "faults", "warned"),
+    [
+        ([[1, 1]], [], True),
+        ([[1, 2], [3, 4]], [], False),
+        ([[1, 0]], ["shard channel-1 of replica 1 has no leader"], True),
+        ([[1], [0]], ["shard channel-0 of replica 2 has no leader",
+                      "replica 2 has no query node"], False),
+        ([], ["no shard is loaded"], True),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(leaders: list[list[int]], faults: list[str], warned: bool) -> None:
+    health = health_of(Coordinator(leaders), "shop", 7, is_file=False)  # type: ignore[arg-type]
+    assert list(health.faults) == faults
+    assert bool(health.warnings) is warned
+    assert (health.items, health.replicas) == (7, len(leaders))
+
+
+@pytest.fixture
+def coordinator(monkeypatch: pytest.MonkeyPatch) -> Coordinator:
+    found = Coordinator([[1, 2], [3, 4]])
+    monkeypatch.setattr("vecsearch.distributed.milvus.connection.connect", lambda _: found)
+    return found
+
+
+def test_a_lost_shard_is_no_answer(coordinator: Coordinator) -> None:
+    store = MilvusStore(Address.parse("milvus://host/shop"))
+    query = np.zeros((1, 2), np.float32)
+    assert store.search(query, 1) == [[]]
+    coordinator.leaders = [[1, 0], [3, 4]]
+    store._looked = -np.inf  # some seconds later
+    with pytest.raises(IncompleteAnswer, match="shard channel-1 of replica 1 has no leader"):
+        store.search(query, 1)
+    with pytest.raises(IncompleteAnswer, match="does not answer as a whole"):
+        StoredCollection(store)
+    coordinator.leaders = [[1, 2], [3, 4]]
+    assert store.search(query, 1) == [[]]
+
+
+def test_a_search_that_fails_asks_for_the_shards_at_once(coordinator: Coordinator) -> None:
+    store = MilvusStore(Address.parse("milvus://host/shop"))
+    query = np.zeros((1, 2), np.float32)
+    store.search(query, 1)
+    coordinator.failing = True
+    with pytest.raises(VecsearchError, match="node offline"):
+        store.search(query, 1)
+    coordinator.leaders = [[0, 2], [3, 4]]
+    with pytest.raises(IncompleteAnswer, match="shard channel-0 of replica 1"):
+        store.search(query, 1)
+
+
+def test_fewer_than_two_replicas_are_warned_of(
+    coordinator: Coordinator, caplog: pytest.LogCaptureFixture
+) -> None:
+    StoredCollection.at("milvus://host/shop")
+    assert not caplog.records
+    coordinator.leaders = [[1, 2]]
+    StoredCollection.at("milvus://host/shop")
+    assert "one replica" in caplog.text
+
+
+def test_what_was_not_pushed_to_its_end_cannot_be_opened(coordinator: Coordinator) -> None:
+    coordinator.properties = Properties(
+        Profile(Metric.EUCLIDEAN, 2), {}, whole=False, created="now", software="0.1.0"
+    )
+    with pytest.raises(IncompleteAnswer, match="push it again, and it goes on"):
+        StoredCollection.at("milvus://host/shop")
+
+
+def test_a_collection_of_someone_else_is_refused(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinator, "describe_collection", lambda _: {"properties": {}})
+    with pytest.raises(VecsearchError, match="none that vecsearch made"):
+        StoredCollection.at("milvus://host/shop")

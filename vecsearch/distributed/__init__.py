@@ -1,0 +1,1 @@
+"""The same verbs on engines of many machines: Ray builds, Milvus serves."""

@@ -1,0 +1,106 @@
+"""Items as rows of a Milvus collection, and back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vecsearch.distributed.milvus.filters import terms_of
+from vecsearch.distributed.stores import Block, Profile
+from vecsearch.errors import InvalidArgument
+from vecsearch.store import Record, Records
+from vecsearch.types import Vectors
+
+if TYPE_CHECKING:
+    from pymilvus import CollectionSchema, MilvusClient
+
+# The most bytes that the server takes.
+TEXT_BYTES = 4096
+JSON_BYTES = 65536
+# What an answer shows of an item, and what is stored of it.
+SHOWN = ["label", "path", "metadata"]
+STORED = ["id", *SHOWN, "file", "vector"]
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def schema_of(client: "MilvusClient", profile: Profile) -> "CollectionSchema":
+    """The columns of a collection."""
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=TEXT_BYTES)
+    for name in ("label", "path"):
+        schema.add_field(name, DataType.VARCHAR, max_length=TEXT_BYTES)
+    for name in ("metadata", "terms", "file"):
+        schema.add_field(name, DataType.JSON)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=profile.dim)
+    return schema
+
+
+def entities_of(vectors: Vectors, records: Records) -> list[dict[str, Any]]:
+    """Items as rows.
+
+    Raises:
+        InvalidArgument: Milvus cannot take one of them.
+    """
+    count = len(records)
+    nothing: list[Any] = [None] * count
+    columns = (
+        records.ids,
+        records.labels if records.labels is not None else nothing,
+        records.paths if records.paths is not None else nothing,
+        records.metadata if records.metadata is not None else nothing,
+        records.files if records.files is not None else nothing,
+    )
+    return [
+        {
+            "id": _text("id", name, name),
+            "label": "" if label is None else _text("label", label, name),
+            "path": "" if path is None else _text("path", path, name),
+            "metadata": _json(metadata, name) if metadata else "{}",
+            "terms": _json(terms_of(metadata), name) if metadata else '{"keys":[]}',
+            "file": _json(file, name) if file else "{}",
+            "vector": vector,
+        }
+        for name, label, path, metadata, file, vector in zip(*columns, vectors, strict=True)
+    ]
+
+
+def shown_of(name: str, entity: Mapping[str, Any]) -> Record:
+    """What an answer shows of an item."""
+    return Record(name, entity["path"] or None, entity["label"] or None, entity["metadata"])
+
+
+def record_of(entity: Mapping[str, Any]) -> Record:
+    """What is stored of an item beside its vector."""
+    return replace(shown_of(entity["id"], entity), file=entity["file"] or None)
+
+
+def block_of(entities: Sequence[Mapping[str, Any]], dim: int) -> Block:
+    """Rows as items."""
+    vectors = np.array([one["vector"] for one in entities], np.float32).reshape(-1, dim)
+    return Records.of([record_of(one) for one in entities]), vectors
+
+
+def _text(what: str, value: str, name: str) -> str:
+    if not value:
+        raise InvalidArgument(f"Milvus takes no empty {what}, as that of the item {name!r}.")
+    if len(value) > TEXT_BYTES // 4 and len(value.encode()) > TEXT_BYTES:
+        raise InvalidArgument(
+            f"The {what} of the item {name[:80]!r} has {len(value.encode())} bytes; Milvus is "
+            f"given {TEXT_BYTES} at most."
+        )
+    return value
+
+
+def _json(value: Mapping[str, Any], name: str) -> str:
+    """As text, which the client takes as it is; of a dict it makes another one first."""
+    text = _JSON.encode(value)
+    if len(text) > JSON_BYTES // 4 and (size := len(text.encode())) > JSON_BYTES:
+        raise InvalidArgument(
+            f"The metadata of the item {name[:80]!r} takes {size} bytes; Milvus takes {JSON_BYTES} "
+            "at most."
+        )
+    return text

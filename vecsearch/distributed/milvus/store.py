@@ -1,0 +1,402 @@
+"""A collection on Milvus, as a store among others."""
+
+import math
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from vecsearch.distributed.milvus.address import Address
+from vecsearch.distributed.milvus.connection import SECONDS, Connection, asking
+from vecsearch.distributed.milvus.encoder_files import (
+    drop_files,
+    get_files,
+    put_files,
+    stamps_of,
+)
+from vecsearch.distributed.milvus.entities import (
+    SHOWN,
+    STORED,
+    block_of,
+    entities_of,
+    schema_of,
+    shown_of,
+)
+from vecsearch.distributed.milvus.filters import (
+    behind,
+    compiled,
+    keys_of,
+    knows_key,
+    one_of,
+)
+from vecsearch.distributed.milvus.health import faults_of, health_of
+from vecsearch.distributed.milvus.properties import STATE, Properties
+from vecsearch.distributed.stores import Block, Health, Neighbour, Profile
+from vecsearch.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    IncompleteAnswer,
+    InvalidArgument,
+    VecsearchError,
+)
+from vecsearch.index import check_vectors
+from vecsearch.store import Records
+from vecsearch.types import Metric, Vectors
+from vecsearch.where import Condition
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+# The most that Milvus gives for one question.
+MOST_HITS = 16384
+# So many rows, and bytes of vectors, go to and fro at once: messages end at 64 MB.
+BLOCK_ROWS, BLOCK_BYTES = 5000, 8 << 20
+# From 20 questions at a time on, FAISS computes x² + y² − 2xy in Milvus, too, by which an item is
+# not at 0 from itself.
+QUESTIONS_AT_ONCE = 16
+GRAPH = {"M": 16, "efConstruction": 200}
+# How far the graph is searched at least, and for so many times k; with a filter, farther: at 64,
+# recall fell to 0.86 (benchmarks/milvus_push.py).
+EF, EF_TIMES, EF_FILTERED, EF_FILTERED_TIMES = 64, 2, 512, 8
+MOST_EF = 32768
+INDEX_SECONDS = 3600
+# How old the knowledge may be that all shards answer.
+HEALTH_SECONDS = 5.0
+# How far any replica lags behind what was written, by far.
+SETTLING_SECONDS = 5.0
+
+
+class MilvusStore:
+    """A collection on Milvus.
+
+    Args:
+        address: Where it is, or shall be.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._connection = Connection(address)
+        self._properties: Properties | None = None
+        self._encoder: Path | None = None
+        self._loaded = False
+        self._looked = -HEALTH_SECONDS
+        self._settled = 0.0
+        self._lock = threading.RLock()
+
+    @property
+    def place(self) -> str:
+        """The address, without secrets."""
+        return str(self.address)
+
+    @property
+    def properties(self) -> Properties:
+        """What is kept with the collection.
+
+        Raises:
+            CollectionNotFound: There is none of that name.
+            DamagedCollection: It is none of ours.
+        """
+        if self._properties is None:
+            with asking(self.address):
+                if not self._client.has_collection(self.address.name):
+                    raise CollectionNotFound(
+                        f"There is no collection {self.place}: vecsearch push INDEX {self.place}"
+                    )
+                found = self._client.describe_collection(self.address.name)
+            self._properties = Properties.of_milvus(found.get("properties", {}), self.place)
+        return self._properties
+
+    @property
+    def profile(self) -> Profile:
+        """What it was created as."""
+        return self.properties.profile
+
+    def create(self, profile: Profile, encoder: Path | None = None, *, whole: bool = True) -> None:
+        """Make it, with no items.
+
+        Args:
+            profile: What it shall be.
+            encoder: The folder that holds its encoder.
+            whole: Whether it may be opened already; ``mark`` says so later.
+        """
+        from importlib.metadata import version
+
+        client, name = self._client, self.address.name
+        with asking(self.address):
+            if client.has_collection(name):
+                raise CollectionExists(
+                    f"There is a collection {self.place} already: choose another name, or ask to "
+                    "overwrite it (--overwrite)."
+                )
+            files = {} if encoder is None else stamps_of(encoder)
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            found = Properties(profile, files, whole, created, version("vecsearch"))
+            if encoder is not None:
+                put_files(client, name, encoder)
+            client.create_collection(
+                name,
+                schema=schema_of(client, profile),
+                num_shards=profile.shards,
+                consistency_level="Bounded",
+                properties=found.to_milvus(),
+            )
+            index = client.prepare_index_params()
+            kind, params = ("FLAT", {}) if profile.index == "exact" else ("HNSW", GRAPH)
+            metric = "L2" if profile.metric is Metric.EUCLIDEAN else "COSINE"
+            index.add_index("vector", index_type=kind, metric_type=metric, params=params)
+            client.create_index(name, index, sync=False)
+        self._properties = found
+
+    def drop(self) -> None:
+        """Take it away with all that belongs to it, if it is there.
+
+        Raises:
+            DamagedCollection: It is none of ours.
+        """
+        self._properties = None
+        with asking(self.address):
+            there = self._client.has_collection(self.address.name)
+        if there:
+            _ = self.properties  # which refuses what is not ours
+            with asking(self.address):
+                self._client.drop_collection(self.address.name)
+                drop_files(self._client, self.address.name)
+        self._properties, self._loaded = None, False
+
+    def seal(self) -> None:
+        """Wait until the server has indexed all that was put in.
+
+        Until then it goes by an index in a hurry, which with conditions finds too little.
+        """
+        client, name = self._client, self.address.name
+        with asking(self.address):
+            client.flush(name, timeout=INDEX_SECONDS)
+            end = time.monotonic() + INDEX_SECONDS
+            while client.describe_index(name, "vector")["pending_index_rows"]:
+                if time.monotonic() > end:
+                    raise VecsearchError(f"{self.place} is not indexed in {INDEX_SECONDS} s.")
+                time.sleep(0.1)
+
+    def mark(self, whole: bool) -> None:
+        """Say whether all that it is to hold has been put in."""
+        with asking(self.address):
+            state = "whole" if whole else "filling"
+            self._client.alter_collection_properties(self.address.name, {STATE: state})
+        self._properties = None
+
+    def upsert(self, vectors: Vectors, records: Records, *, new: bool = False) -> None:
+        """Put in items. On return the server has them in its log."""
+        profile, client = self.profile, self._client
+        checked = check_vectors(vectors, profile.dim, profile.metric)
+        if len(set(records.ids)) < len(records):
+            raise InvalidArgument("An id is there twice.")
+        write = client.insert if new else client.upsert
+        rows = entities_of(checked, records)  # all of them, before any is sent
+        step = self._step
+        with asking(self.address):
+            for start in range(0, len(rows), step):
+                write(self.address.name, rows[start : start + step], timeout=SECONDS)
+        self._unsettle()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Take out items; ids that are not there are passed over."""
+        names = list(ids)
+        self._ready()
+        with asking(self.address):
+            for start in range(0, len(names), BLOCK_ROWS):
+                part = one_of(names[start : start + BLOCK_ROWS])
+                self._client.delete(self.address.name, filter=part, timeout=SECONDS)
+        self._unsettle()
+
+    def search(
+        self,
+        vectors: ArrayLike,
+        k: int,
+        conditions: tuple[Condition, ...] = (),
+        *,
+        exact: bool = False,
+    ) -> list[list[Neighbour]]:
+        """The k nearest items of each of some vectors."""
+        profile = self.profile
+        queries = check_vectors(vectors, profile.dim, profile.metric)
+        if not 1 <= k <= MOST_HITS:
+            raise InvalidArgument(f"Milvus finds 1 to {MOST_HITS} items at a time, not {k}.")
+        if exact and profile.index != "exact":
+            raise InvalidArgument(
+                f"{self.place} is searched by a graph, and cannot be compared item by item: push "
+                "it with --index exact."
+            )
+        options: dict[str, Any] = {
+            "limit": k,
+            "filter": compiled(conditions),
+            "output_fields": SHOWN,
+            "search_params": {"params": self._effort(k, bool(conditions))},
+            "consistency_level": self._level,
+            "timeout": SECONDS,
+        }
+        self._ready()
+        found = []
+        for start in range(0, len(queries), QUESTIONS_AT_ONCE):
+            part = list(queries[start : start + QUESTIONS_AT_ONCE])
+            found += self._asked(part, options)
+        if conditions and not any(found):
+            self._refuse_unknown(keys_of(conditions))
+        euclidean = profile.metric is Metric.EUCLIDEAN
+        return [_neighbours(hits, euclidean) for hits in found]
+
+    def fetch(self, ids: Sequence[str] | None = None) -> Iterator[Block]:
+        """Items with their vectors, a block at a time, in the order of their ids."""
+        self._ready()
+        if ids is None:
+            yield from self._fetch_all()
+            return
+        names, step = list(dict.fromkeys(ids)), self._step
+        for start in range(0, len(names), step):
+            if rows := self._queried(one_of(names[start : start + step]), STORED):
+                yield block_of(rows, self.profile.dim)
+
+    def health(self) -> Health:
+        """How it is. It sees all that was acknowledged to anybody before."""
+        self._ready(look=False)
+        self._unsettle()
+        items = int(self._queried("", ["count(*)"], consistency_level="Strong")[0]["count(*)"])
+        with asking(self.address):
+            return health_of(self._client, self.address.name, items, self.address.is_file)
+
+    def encoder_folder(self) -> Path | None:
+        """A temporary folder with its encoder, whose files are checked."""
+        properties = self.properties
+        if properties.profile.encoder is None:
+            return None
+        with self._lock:
+            if self._encoder is None:
+                folder = Path(tempfile.mkdtemp(prefix="vecsearch-encoder-"))
+                weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+                with asking(self.address):
+                    get_files(self._client, self.address.name, properties.files, folder)
+                self._encoder = folder
+            return self._encoder
+
+    def close(self) -> None:
+        """Let go of the connection; the next question makes another."""
+        self._connection.close()
+
+    @property
+    def _client(self) -> "MilvusClient":
+        return self._connection.client
+
+    @property
+    def _level(self) -> str:
+        """The consistency of a question.
+
+        The server's own sessions know nothing of deletions, nor of what others have written. So for
+        some seconds after a write, or a look at the whole, it waits for all that was written.
+        """
+        level = self.address.consistency
+        if level == "session" and time.monotonic() < self._settled:
+            return "Strong"
+        return level.capitalize()
+
+    def _unsettle(self) -> None:
+        self._settled = time.monotonic() + SETTLING_SECONDS
+
+    @property
+    def _step(self) -> int:
+        """How many rows go to and fro at once."""
+        return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (4 * self.profile.dim)))
+
+    def _effort(self, k: int, filtered: bool) -> dict[str, int]:
+        if self.profile.index == "exact":
+            return {}
+        least, times = (EF_FILTERED, EF_FILTERED_TIMES) if filtered else (EF, EF_TIMES)
+        return {"ef": min(MOST_EF, max(least, times * k))}
+
+    def _ready(self, look: bool = True) -> None:
+        """See that it is loaded, and that all its shards answer, as of a moment ago.
+
+        Raises:
+            CollectionNotFound: There is none.
+            IncompleteAnswer: A shard does not answer.
+        """
+        profile, name = self.profile, self.address.name
+        if not self._loaded:
+            with self._lock, asking(self.address):
+                if "Loaded" not in str(self._client.get_load_state(name)["state"]):
+                    self._client.load_collection(name, replica_number=profile.replicas)
+                self._loaded = True
+        if not look or self.address.is_file or time.monotonic() - self._looked < HEALTH_SECONDS:
+            return
+        with asking(self.address):
+            faults = faults_of(self._client, name)
+        if faults:
+            raise self._incomplete(faults)
+        self._looked = time.monotonic()
+
+    def _asked(self, queries: Sequence[Any], options: dict[str, Any]) -> list[Any]:
+        try:
+            with asking(self.address):
+                return list(self._client.search(self.address.name, data=queries, **options))
+        except VecsearchError as error:
+            # Is it the question, or the server?
+            self._looked, self._loaded = -HEALTH_SECONDS, False
+            try:
+                self._ready()
+            except IncompleteAnswer as incomplete:
+                raise incomplete from error
+            raise
+
+    def _incomplete(self, faults: Sequence[str]) -> IncompleteAnswer:
+        return IncompleteAnswer(
+            f"{self.place} would answer without some of its items: {'; '.join(faults)}. Ask again "
+            "once its query nodes are back."
+        )
+
+    def _refuse_unknown(self, keys: Sequence[str]) -> None:
+        """Tell a key that no item has, which is a mistake, from a value that none has."""
+        for key in keys:
+            if not self._queried(knows_key(key), ["id"], limit=1):
+                raise InvalidArgument(f"No item of {self.place} has {key!r}.")
+
+    def _fetch_all(self) -> Iterator[Block]:
+        """All items, page by page, as the iterator of the client does."""
+        last, level = "", "Strong"
+        while True:
+            rows = self._queried(
+                behind(last),
+                STORED,
+                limit=self._step,
+                consistency_level=level,
+                iterator="True",
+                reduce_stop_for_best="True",
+            )
+            if not rows:
+                return
+            yield block_of(rows, self.profile.dim)
+            last, level = rows[-1]["id"], "Session"
+
+    def _queried(self, where: str, fields: Sequence[str], **options: Any) -> list[dict[str, Any]]:
+        """Rows by a condition."""
+        known = {"consistency_level": self._level, "timeout": SECONDS}
+        with asking(self.address):
+            return list(
+                self._client.query(
+                    self.address.name, filter=where, output_fields=fields, **{**known, **options}
+                )
+            )
+
+
+def _neighbours(hits: Any, euclidean: bool) -> list[Neighbour]:
+    """Hits with distances of ours: Milvus gives squares of Euclidean ones, and cosines."""
+    found = []
+    for hit in hits:
+        far, entity = hit["distance"], hit["entity"]
+        apart = math.sqrt(max(far, 0.0)) if euclidean else min(max(1 - far, 0.0), 2.0)
+        found.append(Neighbour(shown_of(hit["id"], entity), apart))
+    return found
