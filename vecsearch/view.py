@@ -14,7 +14,7 @@ from vecsearch.ann import open_index, settings_for
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encoder_of
 from vecsearch.errors import CollectionReplaced, ImageError, InvalidArgument
-from vecsearch.images import ImageLike, to_pixels
+from vecsearch.images import ImageLike, is_absolute, to_pixels
 from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores, zero_rows
 from vecsearch.store import Record, Store
 from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
@@ -242,6 +242,8 @@ class View:
         path = None
         if record.path is not None and self.root is not None:
             path = self.root / record.path
+        elif record.path is not None and is_absolute(record.path):  # of images that a list named
+            path = Path(record.path)
         return Item(record.id, path, record.label, record.metadata)
 
     def index(
