@@ -48,3 +48,17 @@ def test_a_build_on_ray_equals_a_local_one(
     assert verify(tmp_path / "index").damages == []
     counts = ours.update().counts()
     assert (counts.pop("indexed"), counts.pop("skipped"), sum(counts.values())) == (40, 1, 0)
+
+
+def test_an_address_where_no_ray_is(
+    tmp_path: Path, vecsearch: Callable[..., CompletedProcess[str]]
+) -> None:
+    pytest.importorskip("ray")
+    build = ("build", PHOTOS, "-o", tmp_path / "index", "--ray-address", "auto")
+    wrong = vecsearch(*build)
+    assert wrong.returncode == 2
+    assert "--ray-address does not go with --engine local" in wrong.stderr
+    lost = vecsearch(*build, "--engine", "ray", env={"RAY_ADDRESS": "no address at all"})
+    assert lost.returncode == 1, lost.stderr
+    assert "There is no Ray at 'auto'" in lost.stderr
+    assert not (tmp_path / "index").exists()
