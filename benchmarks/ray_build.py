@@ -2,7 +2,7 @@
 
     python benchmarks/ray_build.py /tmp/fashion-mnist/train
     python benchmarks/ray_build.py /tmp/fashion-mnist/train --every 10
-    sudo python benchmarks/ray_build.py /tmp/fashion-mnist/train --every 20 --nodes
+    sudo python benchmarks/ray_build.py /tmp/fashion-mnist/train --every 60 --nodes
 
 Prints the seconds of each build, the ratio, and where the time of Ray goes: PCA, of small images,
 where there is least to do. With --nodes, one worker node is compared with two, each with one
