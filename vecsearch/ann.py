@@ -1,9 +1,9 @@
 """Keep the approximate index of a collection in step with its vectors."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -28,12 +28,13 @@ from vecsearch.index import (
     within_budget,
 )
 from vecsearch.store import Store, Writer
-from vecsearch.types import JSON, Rows
+from vecsearch.types import JSON, Metric, Rows, Vectors
 
 # The largest part of the items that an index may leave to exact search, and how many are always
 # few enough: 10,000 of 128 dims are compared in a millisecond.
 MOST_UNCOVERED = 0.1
 FEW = 10_000
+Train: TypeAlias = Callable[[Sequence[Vectors], Metric, str, int | None], ApproximateIndex]
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +44,7 @@ def reindex(
     anew: bool = False,
     facts: Mapping[str, JSON] | None = None,
     budget: int | None = None,
+    train: Train = train_index,
 ) -> None:
     """Bring the approximate index up to date, if a collection has one and that is worth it.
 
@@ -55,6 +57,7 @@ def reindex(
         anew: Make it again in any case.
         facts: What was measured of another kind, and shall stand beside it.
         budget: How many bytes of memory the making may take; as before, by default.
+        train: Makes it, as ``train_index`` does.
 
     Raises:
         InvalidArgument: FAISS cannot make such an index of these vectors, or not in the budget.
@@ -76,7 +79,7 @@ def reindex(
         if factory == EXACT:
             writer.commit(index=stays, compaction="none")
             return
-        index = train_index(base.vectors(), base.manifest.metric, factory, room)
+        index = train(base.vectors(), base.manifest.metric, factory, room)
         if facts is None:
             facts = known if kind is None and "tuned" in known else _measured(base, index)
         if wanted == AUTO and not _enough(facts):
@@ -105,6 +108,27 @@ def _enough(facts: Mapping[str, JSON]) -> bool:
     """Whether what was measured of an index is what one finds that was not tuned."""
     curve: Any = facts.get("curve", ())
     return any(one["low"] >= RECALL for one in curve)
+
+
+def make_index(path: Path, train: Train = train_index) -> None:
+    """Make the index of a collection that was just written.
+
+    Args:
+        path: Where the collection lies.
+        train: Makes it, as ``train_index`` does.
+
+    Raises:
+        InvalidArgument: FAISS cannot make it, or not in the budget. The collection stands, and
+            compares every item.
+    """
+    try:
+        reindex(path, train=train)
+    except InvalidArgument as error:
+        reindex(path, EXACT)
+        raise InvalidArgument(
+            f"{error}. {path} is there, and compares every item; to build it again with another "
+            "kind, overwrite it."
+        ) from error
 
 
 def keep_indexed(path: Path, anew: bool = False) -> None:

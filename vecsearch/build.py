@@ -59,7 +59,7 @@ def build_collection(
         CollectionLocked: Another process is writing there.
     """
     if not folder.paths:
-        raise InvalidArgument(f"There are no images in {folder.root}{_first_of(folder.skipped)}")
+        raise InvalidArgument(f"There are no images in {folder.root}{first_of(folder.skipped)}")
     with Writer(path, overwrite) as writer:
         fill(writer, folder, encoder, metric, index, jobs, progress)
 
@@ -96,13 +96,9 @@ def fill(
     if not found:
         raise InvalidArgument(
             f"None of the {len(folder.paths)} image files in {folder.root} could be used"
-            f"{_first_of([one for one in skipped if one not in folder.skipped])}"
+            f"{first_of([one for one in skipped if one not in folder.skipped])}"
         )
-    saved = writer.encoder_folder()
-    encoder.save(saved)
-    writer.set_encoder(
-        saved, encoder.name, encoder.get_params(), encoder.fingerprint, encoder.facts()
-    )
+    add_encoder(writer, encoder)
     manifest = writer.commit(
         metric=metric,
         dim=encoder.dim,
@@ -111,6 +107,15 @@ def fill(
         index=index,
     )
     return manifest.count
+
+
+def add_encoder(writer: Writer, encoder: Encoder) -> None:
+    """Save what made the vectors beside them."""
+    saved = writer.encoder_folder()
+    encoder.save(saved)
+    writer.set_encoder(
+        saved, encoder.name, encoder.get_params(), encoder.fingerprint, encoder.facts()
+    )
 
 
 def read_into(
@@ -267,7 +272,8 @@ def _step(rows: NDArray[Any]) -> int:
     return max(1, BLOCK_BYTES // max(1, rows.itemsize * int(np.prod(rows.shape[1:]))))
 
 
-def _first_of(skipped: Sequence[Skipped]) -> str:
+def first_of(skipped: Sequence[Skipped]) -> str:
+    """How many files were left out, and the first of them, as the end of a sentence."""
     if not skipped:
         return "."
     first = skipped[0]

@@ -5,25 +5,27 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self, cast
+from typing import Literal, Self, TypeAlias, cast, get_args
 
 from numpy.typing import ArrayLike
 
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
-from vecsearch.ann import keep_indexed, reindex
+from vecsearch.ann import keep_indexed, make_index
 from vecsearch.build import build_collection
 from vecsearch.encoders import Encoder, make_encoder_for
 from vecsearch.errors import InvalidArgument
 from vecsearch.gallery import Gallery
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
-from vecsearch.index import EXACT, as_bytes, as_metric, check_kind
+from vecsearch.index import as_bytes, as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
 from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store, read_items, read_vectors
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
 from vecsearch.view import View, newest_store
+
+Engine: TypeAlias = Literal["local", "ray"]
 
 
 class Collection(Gallery):
@@ -67,6 +69,8 @@ class Collection(Gallery):
         jobs: int | None = None,
         seed: int = 0,
         overwrite: bool = False,
+        engine: Engine = "local",
+        ray_address: str | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Make a collection of all images below a folder.
@@ -75,7 +79,8 @@ class Collection(Gallery):
 
         Args:
             folder: Where the images are, to any depth. What cannot be read is left out and
-                listed in ``skipped``.
+                listed in ``skipped``. With Ray also a URL, or a Parquet file that names images:
+                see ``docs/how-to/scale-out.md``.
             path: Where the collection goes.
             encoder: The name of an encoder, which is fitted to the images if it learns; or an
                 encoder, which is used as it is if it is fitted. With an encoder, ``dim``,
@@ -102,16 +107,29 @@ class Collection(Gallery):
                 nearest, see ``docs/tuning.md``.
             memory_budget: How much memory the making of the index may take, now and later: a
                 number of bytes, or as ``2GB``; as much as it needs by default.
-            jobs: How many processes decode; as many as there are processors by default.
+            jobs: How many processes decode; as many as there are processors by default. With Ray,
+                how many workers there are: one a processor, or one a GPU with ``device="cuda"``.
             seed: For everything random.
             overwrite: Replace the collection that stands at ``path``.
+            engine: ``local``, or ``ray``, whose workers decode and encode on many machines.
+            ray_address: Of a Ray cluster: ``auto`` or ``HOST:PORT``; without it, Ray is started on
+                this machine for as long as the build takes.
             progress: Called as the work goes on.
 
         Raises:
             InvalidArgument: A value makes no sense, or no image could be read.
             CollectionExists: There is something at ``path`` already.
             CollectionLocked: Another process is writing there.
+            MissingPackage: Ray is not installed.
         """
+        if engine not in get_args(Engine):
+            raise InvalidArgument(f"{engine!r} is not one of {', '.join(get_args(Engine))}.")
+        if ray_address is not None and engine != "ray":
+            raise InvalidArgument("The address of a Ray cluster goes with the engine 'ray'.")
+        if engine != "ray" and ("://" in str(folder) or str(folder).endswith(".parquet")):
+            raise InvalidArgument(
+                f"{folder} is no folder of this machine: with the engine 'ray' it can be read."
+            )
         wanted_index = _wanted(index, memory_budget)
         if isinstance(encoder, str):
             encoder = make_encoder_for(
@@ -125,11 +143,29 @@ class Collection(Gallery):
                 batch_size=batch_size,
                 seed=seed,
             )
+        if engine == "ray":
+            from vecsearch.distributed.ray_build import build_on_ray
+
+            build_on_ray(
+                folder,
+                Path(path),
+                encoder,
+                as_metric(metric),
+                wanted_index,
+                labels=labels,
+                metadata=metadata,
+                address=ray_address,
+                workers=jobs,
+                gpu="cuda" in (device, getattr(encoder, "device", None)),
+                overwrite=overwrite,
+                progress=progress,
+            )
+            return cls.open(path)
         found = scan(folder, labels, metadata)
         build_collection(
             found, Path(path), encoder, as_metric(metric), wanted_index, jobs, overwrite, progress
         )
-        _index(Path(path))
+        make_index(Path(path))
         return cls.open(path)
 
     @classmethod
@@ -177,7 +213,7 @@ class Collection(Gallery):
         try:
             wanted = as_metric(metric)
             store_vectors(vectors, ids, labels, metadata, place, wanted, wanted_index, overwrite)
-            _index(place)
+            make_index(place)
             collection = cls.open(place)
         except BaseException:
             if path is None:
@@ -357,17 +393,6 @@ def _wanted(index: str, memory_budget: int | str | None) -> dict[str, JSON]:
     check_kind(index)
     budget = {} if memory_budget is None else {"memory_budget": as_bytes(memory_budget)}
     return {"kind": index, **budget}
-
-
-def _index(path: Path) -> None:
-    try:
-        reindex(path)
-    except InvalidArgument as error:
-        reindex(path, EXACT)
-        raise InvalidArgument(
-            f"{error}. {path} is there, and compares every item; to build it again with another "
-            "kind, overwrite it."
-        ) from error
 
 
 def import_vectors(

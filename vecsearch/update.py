@@ -138,8 +138,9 @@ def _scan(
     """The folder as it is now, with the tables that the collection was made with."""
     source = store.manifest.source
     if source is None:
+        made = "of images that a list or a URL named" if store.manifest.encoder else "from vectors"
         raise InvalidArgument(
-            f"The collection {store.folder} was made from vectors: there is no folder to follow."
+            f"The collection {store.folder} was made {made}: there is no folder to follow."
         )
     root = source.root if folder is None else folder
     if labels is None:

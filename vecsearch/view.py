@@ -14,7 +14,7 @@ from vecsearch.ann import open_index, settings_for
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encode_images, encoder_of
 from vecsearch.errors import CollectionReplaced, InvalidArgument
-from vecsearch.images import ImageLike
+from vecsearch.images import ImageLike, is_absolute
 from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores
 from vecsearch.store import EncoderEntry, Record, Store
 from vecsearch.types import (
@@ -340,6 +340,8 @@ class View:
         path = None
         if record.path is not None and self.root is not None:
             path = self.root / record.path
+        elif record.path is not None and is_absolute(record.path):  # of images that a list named
+            path = Path(record.path)
         return Item(record.id, path, record.label, record.metadata)
 
     def index(

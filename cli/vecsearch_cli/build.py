@@ -18,11 +18,12 @@ Examples:
   vecsearch build photos -o indexes/photos --encoder efficientnet-lite0
   vecsearch build shop -o indexes/shop --encoder chain:efficientnet-lite0+lda
   vecsearch build shop -o indexes/shop --labels shop.csv --metadata shop.csv
+  vecsearch build s3://shop/pictures -o /shared/shop --engine ray --ray-address auto
 """
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=options.Images())
 @click.option(
     "--encoder", default="pca", show_default=True, help="What makes the vectors: see encoders."
 )
@@ -47,12 +48,24 @@ Examples:
 )
 @options.index
 @options.jobs
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What does the work: this process and its own, or workers of Ray, on many machines.",
+)
+@click.option(
+    "--ray-address",
+    metavar="auto|HOST:PORT",
+    help="The Ray cluster.  [default: one that is started here, for this build]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
 @options.strict
 @click.pass_context
 def command(
     ctx: click.Context,
-    folder: Path,
+    folder: str,
     index: Path,
     encoder: str,
     dim: float | None,
@@ -70,6 +83,8 @@ def command(
     memory_budget: str | None,
     jobs: int | None,
     seed: int,
+    engine: Any,
+    ray_address: str | None,
     overwrite: bool,
     strict: bool,
 ) -> None:
@@ -78,7 +93,12 @@ def command(
     Takes JPEG, PNG, GIF, WEBP, BMP and TIFF at any depth. What cannot be read is left out and
     listed with its reason. A build that was interrupted goes on where it was when the same
     command is run again; update follows the folder later.
+
+    With --engine ray, FOLDER may also be a URL, as s3://bucket/folder, or a Parquet file that names
+    images in its column path; and --jobs is how many workers there are.
     """
+    if engine != "ray":
+        options.refuse_others(ctx, f"--engine {engine}", ["ray_address"])
     screen: Screen = ctx.obj
     started = time.monotonic()
     saved = None if model is None else _saved(ctx, model, encoder)
@@ -101,6 +121,8 @@ def command(
             memory_budget=memory_budget,
             jobs=jobs,
             seed=seed,
+            engine=engine,
+            ray_address=ray_address,
             overwrite=overwrite,
             progress=progress,
         )

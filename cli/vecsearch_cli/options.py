@@ -49,6 +49,19 @@ class Duration(click.ParamType[float]):
         return float(3600 * hours + 60 * minutes + seconds)
 
 
+class Images(click.Path):
+    """A folder of images; or a URL of one, or a list in Parquet, which a local build refuses."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """To a path or a URL, as text."""
+        if "://" in str(value) or str(value).endswith(".parquet"):
+            return str(value)
+        return super().convert(value, param, ctx)
+
+
 class Batch(click.ParamType[int | None]):
     """auto or a count."""
 

@@ -249,12 +249,12 @@ def test_a_build_survives_a_crashing_decoder(tmp_path: Path, encoder: str) -> No
         "def chunk(folder, preprocess, paths):\n"
         "    reading._read = crash\n"
         "    return old(folder, preprocess, paths)\n"
-        "old = reading._read_chunk\n"
+        "old = reading.read_chunk\n"
     )
     script = (
         "import crash, sys, vecsearch, vecsearch.images.reading as reading\n"
         "reading.FEW_FILES, reading.CHUNKS_A_JOB = 0, 2\n"
-        "reading._read_chunk = crash.chunk\n"
+        "reading.read_chunk = crash.chunk\n"
         "photos = vecsearch.Collection.build(\n"
         "    'photos', 'index', encoder=sys.argv[1], size=(2, 2), jobs=2)\n"
         "print([item.id[0] for item in photos], [one.path.name for one in photos.skipped])\n"

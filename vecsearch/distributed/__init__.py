@@ -1,1 +1,4 @@
-"""The same verbs on engines of many machines: Ray builds, Milvus serves."""
+"""The same verbs on engines of many machines: Ray builds, Milvus serves.
+
+Each engine is imported only where it is used.
+"""

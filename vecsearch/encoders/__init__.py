@@ -1,5 +1,6 @@
 """From pixels to vectors. Encoders are imported when their name is asked for, not before."""
 
+from vecsearch.encoders.affine import FIT_BYTES, AffineEncoder, fitted_on
 from vecsearch.encoders.base import Encoder, Trainable, has_learned, is_fitted, is_trainable
 from vecsearch.encoders.registry import (
     EncoderEntry,
@@ -17,12 +18,15 @@ from vecsearch.encoders.registry import (
 )
 
 __all__ = [
+    "FIT_BYTES",
+    "AffineEncoder",
     "Encoder",
     "EncoderEntry",
     "Trainable",
     "describe_encoders",
     "encoder_class",
     "encoder_entries",
+    "fitted_on",
     "has_learned",
     "is_fitted",
     "is_trainable",

@@ -149,7 +149,7 @@ class AffineEncoder:
         return self._mean, self._components
 
     def _sample(self, images: Pixels, usable: Rows) -> Rows:
-        """Which of the usable images to fit on: as many as fit into ``FIT_BYTES``, by the seed.
+        """Which of the usable images to fit on: as many as fit into ``FIT_BYTES``.
 
         Raises:
             InvalidArgument: There are fewer than two.
@@ -160,10 +160,22 @@ class AffineEncoder:
                 f"The encoder {self.name!r} learns from images and needs 2 or more that it can "
                 f"use, but there are {len(usable)}; the encoder 'pixels' needs none."
             )
-        most = max(2, FIT_BYTES // (4 * int(np.prod(self.preprocess.shape))))
-        if len(usable) <= most:
-            return usable
-        return np.sort(np.random.default_rng(self.seed).choice(usable, most, replace=False))
+        return fitted_on(usable, FIT_BYTES // 4, self.preprocess, self.seed)
+
+
+def fitted_on(usable: Rows, most_numbers: int, preprocess: Preprocess, seed: int) -> Rows:
+    """Which of some images to fit on: all, or a random choice, ascending, of as many as may be.
+
+    Args:
+        usable: The images to choose from.
+        most_numbers: How many numbers the pixels of all of them may be, together.
+        preprocess: What the images are brought to.
+        seed: For the choice.
+    """
+    most = max(2, most_numbers // int(np.prod(preprocess.shape)))
+    if len(usable) <= most:
+        return usable
+    return np.sort(np.random.default_rng(seed).choice(usable, most, replace=False))
 
 
 def as_rows(images: Pixels) -> NDArray[np.float32]:

@@ -1,16 +1,20 @@
 """From a folder to pixels: walk it, read each file, decode it, or say why not."""
 
 from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
-from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, scan
+from vecsearch.images.folder import FROM_FOLDERS, NO_LABELS, ImageFolder, described, scan
 from vecsearch.images.gathering import Gathered, gather, subset
 from vecsearch.images.reading import (
+    MAX_FILE_BYTES,
     UNREADABLE,
     Batch,
     Content,
     File,
     ImageLike,
+    chunk_files,
     hash_file,
+    in_processes,
     read,
+    read_chunk,
     read_one,
     to_pixels,
 )
@@ -21,6 +25,7 @@ from vecsearch.images.walking import (
     UNOPENED,
     any_absolute,
     is_absolute,
+    reason_by_name,
     stat_files,
     walk,
 )
@@ -29,7 +34,9 @@ __all__ = [
     "FORMATS",
     "FROM_FOLDERS",
     "GONE",
+    "MAX_FILE_BYTES",
     "MAX_PIXELS",
+    "NO_LABELS",
     "UNKNOWN",
     "UNOPENED",
     "UNREADABLE",
@@ -42,16 +49,21 @@ __all__ = [
     "Preprocess",
     "Sidecar",
     "any_absolute",
+    "chunk_files",
     "decode",
+    "described",
     "gather",
     "hash_file",
+    "in_processes",
     "is_absolute",
     "prepare",
     "read",
+    "read_chunk",
     "read_labels",
     "read_metadata",
     "read_one",
     "read_table",
+    "reason_by_name",
     "scan",
     "stat_files",
     "subset",

@@ -61,7 +61,29 @@ def scan(
         'cat'
     """
     root = Path(folder)
-    paths, skipped = walk(root)
+    return described(root, *walk(root), labels, metadata)
+
+
+def described(
+    root: Path,
+    paths: Sequence[str],
+    skipped: Sequence[Skipped],
+    labels: str | Path = FROM_FOLDERS,
+    metadata: str | Path | None = None,
+) -> ImageFolder:
+    """What images are called, and what else is known of them.
+
+    Args:
+        root: What their paths are relative to.
+        paths: The images.
+        skipped: What else was seen there.
+        labels: As for ``scan``.
+        metadata: As for ``scan``.
+
+    Raises:
+        InvalidArgument: A table cannot be read, or does not fit the images.
+    """
+    skipped = list(skipped)
     tables: list[Sidecar[Any]] = []
     source: str | Sidecar[str]
     named: Mapping[str, str]

@@ -118,7 +118,7 @@ def read(
     jobs = loky.cpu_count() if jobs is None else jobs
     if jobs < 1:
         raise InvalidArgument(f"{jobs} jobs can do nothing: give 1 or more.")
-    work = partial(_read_chunk, folder, preprocess)
+    work = partial(read_chunk, folder, preprocess)
     started = time.monotonic()
     at = 0
     alone = jobs == 1 or len(paths) < FEW_FILES
@@ -127,12 +127,16 @@ def read(
         at += ALONE_AT_ONCE
         alone = jobs == 1 or time.monotonic() - started < SECONDS_ALONE
     rest = paths[at:]
-    height, width, channels = preprocess.shape
-    fitting = CHUNK_BYTES // (height * width * channels)
-    step = max(1, min(fitting, CHUNK_FILES, len(rest) // (CHUNKS_A_JOB * jobs)))
+    step = max(1, min(chunk_files(preprocess), len(rest) // (CHUNKS_A_JOB * jobs)))
     chunks = (rest[start : start + step] for start in range(0, len(rest), step))
     if rest:
         yield from in_processes(work, folder, chunks, jobs)
+
+
+def chunk_files(preprocess: Preprocess) -> int:
+    """How many files are decoded together: as many as 16 MiB of pixels, 512 at most."""
+    height, width, channels = preprocess.shape
+    return max(1, min(CHUNK_BYTES // (height * width * channels), CHUNK_FILES))
 
 
 @dataclass(frozen=True)
@@ -255,7 +259,14 @@ def _file_by_file(work: Work, folder: Path, chunk: Sequence[str]) -> Iterator[Ba
         pool.shutdown(kill_workers=True)
 
 
-def _read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Batch:
+def read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Batch:
+    """Decode files, one after the other.
+
+    Args:
+        folder: What the paths are relative to.
+        preprocess: The size, fit and colour of the pixels.
+        paths: POSIX paths below ``folder``.
+    """
     files: list[File] = []
     skipped: list[Skipped] = []
     pixels = np.empty((len(paths), *preprocess.shape), np.uint8)

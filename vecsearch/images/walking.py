@@ -22,6 +22,7 @@ OTHER_IMAGES = frozenset(
 )
 GONE, UNKNOWN = -1, -2
 STAT_BLOCK = 200
+HIDDEN = "hidden"
 UNOPENED = "folder cannot be opened"
 MANIFEST = re.compile(r"manifest-\d{6,18}\.json")
 
@@ -186,16 +187,31 @@ def _reason_against(entry: os.DirEntry[str]) -> str | None:
         entry.name.encode()
     except UnicodeEncodeError:
         return "its name is not valid UTF-8"
-    if entry.name.startswith("."):
-        return "hidden"
-    extension = os.path.splitext(entry.name)[1].lower()
+    against = reason_by_name(entry.name)
+    if against == HIDDEN:
+        return HIDDEN
     try:
-        if entry.is_dir() or (entry.is_file() and extension in EXTENSIONS):
+        if entry.is_dir() or (entry.is_file() and against is None):
             return None
         if not entry.is_file():
             return _kind(entry.stat().st_mode)
     except OSError as error:
         return f"a link that leads nowhere: {error.strerror}"
+    return against
+
+
+def reason_by_name(name: str) -> str | None:
+    """Why a file is left out by its name alone, or None.
+
+    Example:
+        >>> reason_by_name("cat.JPG"), reason_by_name(".cat.jpg"), reason_by_name("cat.txt")
+        (None, 'hidden', 'not an image by its name (.txt)')
+    """
+    if name.startswith("."):
+        return HIDDEN
+    extension = os.path.splitext(name)[1].lower()
+    if extension in EXTENSIONS:
+        return None
     if extension in OTHER_IMAGES:
         kind = extension[1:].upper()
         return f"{kind} is not among the formats read here: convert it to PNG or JPEG"

@@ -32,6 +32,7 @@ from vecsearch.index.promise import NEIGHBOURS, RECALL, climb, interval, shares_
 from vecsearch.index.ranges import Pairs, as_radius
 from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
+from vecsearch.index.shards import Shard, Shards
 
 __all__ = [
     "AUTO",
@@ -45,6 +46,8 @@ __all__ = [
     "PartialIndex",
     "Partition",
     "SearchSettings",
+    "Shard",
+    "Shards",
     "Step",
     "TooFewDifferent",
     "as_array",

@@ -1,7 +1,8 @@
 """Approximate nearest neighbours, by any index that FAISS can make."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,33 +96,59 @@ def train_index(
         InvalidArgument: FAISS knows no such index, cannot make it of these vectors or in the
             budget, or could not leave out removed items with it.
     """
+    with making(blocks, kind):
+        made = trained(blocks, metric, kind, budget)
+        add_to(made, blocks, metric)
+        return finished(made, blocks, metric)
+
+
+@contextmanager
+def making(blocks: Sequence[Vectors], kind: str) -> Iterator[None]:
+    """Say in our words what FAISS cannot make."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).rpartition(": ")[2] or str(error)
+        raise InvalidArgument(
+            f"FAISS cannot make the index {kind!r} of {sum(map(len, blocks))} vectors of "
+            f"{blocks[0].shape[1]} dims: {reason}"
+        ) from error
+
+
+def trained(blocks: Sequence[Vectors], metric: Metric, kind: str, budget: int | None) -> Any:
+    """An index of FAISS that has learned from a sample of vectors, and holds none yet."""
     count, dim = sum(map(len, blocks)), blocks[0].shape[1]
     cosine = metric is Metric.COSINE
     measure = faiss.METRIC_INNER_PRODUCT if cosine else faiss.METRIC_L2
     factory = factory_of(kind, count, dim)
     check_budget(kind, count, dim, budget)
-    try:
-        made: Any = faiss.index_factory(dim, factory, measure)
-        lists = bare.try_extract_index_ivf(made)
-        if lists is not None:
-            lists.cp.min_points_per_centroid = 1  # or else it tells stderr that they are few
-            lists.cp.max_points_per_centroid = TRAINED_A_LIST
-        if not made.is_trained:
-            wanted = max(LEAST_TRAINED, TRAINED_A_LIST * (lists.nlist if lists else 1))
-            room = SAMPLE_BYTES if budget is None else sample_bytes(budget)
-            made.train(_sample(blocks, min(wanted, room // (4 * dim)), cosine))
-        step = max(1, ADDED_BYTES // (4 * dim))
-        for block in blocks:
-            for start in range(0, len(block), step):
-                part = block[start : start + step]
-                made.add(normalized(part) if cosine else np.ascontiguousarray(part))
-        index = ApproximateIndex(made, metric)
-        index.candidates(np.ascontiguousarray(blocks[0][:1]), 1, np.ones(count, np.bool_))
-    except RuntimeError as error:
-        reason = str(error).rpartition(": ")[2] or str(error)
-        raise InvalidArgument(
-            f"FAISS cannot make the index {kind!r} of {count} vectors of {dim} dims: {reason}"
-        ) from error
+    made: Any = faiss.index_factory(dim, factory, measure)
+    lists = bare.try_extract_index_ivf(made)
+    if lists is not None:
+        lists.cp.min_points_per_centroid = 1  # or else it tells stderr that they are few
+        lists.cp.max_points_per_centroid = TRAINED_A_LIST
+    if not made.is_trained:
+        wanted = max(LEAST_TRAINED, TRAINED_A_LIST * (lists.nlist if lists else 1))
+        room = SAMPLE_BYTES if budget is None else sample_bytes(budget)
+        made.train(_sample(blocks, min(wanted, room // (4 * dim)), cosine))
+    return made
+
+
+def add_to(made: Any, blocks: Sequence[Vectors], metric: Metric) -> None:
+    """Let an index take in vectors, a part at a time."""
+    for block in blocks:
+        step = max(1, ADDED_BYTES // (4 * block.shape[1]))
+        for start in range(0, len(block), step):
+            part = block[start : start + step]
+            cosine = metric is Metric.COSINE
+            made.add(normalized(part) if cosine else np.ascontiguousarray(part))
+
+
+def finished(made: Any, blocks: Sequence[Vectors], metric: Metric) -> "ApproximateIndex":
+    """An index that was seen to find, and to leave out what it is told to."""
+    index = ApproximateIndex(made, metric)
+    allowed = np.ones(sum(map(len, blocks)), np.bool_)
+    index.candidates(np.ascontiguousarray(blocks[0][:1]), 1, allowed)
     return index
 
 
@@ -181,7 +208,7 @@ class ApproximateIndex:
     @property
     def is_graph(self) -> bool:
         """Whether it walks through a graph, in which the vectors that it holds are easily found."""
-        return isinstance(_inner(self._index), bare.IndexHNSW)
+        return isinstance(inner_of(self._index), bare.IndexHNSW)
 
     @property
     def nbytes(self) -> int:
@@ -197,7 +224,7 @@ class ApproximateIndex:
         what a walk through a graph keeps is measured as a whole, where the graph itself does not
         measure exactly.
         """
-        inner = _inner(self._index)
+        inner = inner_of(self._index)
         moved = inner.d < self._index.d
         factors = FACTORS[:1] if _measures_exactly(inner) and not moved else FACTORS
         if isinstance(inner, bare.IndexIVF):
@@ -244,7 +271,7 @@ def _steps(most: int) -> list[int]:
     return sorted({min(one, most) for one in powers})
 
 
-def _inner(index: Any) -> Any:
+def inner_of(index: Any) -> Any:
     """What searches, behind what is done to vectors before."""
     inner = bare.downcast_index(index)
     while isinstance(inner, bare.IndexPreTransform | bare.IndexRefine):

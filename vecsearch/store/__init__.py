@@ -12,19 +12,23 @@ from vecsearch.store.manifest import (
     generations,
     manifest_name,
 )
+from vecsearch.store.parts import PARTS, Part, Parts, begin_part, write_part
 from vecsearch.store.records import Record, Records
 from vecsearch.store.repair import Encode, Repair, repair_store
 from vecsearch.store.segment import key_of
 from vecsearch.store.store import Store
 from vecsearch.store.verification import Damage, Verification, verify_store
-from vecsearch.store.writer import Writer
+from vecsearch.store.writer import Writer, segment_items
 
 __all__ = [
+    "PARTS",
     "Damage",
     "Draft",
     "Encode",
     "EncoderEntry",
     "Manifest",
+    "Part",
+    "Parts",
     "Record",
     "Records",
     "Repair",
@@ -34,11 +38,14 @@ __all__ = [
     "Store",
     "Verification",
     "Writer",
+    "begin_part",
     "generations",
     "key_of",
     "manifest_name",
     "printable",
     "put_whole",
     "repair_store",
+    "segment_items",
     "verify_store",
+    "write_part",
 ]

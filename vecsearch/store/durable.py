@@ -94,13 +94,19 @@ def write_files(
     return stamps
 
 
-def put_if_absent(path: Path, data: bytes) -> None:
+def put_if_absent(path: Path, data: bytes, ending: str = "tmp") -> None:
     """Make a file appear whole, name and all, or not at all.
+
+    Args:
+        path: Its name.
+        data: What it holds.
+        ending: Of the name that it is written under first; one of their own, if several processes
+            may put it.
 
     Raises:
         FileExistsError: The name is taken; what it names is left as it is.
     """
-    draft = path.with_name(f"{path.name}.tmp")
+    draft = path.with_name(f"{path.name}.{ending}")
     with suppress(FileNotFoundError):
         draft.unlink()
     try:
@@ -111,8 +117,8 @@ def put_if_absent(path: Path, data: bytes) -> None:
         except FileExistsError:
             raise
         except OSError:
-            # A file system without hard links. Only the holder of the lock comes here, so nothing
-            # can take the name in between.
+            # A file system without hard links. Of a manifest, only the holder of the lock comes
+            # here, so nothing can take the name in between.
             if path.exists():
                 raise FileExistsError(path) from None
             draft.rename(path)

@@ -10,7 +10,7 @@ from vecsearch.store.manifest import DRAFT, FILE, Manifest, generations, manifes
 
 KEPT_GENERATIONS = 3
 # What else a writer makes, beside the files that a manifest names.
-OURS = re.compile(rf"\.lock|\.writer|manifest-\d{{6,18}}\.json(\.tmp)?|{DRAFT}/[a-z]+")
+OURS = re.compile(rf"\.lock|\.writer|manifest-\d{{6,18}}\.json(\.tmp)?|{DRAFT}/([a-z]+|parts/.+)")
 
 
 def collect_garbage(folder: Path, keep_draft: bool = False) -> None:

@@ -41,6 +41,7 @@ from vecsearch.store.manifest import (
     generations,
 )
 from vecsearch.store.manifest import newest as newest_manifest
+from vecsearch.store.parts import Part, Parts
 from vecsearch.store.records import Record, Records
 from vecsearch.store.removal import without
 from vecsearch.store.segment import encode, write_segment
@@ -109,6 +110,7 @@ class Writer:
         self._encoder: EncoderEntry | None = None
         self._ann: ANNEntry | None = None
         self._draft: Draft | None = None
+        self._parts: Parts | None = None
         self._committed = False
 
     def __enter__(self) -> Self:
@@ -144,9 +146,9 @@ class Writer:
                 self._draft.close()
             if not self._committed:
                 # What a build has read so far is kept, unless it was told that it cannot go on.
-                begun = self._draft is None or self._draft.begun
-                keep = begun and not isinstance(error, InvalidArgument)
-                collect_garbage(self.folder, keep_draft=keep or self._draft is None)
+                drafts = [one for one in (self._draft, self._parts) if one is not None]
+                begun = any(one.begun for one in drafts) and not isinstance(error, InvalidArgument)
+                collect_garbage(self.folder, keep_draft=begun or not drafts)
                 if not generations(self.folder) and not (self.folder / DRAFT).exists():
                     self._lock.remove_folder()
         finally:
@@ -171,7 +173,7 @@ class Writer:
         columns = records if isinstance(records, Records) else Records.of(records)
         if self._amend:
             self._added += columns.ids
-        most, start = _most(vectors.shape[1]), 0
+        most, start = segment_items(vectors.shape[1]), 0
         while start < len(columns):
             part = slice(start, start + most - self._waiting)
             self._vectors.append(vectors[part])
@@ -197,6 +199,25 @@ class Writer:
         """
         self._draft = Draft(self.folder / DRAFT, key)
         return self._draft
+
+    def parts(self, key: Mapping[str, JSON]) -> Parts:
+        """The parts of the same work that others have written; none if it was not begun.
+
+        Args:
+            key: What makes the work the same.
+        """
+        self._parts = Parts(self.folder, key)
+        return self._parts
+
+    def take(self, part: Part) -> None:
+        """Take over a part that was written by another process: its segment follows the others."""
+        self._flush()
+        while self._writing:
+            self._take_written()
+        if part.segment is not None:
+            entry, stamps = part.placed(self.folder)
+            self._segments.append(entry)
+            self._files |= stamps
 
     def encoder_folder(self) -> Path:
         """A new folder that an encoder can be saved into; ``set_encoder`` takes it over."""
@@ -302,7 +323,7 @@ class Writer:
             software=version("vecsearch"),
         )
         if compaction != "none":
-            most = _most(manifest.dim)
+            most = segment_items(manifest.dim)
             manifest = compacted(Store(self.folder, manifest), most, compaction == "all")
         if skipped is not None:
             name = self._write_beside("skipped.jsonl", skipped_lines(skipped))
@@ -386,8 +407,8 @@ class Writer:
             )
 
 
-def _most(dim: int) -> int:
-    """How many items a segment holds."""
+def segment_items(dim: int) -> int:
+    """How many items with so many dims a segment holds at most."""
     return max(1, min(SEGMENT_ITEMS, SEGMENT_BYTES // (4 * max(1, dim))))
 
 

@@ -1,0 +1,411 @@
+"""What a build by many workers owes, whatever engine they belong to: here they are this process."""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import PHOTOS
+from painting import paint, painted, seeds_of
+
+from vecsearch import Collection, CollectionNotFound, InvalidArgument, VecsearchError, verify
+from vecsearch.ann import make_index
+from vecsearch.distributed import filesystems, work
+from vecsearch.distributed.building import build_by_parts
+from vecsearch.distributed.indexing import ShardedTraining
+from vecsearch.distributed.listing import list_images
+from vecsearch.distributed.tasks import Task
+from vecsearch.distributed.work import Job, Worker, decode_task, fill_shard
+from vecsearch.encoders import make_encoder_for
+from vecsearch.images import Batch, Preprocess, read_chunk
+from vecsearch.index import Shard, Shards
+from vecsearch.store import PARTS, Part, Parts, Record, write_part
+from vecsearch.types import Metric
+
+IMAGES = 40
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing is told, and nothing tidied."""
+
+
+class Here:
+    """An engine whose one worker is this process; it is killed before it begins some task."""
+
+    decoders = 1
+
+    def __init__(self, tasks: int | None = None) -> None:
+        self.left = tasks
+        self.made: list[str] = []
+
+    def make(self, job: Job, tasks: Sequence[Task]) -> Iterator[Part]:
+        worker = Worker(job)
+        for task in reversed(tasks):  # any order will do
+            if self.left is not None and len(self.made) == self.left:
+                raise Killed
+            self.made.append(task.name)
+            yield worker.make(Task.from_json(task.to_json()))
+
+    def decode(
+        self, tasks: Iterable[Task], preprocess: Preprocess, keep: Path | None
+    ) -> Iterator[Batch]:
+        for task in tasks:
+            yield decode_task(task, preprocess, keep)
+
+    def fill(self, shards: Shards, groups: Sequence[Sequence[Path]]) -> Iterator[Shard]:
+        for group in groups:
+            yield fill_shard(shards, group)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "pixels": {},
+    "pca": {"dim": 3},
+    "lda": {},
+    "chain:pixels+pca4": {},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = painted(tmp_path / "photos", seeds_of(IMAGES // 2))
+    shutil.copytree(PHOTOS, folder / "photos")
+    (folder / "photos" / "broken.png").write_bytes(b"no image")
+    (folder / "photos" / "notes.txt").write_text("no image either")
+    return folder
+
+
+def build(
+    what: str | Path,
+    path: Path,
+    name: str = "pixels",
+    metric: Metric = Metric.EUCLIDEAN,
+    engine: Here | None = None,
+    overwrite: bool = False,
+    **tables: Any,
+) -> Collection:
+    encoder = make_encoder_for(name, size=(4, 4), **OPTIONS[name])
+    listing = list_images(what, **tables)
+    with_index = {"kind": "exact"}
+    build_by_parts(listing, path, encoder, metric, with_index, engine or Here(), overwrite, None)
+    return Collection.open(path)
+
+
+def held(collection: Collection) -> list[tuple[Any, ...]]:
+    return [
+        (record.id, record.path, record.label, record.metadata, record.file)
+        for record in collection._store.records()
+    ]
+
+
+@pytest.mark.parametrize("metric", Metric)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_it_equals_a_local_build(root: Path, tmp_path: Path, name: str, metric: Metric) -> None:
+    ours = build(root, tmp_path / "ours", name, metric)
+    options = OPTIONS[name]
+    theirs = Collection.build(
+        root, tmp_path / "local", encoder=name, size=(4, 4), metric=metric, **options
+    )
+    assert held(ours) == held(theirs)
+    np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
+    assert [vars(one) for one in ours.skipped] == [vars(one) for one in theirs.skipped]
+    assert ours.encoder.fingerprint == theirs.encoder.fingerprint
+    assert ours.encoder.facts() == theirs.encoder.facts()
+    assert verify(tmp_path / "ours").damages == []
+    assert not (tmp_path / "ours" / "draft").exists()
+    # A local update follows, and finds nothing to do.
+    counts = ours.update().counts()
+    assert (counts.pop("indexed"), counts.pop("skipped")) == (len(ours), len(theirs.skipped))
+    assert set(counts.values()) == {0}
+    paint(root / "new.png", 99)
+    assert ours.update().added == ["new.png"]
+
+
+@pytest.mark.parametrize("tasks", [1, 9])
+def test_what_was_killed_goes_on_and_does_nothing_twice(
+    root: Path, tmp_path: Path, tasks: int
+) -> None:
+    killed, again = Here(tasks), Here()
+    with pytest.raises(Killed):
+        build(root, tmp_path / "index", "pca", engine=killed)
+    with pytest.raises(CollectionNotFound, match="run the same command again, and it goes on"):
+        Collection.open(tmp_path / "index")
+    ours = build(root, tmp_path / "index", "pca", engine=again)
+    assert len(killed.made) == tasks
+    assert not set(killed.made) & set(again.made)
+    theirs = Collection.build(root, tmp_path / "local", encoder="pca", dim=3, size=(4, 4))
+    assert held(ours) == held(theirs)
+    np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
+
+
+def test_what_an_encoder_learned_from_is_not_decoded_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Batch:
+        read.extend(paths)
+        return read_chunk(folder, preprocess, paths)
+
+    monkeypatch.setattr(work, "read_chunk", chunk)
+    build(root, tmp_path / "index", "pca")
+    assert sorted(read) == sorted(list_images(root).images.paths)
+
+
+def test_segments_have_the_same_names_at_every_run(root: Path, tmp_path: Path) -> None:
+    names = []
+    for folder in ("one", "two"):
+        ours = build(root, tmp_path / folder)
+        names.append(sorted(path.name for path in (tmp_path / folder / "segments").iterdir()))
+        assert len(ours._store.manifest.segments) > 10
+    assert names[0] == names[1]
+
+
+def test_a_file_that_changed_between_the_runs_is_read_again(root: Path, tmp_path: Path) -> None:
+    killed, again = Here(9), Here()
+    with pytest.raises(Killed):
+        build(root, tmp_path / "index", engine=killed)
+    changed = sorted(seeds_of(IMAGES // 2))[-1]
+    paint(root / changed, 98)
+    os.utime(root / changed, ns=(1, 1))
+    ours = build(root, tmp_path / "index", engine=again)
+    theirs = Collection.build(root, tmp_path / "local", encoder="pixels", size=(4, 4))
+    assert held(ours) == held(theirs)
+    assert 0 < len(set(again.made) - set(killed.made)) < len(ours._store.manifest.segments)
+
+
+def test_killed_between_the_last_part_and_the_commit(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed: list[Part] = []
+    place = Part.placed
+
+    def stop(part: Part, folder: Path) -> Any:
+        placed.append(part)
+        if len(placed) == 5:
+            raise Killed
+        return place(part, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Part, "placed", stop)
+        # Not even the writer tidies: as after kill -9.
+        patch.setattr("vecsearch.store.writer.collect_garbage", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            build(root, tmp_path / "index")
+    again = Here()
+    ours = build(root, tmp_path / "index", engine=again)
+    assert again.made == []
+    assert verify(tmp_path / "index").damages == []
+    assert len(ours) == IMAGES + 10
+
+
+def test_a_worker_that_was_given_up_comes_too_late(tmp_path: Path) -> None:
+    name, parts = 32 * "a", Parts(tmp_path, {"of": "this"})
+    records = [Record("a"), Record("b")]
+    first = write_part(tmp_path, name, [np.eye(2, dtype=np.float32)], records, [])
+    late = write_part(tmp_path, name, [2 * np.eye(2, dtype=np.float32)], records, [])
+    assert late == first == parts.done([name])[name]
+    # Other work begins anew.
+    assert Parts(tmp_path, {"of": "that"}).done([name]) == {}
+
+
+NOTES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another file": lambda note: note["segment"].update(vectors="../../secret.npy"),
+    "a file above": lambda note: note["stamps"].update({"../../secret.npy": {"size": 1}}),
+    "another name": lambda note: note.update(name=32 * "b"),
+    "no name": lambda note: note.update(name="../../../evil"),
+    "another length": lambda note: next(iter(note["stamps"].values())).update(size=1),
+}
+
+
+@pytest.mark.parametrize("what", NOTES)
+def test_a_crafted_note_counts_for_nothing(tmp_path: Path, what: str) -> None:
+    name, place = 32 * "a", tmp_path / "index"
+    parts = Parts(place, {})
+    write_part(place, name, [np.eye(1, dtype=np.float32)], [Record("a")], [])
+    (tmp_path / "secret.npy").write_bytes(b"1")
+    path = place / PARTS / f"{name}.json"
+    note = json.loads(path.read_text())
+    NOTES[what](note)
+    path.write_text(json.dumps(note))
+    assert parts.done([name]) == {}
+    assert not path.exists()
+    assert (tmp_path / "secret.npy").exists()
+
+
+def test_an_image_that_crashes_its_worker_costs_only_itself(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly = sorted(seeds_of(IMAGES // 2))[7]
+    plugin = tmp_path / "plugin"
+    plugin.mkdir()
+    (plugin / "crashing.py").write_text(
+        "import os\nfrom vecsearch.images import reading\n"
+        "def chunk(folder, preprocess, paths):\n"
+        f"    if {deadly!r} in paths: os._exit(3)\n"
+        "    return reading.read_chunk(folder, preprocess, paths)\n"
+    )
+    monkeypatch.syspath_prepend(str(plugin))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugin), os.environ["PYTHONPATH"]]))
+    import crashing
+
+    monkeypatch.setattr(work, "read_chunk", crashing.chunk)
+    # The first time it takes the worker with it, of which only the note of the beginning is left.
+    monkeypatch.setattr(os, "_exit", lambda code: (_ for _ in ()).throw(Killed()))
+    with pytest.raises(Killed):
+        build(root, tmp_path / "index")
+    ours = build(root, tmp_path / "index")
+    assert deadly not in {item.id for item in ours}
+    assert len(ours) == IMAGES + 10 - 1
+    assert [one.reason for one in ours.skipped if one.path.name == Path(deadly).name] == [
+        "the decoder crashed on it, or ran out of memory"
+    ]
+
+
+def test_a_task_that_crashes_every_worker_is_not_tried_for_ever(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Restarting(Here):
+        def make(self, job: Job, tasks: Sequence[Task]) -> Iterator[Part]:
+            for _ in range(100):
+                with contextlib.suppress(Killed):
+                    list(super().make(job, tasks))
+            yield from ()
+
+    tries = []
+
+    def crash(*arguments: Any) -> Any:
+        tries.append(arguments)
+        raise Killed
+
+    monkeypatch.setattr(work, "encode_batches", crash)
+    with pytest.raises(VecsearchError, match="was lost 5 times with its worker"):
+        build(root, tmp_path / "index", engine=Restarting())
+    assert len(tries) == 5
+
+
+def test_images_of_another_file_system(root: Path, tmp_path: Path) -> None:
+    # file:// goes the way of s3://: everything is listed and read by pyarrow.
+    ours = build(f"file://{root}", tmp_path / "ours", "pca")
+    theirs = Collection.build(root, tmp_path / "local", encoder="pca", dim=3, size=(4, 4))
+    assert [item.id for item in ours] == [item.id for item in theirs]
+    assert [item.label for item in ours] == [item.label for item in theirs]
+    np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
+    first = next(iter(ours))
+    assert first.metadata["url"] == f"file://{root}/{first.id}"
+    assert first.path is None
+    assert [row[4] for row in held(ours)] == [row[4] for row in held(theirs)]  # hashes, dates
+    told = [(one.path.name, one.reason) for one in theirs.skipped]
+    assert [(one.path.name, one.reason) for one in ours.skipped] == told
+    with pytest.raises(InvalidArgument, match="no folder to follow"):
+        ours.update()
+
+
+def test_a_file_system_that_fsspec_knows(root: Path, tmp_path: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    for path in root.rglob("*.png"):
+        memory.pipe(f"/bucket/{path.relative_to(root).as_posix()}", path.read_bytes())
+    ours = build("memory://bucket", tmp_path / "ours")
+    assert {item.id for item in ours} < {
+        path.relative_to(root).as_posix() for path in root.rglob("*.png")
+    }
+    assert next(iter(ours)).metadata["url"].startswith("memory://bucket/")
+
+
+def test_a_busy_store_is_asked_again_and_a_dead_one_ends_the_build(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filesystems, "WAIT_SECONDS", 0)
+    failures = {"left": 3}
+    located = filesystems.located
+
+    def busy(place: str, path: str) -> tuple[Any, str]:
+        if failures["left"]:
+            failures["left"] -= 1
+            raise OSError("slow down")
+        return located(place, path)
+
+    monkeypatch.setattr(filesystems, "located", busy)
+    assert len(build(f"file://{root}", tmp_path / "one")) == IMAGES + 10
+    failures["left"] = 10**9
+    with pytest.raises(VecsearchError, match="after 4 tries: slow down"):
+        build(f"file://{root}", tmp_path / "two")
+
+
+def test_a_list_of_images(root: Path, tmp_path: Path) -> None:
+    paths = sorted(seeds_of(IMAGES // 2))[:20]
+    table = root / "some.parquet"
+    rows: dict[str, list[Any]] = {
+        "path": [paths[0], str(root / paths[1]), *paths[2:], "gone.png"],
+        "id": [f"picture {at:02}" for at in range(21)],
+        "label": ["cat", None, *["dog"] * 19],
+        "price": list(range(21)),
+    }
+    pq.write_table(pa.table(rows), table)
+    ours = build(table, tmp_path / "ours")
+    assert [item.id for item in ours] == rows["id"][:20]
+    assert [item.label for item in ours] == rows["label"][:20]
+    assert [item.metadata["price"] for item in ours] == list(range(20))
+    assert [item.path for item in ours] == [root / path for path in paths]
+    assert [one.reason for one in ours.skipped] == ["cannot be read: No such file or directory"]
+    assert ours.query_one(root / paths[3], k=1)[0].item.id == "picture 03"
+    with pytest.raises(InvalidArgument, match="brings labels and metadata itself"):
+        list_images(table, metadata="prices.csv")
+    pq.write_table(pa.table({"path": [paths[0], paths[0]]}), table)
+    with pytest.raises(InvalidArgument, match="twice: ids are unique"):
+        list_images(table)
+
+
+def test_an_index_that_is_filled_in_shards(root: Path, tmp_path: Path) -> None:
+    ours = build(root, tmp_path / "ours")
+    vectors = ours._store.vectors()
+    sharded = ShardedTraining(Here(), 5)(vectors, Metric.EUCLIDEAN, "IVF4,Flat")
+    queries = np.asarray(ours.vectors()[:10]) + np.float32(0.1)
+    alone = Collection.build(root, tmp_path / "local", encoder="pixels", size=(4, 4))
+    for path in (tmp_path / "ours", tmp_path / "local"):
+        make_index(path)
+    from vecsearch.index import train_index
+
+    whole = train_index(alone._store.vectors(), Metric.EUCLIDEAN, "IVF4,Flat")
+    np.testing.assert_array_equal(sharded.candidates(queries, 5), whole.candidates(queries, 5))
+
+
+def test_what_cannot_be_built(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="trained on one machine"):
+        build_by_parts(
+            list_images(root), tmp_path / "index", make_encoder_for("siamese"),
+            Metric.EUCLIDEAN, {"kind": "exact"}, Here(), False, None,
+        )  # fmt: skip
+    empty = tmp_path / "empty"
+    (empty / "a").mkdir(parents=True)
+    with pytest.raises(InvalidArgument, match="There are no images in"):
+        build(empty, tmp_path / "index")
+    (empty / "a" / "bad.png").write_bytes(b"bad")
+    with pytest.raises(InvalidArgument, match="None of the 1 image files"):
+        build(empty, tmp_path / "index")
+    assert not (tmp_path / "index").exists()
+    with pytest.raises(InvalidArgument, match="with the engine 'ray' it can be read"):
+        Collection.build("s3://shop/pictures", tmp_path / "index")
+    with pytest.raises(InvalidArgument, match="goes with the engine 'ray'"):
+        Collection.build(root, tmp_path / "index", ray_address="auto")
+    with pytest.raises(InvalidArgument, match="'spark' is not one of local, ray"):
+        Collection.build(root, tmp_path / "index", engine="spark")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match=r"no file system that is known|cannot be opened"):
+        list_images("nonsense://bucket/folder")
+
+
+def test_a_machine_that_does_not_see_the_images_says_so(root: Path, tmp_path: Path) -> None:
+    class Elsewhere(Here):
+        def make(self, job: Job, tasks: Sequence[Task]) -> Iterator[Part]:
+            root.rename(tmp_path / "unmounted")
+            yield from super().make(job, tasks)
+
+    with pytest.raises(VecsearchError, match="photos: all machines of a build must see"):
+        build(root, tmp_path / "index", engine=Elsewhere())

@@ -1,0 +1,116 @@
+"""From images to a committed collection, by many workers that see the same folder."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+from vecsearch.build import add_encoder, draft_key, first_of, left_out
+from vecsearch.distributed.engine import Engine
+from vecsearch.distributed.fitting import learns, ready
+from vecsearch.distributed.listing import Listing
+from vecsearch.distributed.tasks import Task, cut
+from vecsearch.distributed.work import Job
+from vecsearch.encoders import Encoder
+from vecsearch.errors import InvalidArgument
+from vecsearch.store import Part, Parts, Writer
+from vecsearch.types import JSON, Metric, Progress
+
+log = logging.getLogger(__name__)
+
+
+def build_by_parts(
+    listing: Listing,
+    path: Path,
+    encoder: Encoder,
+    metric: Metric,
+    index: Mapping[str, JSON],
+    engine: Engine,
+    overwrite: bool,
+    progress: Progress | None,
+) -> Encoder:
+    """Let workers decode, encode and write parts, and commit them all as one collection.
+
+    What is done stays in the collection's folder until the commit: after a worker, a machine or
+    this process was lost, the same call goes on there, and every image is in the collection once.
+
+    Returns:
+        The encoder, fitted.
+
+    Raises:
+        InvalidArgument: No image could be read, or the encoder cannot be fitted to them.
+        CollectionExists: There is something at ``path`` already.
+        CollectionLocked: Another process is writing there.
+        VecsearchError: A worker cannot do its work.
+    """
+    images = listing.images
+    if not images.paths:
+        raise InvalidArgument(f"There are no images in {listing.place}{first_of(images.skipped)}")
+    with Writer(path, overwrite) as writer:
+        key = draft_key("build by parts", images, encoder, metric, learns(encoder))
+        parts = writer.parts({**key, "root": listing.place})
+        fitted, saved = ready(encoder, listing, engine, parts, progress)
+        same: dict[str, JSON] = {"fingerprint": fitted.fingerprint, "metric": metric.value}
+        tasks = list(cut(listing, same, fitted.dim))
+        job = Job(
+            folder=path.resolve(),
+            encoder=fitted.name,
+            saved=saved,
+            metric=metric,
+            decoders=engine.decoders,
+            software=version("vecsearch"),
+            run=uuid4().hex,
+        )
+        made = _made(parts, job, tasks, engine, progress)
+        skipped = [*images.skipped, *(one for part in made for one in part.skipped)]
+        if not any(part.count for part in made):
+            raise InvalidArgument(
+                f"None of the {len(images.paths)} image files in {listing.place} could be used"
+                f"{first_of([one for part in made for one in part.skipped])}"
+            )
+        for part in made:
+            writer.take(part)
+        add_encoder(writer, fitted)
+        writer.commit(
+            metric=metric,
+            dim=fitted.dim,
+            source=listing.source,
+            skipped=left_out(skipped, images.root),
+            index=index,
+            compaction="none",
+        )
+    return fitted
+
+
+def _made(
+    parts: Parts,
+    job: Job,
+    tasks: Sequence[Task],
+    engine: Engine,
+    progress: Progress | None,
+) -> list[Part]:
+    """The parts of all tasks, in order: those that were done, and those that are made now."""
+    made = parts.done(task.name for task in tasks)
+    sizes = {task.name: len(task.paths) for task in tasks}
+    total, done = sum(sizes.values()), sum(sizes[name] for name in made)
+    if made:
+        log.info("Going on where it was interrupted: %d of %d files are done.", done, total)
+    rest = [task for task in tasks if task.name not in made]
+    for part in _told(engine.make(job, rest) if rest else (), sizes, done, total, progress):
+        made[part.name] = part
+    return [made[task.name] for task in tasks]
+
+
+def _told(
+    made: Iterable[Part],
+    sizes: Mapping[str, int],
+    done: int,
+    total: int,
+    progress: Progress | None,
+) -> Iterable[Part]:
+    for part in made:
+        done += sizes[part.name]
+        if progress is not None:
+            progress("reading", done, total)
+        yield part

@@ -1,0 +1,123 @@
+"""Files that lie elsewhere than on this machine: whatever pyarrow or fsspec can open."""
+
+import re
+import time
+from functools import lru_cache
+from typing import Any, Final
+
+from vecsearch.errors import ImageError, InvalidArgument, MissingPackage, VecsearchError
+from vecsearch.images import MAX_FILE_BYTES, UNREADABLE
+
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+INSTALL = "pip install 'vecsearch[distributed]'"
+# Stores of objects turn requests away when they are busy; a while later they take them.
+TRIES: Final = 4
+WAIT_SECONDS = 1.0
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is a URL, rather than a path on this machine.
+
+    Example:
+        >>> is_url("s3://shop/pictures"), is_url("/shop/pictures")
+        (True, False)
+    """
+    return URL.match(place) is not None
+
+
+@lru_cache(maxsize=64)
+def open_place(url: str) -> tuple[Any, str]:
+    """The file system of a URL, as pyarrow has them, and the path there.
+
+    Args:
+        url: As ``s3://bucket/folder``; options of the file system follow a ``?``.
+
+    Raises:
+        MissingPackage: pyarrow, or what knows this kind of URL, is not installed.
+        InvalidArgument: Nobody knows such a URL.
+    """
+    try:
+        from pyarrow import ArrowInvalid, fs
+    except ModuleNotFoundError as error:
+        raise MissingPackage(f"Reading {url} needs the package pyarrow: {INSTALL}") from error
+    try:
+        system, path = fs.FileSystem.from_uri(url)
+    except ArrowInvalid:
+        system, path = _by_fsspec(url, fs)
+    except OSError as error:
+        raise InvalidArgument(f"{url} cannot be opened: {error}.") from error
+    return system, path.rstrip("/")
+
+
+def _by_fsspec(url: str, fs: Any) -> tuple[Any, str]:
+    try:
+        from fsspec.core import url_to_fs
+
+        system, path = url_to_fs(url)
+    except ModuleNotFoundError as error:
+        raise MissingPackage(f"Reading {url} needs the package fsspec: {INSTALL}") from error
+    except ImportError as error:
+        # fsspec names the package that brings such a file system.
+        raise MissingPackage(f"Reading {url}: {error}") from error
+    except ValueError as error:
+        raise InvalidArgument(f"{url} is of no file system that is known: {error}.") from error
+    return fs.PyFileSystem(fs.FSSpecHandler(system)), path
+
+
+def located(place: str, path: str) -> tuple[Any, str]:
+    """The file system of an image, and its path there.
+
+    Args:
+        place: The URL that paths are relative to.
+        path: Below it, or a URL of its own.
+    """
+    if not is_url(path):
+        system, base = open_place(place)
+        return system, f"{base}/{path}"
+    # One file system serves all images of a bucket: to open one asks S3 where the bucket lies.
+    scheme, _, rest = path.partition("://")
+    bucket, _, key = rest.partition("/")
+    system, base = open_place(f"{scheme}://{bucket}/" if bucket else f"{scheme}:///")
+    return system, f"{base}/{key}"
+
+
+def url_of(place: str, path: str) -> str:
+    """The URL of an image, without the options of its file system."""
+    return path if is_url(path) else f"{place.partition('?')[0].rstrip('/')}/{path}"
+
+
+def fetch(place: str, path: str, size: int) -> bytes:
+    """Read an image.
+
+    Args:
+        place: The URL that ``path`` is relative to.
+        path: Below it, or a URL of its own.
+        size: How long it is, if that is known, or less than 0.
+
+    Raises:
+        ImageError: It is not there, may not be read, is empty or too large.
+        VecsearchError: The file system does not answer.
+    """
+    if size > MAX_FILE_BYTES:
+        raise ImageError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+    for attempt in range(TRIES):
+        try:
+            system, inside = located(place, path)
+            with system.open_input_stream(inside) as stream:
+                data: bytes = stream.read(MAX_FILE_BYTES + 1)
+            break
+        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            raise ImageError(f"{UNREADABLE}: {error}") from error
+        except OSError as error:
+            # Were it skipped, an hour of a broken network would leave out all images of the hour.
+            if attempt + 1 == TRIES:
+                raise VecsearchError(
+                    f"{url_of(place, path)} cannot be read, after {TRIES} tries: {error}. Run the "
+                    "same command again once it can: what is done stays."
+                ) from error
+            time.sleep(WAIT_SECONDS * 2**attempt)
+    if not data:
+        raise ImageError("empty (0 bytes)")
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
+    return data
