@@ -16,6 +16,7 @@ from vecsearch.encoding import encoder_of
 from vecsearch.errors import CollectionReplaced, ImageError, InvalidArgument
 from vecsearch.images import ImageLike, to_pixels
 from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores, zero_rows
+from vecsearch.spelling import did_you_mean
 from vecsearch.store import Record, Store
 from vecsearch.types import JSON, Distances, Hit, Item, Metric, Rows, Vectors
 from vecsearch.where import Condition
@@ -313,8 +314,9 @@ def _values(record: Record) -> dict[str, JSON]:
 
 def _check_known(key: str, known: set[str]) -> None:
     if key not in OWN and key not in known:
+        names = sorted({*OWN, *known})
         raise InvalidArgument(
-            f"No item has {key!r}; there are: {', '.join(sorted({*OWN, *known}))}."
+            f"No item has {key!r}.{did_you_mean(key, names)} There are: {', '.join(names)}."
         )
 
 

@@ -13,7 +13,7 @@ from vecsearch.classification.centroids import Center, Centroids
 from vecsearch.classification.rejection import Rejection
 from vecsearch.classification.votes import Weights, as_weights, decide
 from vecsearch.collection import Collection
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.images import ImageLike
 from vecsearch.index import as_metric, check_vectors
 from vecsearch.types import JSON, Hit, Metric, Progress, Skipped
@@ -136,7 +136,7 @@ class Classifier:
         labels = collection.labels()
         self._names = sorted({label for label in labels if label is not None})
         if not self._names:
-            raise InvalidArgument(f"No item of {collection.path} has a label.")
+            raise InvalidArgument(f"No item of {collection.path} has a label: {LABEL_THEM}.")
         self._centroids: Centroids | None = None
         if method == "centroid":
             rows = [row for row, label in enumerate(labels) if label is not None]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vecsearch.encoders.affine import AffineEncoder, as_rows
 from vecsearch.encoders.pca import principal_axes
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels
 
@@ -71,7 +71,9 @@ class LDAEncoder(AffineEncoder):
                 fewer than ``dim`` + 1 classes.
         """
         if labels is None or len(labels) != len(images):
-            raise InvalidArgument("LDA learns from labels: give one for each image.")
+            raise InvalidArgument(
+                f"LDA learns from labels, one for each image: {LABEL_THEM}; or take pca."
+            )
         labelled = np.array(
             [row for row, label in enumerate(labels) if label is not None], np.int64
         )

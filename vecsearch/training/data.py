@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.encoding import read_folder
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.images import ImageFolder, Preprocess, gather, read
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.types import Pixels, Progress, Skipped
@@ -98,7 +98,7 @@ def coded(labels: Sequence[str | None], needed: bool) -> tuple[list[str], NDArra
         raise InvalidArgument(
             f"There is only the label {names[0]!r}, and nothing to tell it from."
             if names
-            else "There are no labels; --objective simclr and autoencoder need none."
+            else f"There are no labels: {LABEL_THEM}; --objective simclr and autoencoder need none."
         )
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(names)}
     return names, np.array([numbers.get(label, -1) for label in labels], np.int64)
