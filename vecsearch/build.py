@@ -82,6 +82,8 @@ def fill(
     skipped = [*folder.skipped, *drafted.skipped]
     if learns and drafted.files and is_trainable(encoder):
         labels = [folder.labels.get(file.path) for file in drafted.files]
+        if progress is not None:
+            progress(f"fitting {encoder.name}", 0, 0)
         encoder.fit(drafted.rows, labels if folder.labels else None)
     found = 0
     for start in range(0, len(drafted.files), step := _step(drafted.rows)):
@@ -93,6 +95,8 @@ def fill(
         skipped += block.skipped
         found += len(block.files)
         writer.add(block.vectors, records_of(block.files, folder))
+        if learns and progress is not None:
+            progress("encoding", start + len(files), len(drafted.files))
     if not found:
         raise InvalidArgument(
             f"None of the {len(folder.paths)} image files in {folder.root} could be used"

@@ -86,7 +86,10 @@ def command(
         hosts=hosts,
         upload_bytes=round(max_upload * (1 << 20)),
     )
-    serve(settings, lambda address: click.echo(f"Listening on {address}", err=True))
+    try:
+        serve(settings, lambda address: click.echo(f"Listening on {address}", err=True))
+    except KeyboardInterrupt:
+        click.echo("\nStopped.", err=True)
 
 
 def _reports(given: Sequence[str], indexes: Sequence[Path]) -> dict[str, Path]:
