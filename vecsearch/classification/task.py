@@ -244,7 +244,8 @@ def stored_rejection(collection: Collection, method: str, metric: Metric) -> Rej
     rejection = Rejection.from_json(body)
     if rejection.metric is not metric:
         raise InvalidArgument(
-            f"{collection.path} was calibrated with the {rejection.metric} metric, not {metric}."
+            f"{collection.path} was calibrated with the {rejection.metric} metric, not {metric}: "
+            "leave the metric out, or calibrate with it."
         )
     return rejection
 

@@ -1,6 +1,6 @@
 """From a folder to pixels: walk it, read each file, decode it, or say why not."""
 
-from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
+from vecsearch.images.decoding import FORMATS, MAX_PIXELS, NO_IMAGES, Preprocess, decode, prepare
 from vecsearch.images.folder import FROM_FOLDERS, ImageFolder, scan
 from vecsearch.images.gathering import Gathered, gather, subset
 from vecsearch.images.reading import (
@@ -30,6 +30,7 @@ __all__ = [
     "FROM_FOLDERS",
     "GONE",
     "MAX_PIXELS",
+    "NO_IMAGES",
     "UNKNOWN",
     "UNOPENED",
     "UNREADABLE",
