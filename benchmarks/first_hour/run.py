@@ -49,6 +49,8 @@ class Terminal:
     """Runs a command as on a terminal."""
 
     def __init__(self, command: str, place: Path, env: Mapping[str, str]) -> None:
+        # Where this runs in the background of a shell, Ctrl-C is ignored, and so by what it runs.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._ours, theirs = pty.openpty()
         self._started = time.monotonic()
         self._process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """``vecsearch build``."""
 
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import FOLDER, INDEX, SHOWN, Failure, Screen, Verb, printable
 
+WIDTH = 80
 # What folders of a data set are called that say nothing of what is in the pictures.
 PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 
@@ -128,7 +130,7 @@ def command(
     facts = collection.encoder.facts()
     if facts:
         said = ", ".join(f"{fact.replace('_', ' ')} {value}" for fact, value in facts.items())
-        screen.note(f"{collection.encoder.name}: {said}")
+        screen.note(textwrap.fill(f"{collection.encoder.name}: {said}", WIDTH))
     _tell_labels(screen, folder, collection.info()["labels"])
     screen.note(f"Next: vecsearch query {index} IMAGE")
     if skipped and strict:
@@ -141,7 +143,7 @@ def _tell_labels(screen: Screen, folder: Path, counts: Any) -> None:
         return
     shown = ", ".join(f"{printable(name)} {count}" for name, count in [*counts.items()][:SHOWN])
     more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
-    screen.note(f"{len(counts)} labels: {shown}{more}")
+    screen.note(textwrap.fill(f"{len(counts)} labels: {shown}{more}", WIDTH))
     if len(counts) > 1 and {name.lower() for name in counts} <= PARTS:
         part = max(counts, key=counts.get)
         screen.note(

@@ -106,7 +106,7 @@ def run(
         plan.spent = time.monotonic() - started
         plan.fit(epoch_seconds)
         plan.left = max(LEAST, plan.left)
-        log.info("%d epochs fit into the time.", plan.epochs)
+        log.info("Epochs that fit into the time: %d.", plan.epochs)
     while not plan.finished and not _is_stuck(standing, settings.patience):
         _epoch(loop, standing, images, split, progress)
         if folder is not None:
