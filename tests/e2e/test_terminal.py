@@ -293,3 +293,19 @@ def test_an_interrupted_tuning_changes_nothing(tmp_path: Path) -> None:
     assert "Interrupted. INDEX is as it was." in said
     assert "Traceback" not in said
     assert Collection.open(tmp_path / "index").info() == before
+
+
+def test_the_parts_of_a_data_set_are_no_labels(
+    vecsearch: Command, small: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    run = vecsearch("build", small, "-o", index, "--encoder", "pixels", "--size", "8x8")
+    assert indexed(run) == 45
+    assert "2 labels: test 15, train 30\n" in run.stderr
+    assert f"Then build one part, {small / 'train'}, and evaluate with another." in run.stderr
+    named = vecsearch("build", small / "train", "-o", index, "--overwrite", "--size", "8x8")
+    assert "3 labels: bag 10, sneaker 10, trouser 10\n" in named.stderr
+    assert "parts of a data set" not in named.stderr
+    query = vecsearch("query", index, PHOTOS / "stray.png", "--where", "label=trousers")
+    assert query.returncode == 0
+    assert "Did you mean 'trouser'? Labels: bag, sneaker, trouser." in query.stderr
