@@ -35,6 +35,7 @@ help:
 
 # constraints.txt holds the versions that the tests passed with last; pyproject.toml has bounds.
 $(STAMP): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): some minutes, and 3 GB …"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	touch $(STAMP)

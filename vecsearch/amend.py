@@ -22,6 +22,7 @@ from vecsearch.images import (
 )
 from vecsearch.index import as_array
 from vecsearch.own_vectors import add_blocks, check_records, is_utf8
+from vecsearch.spelling import did_you_mean
 from vecsearch.store import EncoderEntry, Record, Records, SideFile, Source, Store, Writer
 from vecsearch.types import JSON, Clustering, Progress, Skipped
 
@@ -329,7 +330,8 @@ def remove_items(path: Path, ids: Sequence[str]) -> Changes:
         rows = writer.base.find(names)
         if missing := [name for name, row in zip(names, rows, strict=True) if row < 0]:
             raise InvalidArgument(
-                f"There is no item {some(missing)} in {path}. Nothing was removed."
+                f"There is no item {some(missing)} in {path}."
+                f"{did_you_mean(missing[0], writer.base.ids())} Nothing was removed."
             )
         if not names:
             return Changes(len(writer.base))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vecsearch.encoders import Encoder, is_fitted, is_trainable, lacking
 from vecsearch.encoding import Encoded, encode, encode_batches, facts_of, read_folder
 from vecsearch.errors import InvalidArgument, MissingPackage
-from vecsearch.images import Batch, File, ImageFolder, Sidecar, stat_files
+from vecsearch.images import NO_IMAGES, Batch, File, ImageFolder, Sidecar, stat_files
 from vecsearch.index import check_vectors
 from vecsearch.store import Draft, Record, SideFile, Source, Writer
 from vecsearch.types import JSON, Metric, Progress, Skipped
@@ -59,7 +59,8 @@ def build_collection(
         CollectionLocked: Another process is writing there.
     """
     if not folder.paths:
-        raise InvalidArgument(f"There are no images in {folder.root}{first_of(folder.skipped)}")
+        why = first_of(folder.skipped) if folder.skipped else NO_IMAGES
+        raise InvalidArgument(f"There are no images in {folder.root}{why}")
     with Writer(path, overwrite) as writer:
         fill(writer, folder, encoder, metric, index, jobs, progress)
 
@@ -82,6 +83,14 @@ def fill(
     skipped = [*folder.skipped, *drafted.skipped]
     if learns and drafted.files and is_trainable(encoder):
         labels = [folder.labels.get(file.path) for file in drafted.files]
+        if getattr(encoder, "slow_to_fit", False):
+            log.info(
+                "The encoder %s learns for minutes or hours. vecsearch train does that apart, with "
+                "presets and a time budget, and goes on after an interruption.",
+                encoder.name,
+            )
+        if progress is not None:
+            progress(f"fitting {encoder.name}", 0, 0)
         encoder.fit(drafted.rows, labels if folder.labels else None)
     found = 0
     for start in range(0, len(drafted.files), step := _step(drafted.rows)):
@@ -93,6 +102,8 @@ def fill(
         skipped += block.skipped
         found += len(block.files)
         writer.add(block.vectors, records_of(block.files, folder))
+        if learns and progress is not None:
+            progress("encoding", start + len(files), len(drafted.files))
     if not found:
         raise InvalidArgument(
             f"None of the {len(folder.paths)} image files in {folder.root} could be used"

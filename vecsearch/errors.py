@@ -1,5 +1,10 @@
 """Every error that vecsearch raises on purpose. Each message says what to do next."""
 
+# What several of them advise where images have no labels.
+LABEL_THEM = (
+    "put the images of each class into a folder of its name, or give a table (--labels FILE.csv)"
+)
+
 
 class VecsearchError(Exception):
     """The root of all errors of this package: catch this one to catch them all."""

@@ -13,6 +13,7 @@ from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import check_vectors
 from vecsearch.own_vectors import check_records
+from vecsearch.spelling import did_you_mean
 from vecsearch.store import Record, Writer
 from vecsearch.types import JSON, Vectors
 
@@ -55,7 +56,8 @@ def relabel(
     with Writer(collection.path, amend=True) as writer:
         row = int(writer.base.find([name])[0])
         if row < 0:
-            raise InvalidArgument(f"There is no item {name!r} in {collection.place}.")
+            hint = did_you_mean(name, writer.base.ids())
+            raise InvalidArgument(f"There is no item {name!r} in {collection.place}.{hint}")
         old = writer.base.record(row)
         new = replace(
             old,

@@ -24,7 +24,7 @@ Rows: TypeAlias = NDArray[np.int64]
 """Positions of items in a collection, int64. They never leave the library."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, and of how many."""
+"""Called with what is being done, how many are done, and of how many: 0 if nobody knows."""
 
 
 class Metric(StrEnum):

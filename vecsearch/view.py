@@ -16,6 +16,7 @@ from vecsearch.encoding import encode_images, encoder_of
 from vecsearch.errors import CollectionReplaced, InvalidArgument
 from vecsearch.images import ImageLike, is_absolute
 from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores
+from vecsearch.spelling import did_you_mean
 from vecsearch.store import EncoderEntry, Record, Store
 from vecsearch.types import (
     JSON,
@@ -413,8 +414,9 @@ def _values(record: Record) -> dict[str, JSON]:
 
 def _check_known(key: str, known: set[str]) -> None:
     if key not in OWN and key not in known:
+        names = sorted({*OWN, *known})
         raise InvalidArgument(
-            f"No item has {key!r}; there are: {', '.join(sorted({*OWN, *known}))}."
+            f"No item has {key!r}.{did_you_mean(key, names)} There are: {', '.join(names)}."
         )
 
 

@@ -1,5 +1,6 @@
 """``vecsearch build``."""
 
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,11 @@ import click
 import vecsearch
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import FOLDER, INDEX, Failure, Screen, Verb
+from vecsearch_cli.verb import FOLDER, INDEX, SHOWN, Failure, Screen, Verb, printable
+
+WIDTH = 80
+# What folders of a data set are called that say nothing of what is in the pictures.
+PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 
 EPILOG = """\b
 Examples:
@@ -22,7 +27,11 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="Run the same command again: it goes on where it was.",
+)
 @click.argument("folder", type=options.Images())
 @click.option(
     "--encoder", default="pca", show_default=True, help="What makes the vectors: see encoders."
@@ -140,11 +149,29 @@ def command(
     }
     show(screen.format, [answer], [answer])
     screen.skipped(skipped, f"All of them: vecsearch info {index} --skipped")
-    for fact, value in collection.encoder.facts().items():
-        screen.note(f"{collection.encoder.name}: {fact.replace('_', ' ')} {value}")
+    facts = collection.encoder.facts()
+    if facts:
+        said = ", ".join(f"{fact.replace('_', ' ')} {value}" for fact, value in facts.items())
+        screen.note(textwrap.fill(f"{collection.encoder.name}: {said}", WIDTH))
+    _tell_labels(screen, folder, collection.info()["labels"])
     screen.note(f"Next: vecsearch query {index} IMAGE")
     if skipped and strict:
         raise Failure(f"{len(skipped)} files were skipped.", 3)
+
+
+def _tell_labels(screen: Screen, folder: str, counts: Any) -> None:
+    """Which labels there are; and that they are none, where somebody built a whole data set."""
+    if not counts:
+        return
+    shown = ", ".join(f"{printable(name)} {count}" for name, count in [*counts.items()][:SHOWN])
+    more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
+    screen.note(textwrap.fill(f"{len(counts)} labels: {shown}{more}", WIDTH))
+    if len(counts) > 1 and {name.lower() for name in counts} <= PARTS:
+        part = max(counts, key=counts.get)
+        screen.note(
+            "These look like the parts of a data set rather than like what is in the pictures.\n"
+            f"Then build one part, {folder.rstrip('/')}/{part}, and evaluate with another."
+        )
 
 
 def _saved(ctx: click.Context, model: Path, encoder: str) -> Any:

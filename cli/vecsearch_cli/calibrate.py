@@ -18,7 +18,7 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=INDEX)
 @click.argument("queries", type=FOLDER, required=False)
 @click.option(
@@ -105,6 +105,7 @@ def command(
         f"Of new strangers, {low:.1%} to {high:.1%} will be taken for somebody, in 95 of 100 such "
         "trials."
     )
+    screen.note(f"Kept in {index}. Next: vecsearch classify {index} IMAGE --reject auto")
     if roc is not None:
         vecsearch.draw_calibration(found, roc)
         screen.note(f"Drawn: {roc}")

@@ -42,7 +42,7 @@ class Count(click.ParamType[int | str]):
             self.fail(f"{value!r} is not a number of clusters, or auto.", param, ctx)
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=COLLECTION)
 @click.option(
     "--method",
@@ -225,7 +225,7 @@ def _tell(
     named = ("inertia", "silhouette", "nmi", "ari", "purity")
     said = ", ".join(f"{name} {facts[name]:.4g}" for name in named if facts[name] is not None)
     screen.note(
-        f"{found.k} clusters of {len(found.ids):,} items by {found.method}, {found.metric}: {said}"
+        f"{found.k} clusters of {len(found.ids):,} items by {found.method}, {found.metric}:\n{said}"
     )
     if out is not None:
         screen.note(f"Written: {out}")

@@ -10,8 +10,13 @@ import vecsearch
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Screen, Verb
 
+EPILOG = """\b
+Examples:
+  vecsearch compact indexes/photos
+"""
 
-@click.command(cls=Verb)
+
+@click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=INDEX)
 @click.pass_obj
 def command(screen: Screen, index: Path) -> None:

@@ -138,12 +138,13 @@ def show_comparison(screen: Screen, lines: Sequence[vecsearch.Comparison]) -> No
     show(screen.format, answers, rows, [(title, [_line(line) for line in lines])])
     if len(lines) > 1:
         screen.note(
-            "* is the best; what differs from it by no more than noise has ≈ (p 0.05 or more, "
-            "paired by query, corrected for the number of pairs of lines)."
+            "* is the best; what differs from it by no more than noise has ≈ (p 0.05 or\n"
+            "more, paired by query, corrected for the number of pairs of lines)."
         )
 
 
 def _line(line: vecsearch.Comparison) -> dict[str, Any]:
+    """What a terminal of 80 columns has room for; the other formats have all measures."""
     measures = line.evaluation.measures
     noise = {one.measure: one.is_noise for one in line.differences}
     marks = {name: "≈" if noise.get(name) else " " for name in ("map", "accuracy")}
@@ -152,11 +153,9 @@ def _line(line: vecsearch.Comparison) -> dict[str, Any]:
         "encoder": line.encoder,
         "metric": line.metric.value,
         "dim": line.dim,
-        "bytes": line.bytes_per_item,
         "ms": f"{line.ms_per_image:.2f}",
         "map": f"{measures['map']:.3f}{marks['map']}",
         "mrr": f"{measures['mrr']:.3f}",
         "knn": f"{measures['accuracy']:.3f}{marks['accuracy']}",
-        "f1": f"{measures['macro_f1']:.3f}",
         "centroid": f"{measures['centroid_accuracy']:.3f}",
     }

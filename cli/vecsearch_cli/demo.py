@@ -18,7 +18,14 @@ Now your own pictures:
 """
 
 
-@click.command(cls=Verb)
+EPILOG = """\b
+Examples:
+  vecsearch demo
+  vecsearch demo -o /tmp/demo --format table
+"""
+
+
+@click.command(cls=Verb, epilog=EPILOG)
 @click.option(
     "--out",
     "-o",

@@ -60,7 +60,11 @@ class Action(click.ParamType[tuple[str, Path | None]]):
         return word, Path(folder).expanduser()
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="What was cleared away stays so. Run the same command again for the rest.",
+)
 @click.argument("index", type=COLLECTION)
 @click.option(
     "--threshold",

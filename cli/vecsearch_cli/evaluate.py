@@ -1,6 +1,5 @@
 """``vecsearch evaluate``."""
 
-import difflib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import click
 
 import vecsearch
+from vecsearch.spelling import did_you_mean
 from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import COLLECTION, FILE, FOLDER, SHOWN, Failure, Screen, Verb
@@ -118,7 +118,9 @@ def command(
         )
     if report is not None:
         written = vecsearch.write_report(result, report)
-        screen.note(f"Written: {', '.join(str(path) for path in written)}")
+        if page := next((path for path in written if path.suffix == ".html"), None):
+            screen.note(f"The report: open {page}")
+        screen.note(f"All figures, as JSON and CSV: {report}")
     measures = [
         {"measure": name, "value": value, "low": low, "high": high}
         for (name, value), (low, high) in zip(
@@ -181,8 +183,7 @@ def _floor(name: str, value: str, ks: Sequence[int], task: Any) -> tuple[str, fl
     """A gate, checked before any work is done for it."""
     known = vecsearch.measure_names(ks, task)
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, known)
         raise click.UsageError(
             f"--fail-under: {name!r} is not measured here.{hint} There are: {', '.join(known)}."
         )

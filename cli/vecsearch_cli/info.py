@@ -9,8 +9,15 @@ import vecsearch
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import COLLECTION, Screen, Verb
 
+EPILOG = """\b
+Examples:
+  vecsearch info indexes/photos
+  vecsearch info indexes/photos --skipped
+  vecsearch info indexes/photos --format json
+"""
 
-@click.command(cls=Verb)
+
+@click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=COLLECTION)
 @click.option("--skipped", is_flag=True, help="List the files that were left out, with reasons.")
 @click.pass_obj
@@ -28,9 +35,14 @@ def command(screen: Screen, index: Path | str, skipped: bool) -> None:
     show(screen.format, [facts], flat)
 
 
+def _brief(key: str, part: Any) -> str:
+    # The first digits of a hash tell it from others.
+    return f"{str(part)[:12]}…" if key == "fingerprint" and part else str(part)
+
+
 def _short(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {part}" for key, part in value.items())
+        return ", ".join(f"{key} {_brief(key, part)}" for key, part in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from vecsearch_cli.verb import Failure, ReaderGone
+from vecsearch_cli.verb import Failure, Interrupted, ReaderGone
 
 # In the order in which one meets them.
 VERBS = {
@@ -65,10 +65,9 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one may be meant."""
         if args[0] not in VERBS and not args[0].startswith("-"):
-            import difflib
+            from vecsearch.spelling import did_you_mean
 
-            if near := difflib.get_close_matches(args[0], VERBS, 1):
-                ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+            ctx.fail(f"No such command {args[0]!r}.{did_you_mean(args[0], VERBS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -103,6 +102,9 @@ def main() -> None:
             signal.signal(number, lambda sent, _: sys.exit(128 + sent))
     try:
         code = vecsearch.main(prog_name="vecsearch", standalone_mode=False)
+    except Interrupted as stop:
+        click.echo(f"\nInterrupted. {stop}".rstrip(), err=True)
+        code = stop.exit_code
     except Failure as failure:
         click.echo(f"Error: {failure}", err=True)
         code = failure.exit_code
@@ -110,10 +112,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "Interrupted. What was committed stands; a build goes on when it is run again.",
-            err=True,
-        )
+        click.echo("Interrupted.", err=True)
         code = 130
     except ReaderGone:
         sys.stdout = None

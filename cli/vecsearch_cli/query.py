@@ -8,9 +8,10 @@ import click
 
 import vecsearch
 from vecsearch.answers import ranked
+from vecsearch.spelling import did_you_mean
 from vecsearch_cli import options
 from vecsearch_cli.render import show
-from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb, printable
+from vecsearch_cli.verb import COLLECTION, SHOWN, Failure, Screen, Verb, printable
 
 # What a table shows of a hit.
 COLUMNS = ("rank", "label", "distance", "score", "id")
@@ -108,5 +109,19 @@ def command(
         ],
         columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
     )
+    if where and found and not any(hits for _, hits in found):
+        screen.note(_nothing(collection, where))
     if failed:
         raise Failure(f"{failed} of {failed + len(found)} images could not be read.")
+
+
+def _nothing(collection: vecsearch.Collection, where: Sequence[str]) -> str:
+    """That no item is as was asked for; and which labels there are, if it was asked for one."""
+    labels: Any = collection.info()["labels"]
+    key, _, value = where[0].partition("=")
+    said = f"No item is as --where {' --where '.join(where)} asks."
+    if key != "label" or value in labels:
+        return said
+    shown = ", ".join([*labels][:SHOWN])
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    return f"{said}{did_you_mean(value, labels)} Labels: {shown}{more}."

@@ -46,7 +46,11 @@ class Boost(click.ParamType[tuple[str, float]]):
         return key, number
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="With --for-each, the same command goes on where it was.",
+)
 @click.argument("index", type=COLLECTION)
 @click.option(
     "--like",

@@ -18,7 +18,7 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=COLLECTION)
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.pass_obj

@@ -4,12 +4,16 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vecsearch.types import JSON
 from vecsearch_cli.verb import ReaderGone, printable
+
+if TYPE_CHECKING:  # it is slow to import, and most answers are no tables
+    from rich.console import Console
+    from rich.table import Table
 
 Row = Mapping[str, Any]
 
@@ -64,9 +68,7 @@ def _print(
 
 
 def _table(title: str, rows: Sequence[Row]) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
@@ -75,13 +77,34 @@ def _table(title: str, rows: Sequence[Row]) -> None:
     if not rows:
         console.print("(nothing)")
         return
+    table = _grid(rows)
+    if len(rows) == 1 and _width(console, table) > console.width:
+        # Folded into narrow columns, nobody could read it.
+        table = _grid(
+            [{"what": name, "value": printable(value)} for name, value in rows[0].items()]
+        )
+    console.print(table)
+
+
+def _width(console: "Console", table: "Table") -> int:
+    """How wide a table is where there is room for it."""
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(width=10_000), table).maximum
+
+
+def _grid(rows: Sequence[Row]) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name, value in rows[0].items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row.values()))
-    console.print(table)
+    return table
 
 
 def _cell(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """``vecsearch serve``."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def command(
         hosts=hosts,
         upload_bytes=round(max_upload * (1 << 20)),
     )
-    serve(settings, lambda address: click.echo(f"Listening on {address}", err=True))
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        serve(settings, lambda address: click.echo(f"Listening on {address}", err=True))
+    click.echo("\nStopped.", err=True)
 
 
 def _reports(given: Sequence[str], indexes: Sequence[Path]) -> dict[str, Path]:

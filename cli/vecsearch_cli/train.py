@@ -21,7 +21,11 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="Run the same command again: it goes on after the last epoch.",
+)
 @click.argument("folder", type=FOLDER)
 @click.option("--out", "-o", "model", required=True, type=INDEX, help="Where the encoder goes.")
 @click.option(
@@ -97,7 +101,11 @@ Examples:
     show_default=True,
     help="How images of other proportions come to that size.",
 )
-@click.option("--color", type=click.Choice(["rgb", "grey"]), help="[default: by the images]")
+@click.option(
+    "--color",
+    type=click.Choice(["rgb", "grey"]),
+    help="Keep the colours or not.  [default: by the images]",
+)
 @options.labels
 @options.jobs
 @click.option("--overwrite", is_flag=True, help="Replace the encoder that is there.")
@@ -137,3 +145,4 @@ def command(
     }
     show(screen.format, [answer], [answer])
     screen.note(f"Next: vecsearch build {folder} -o INDEX --model {model}")
+    screen.note(f"Is it any better? vecsearch compare {folder} OTHERS --encoders lda,{model}")

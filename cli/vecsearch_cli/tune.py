@@ -20,7 +20,7 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=INDEX)
 @click.option(
     "--recall",

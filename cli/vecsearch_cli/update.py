@@ -19,7 +19,11 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="INDEX is as it was. Run the same command again: it goes on where it was.",
+)
 @click.argument("index", type=INDEX)
 @click.argument("folder", type=FOLDER, required=False)
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")

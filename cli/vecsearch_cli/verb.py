@@ -55,6 +55,13 @@ class Failure(Exception):
         self.exit_code = exit_code
 
 
+class Interrupted(Failure):
+    """Ctrl-C; the text says how to go on, if anything is to be said of that."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 130)
+
+
 class ReaderGone(Exception):
     """Whoever read our answers has gone, as ``head`` does: not an error worth a word."""
 
@@ -88,36 +95,24 @@ class Screen:
         if self.quiet or not sys.stderr.isatty():
             yield None
             return
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-        from rich.progress import (
-            Progress as Bar,
-        )
+        from vecsearch_cli.progress import bar_on_stderr
 
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-        with Bar(
-            *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-        ) as bar:
-            tasks: dict[str, Any] = {}
-
-            def advance(what: str, done: int, total: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bar.add_task(what, total=total)
-                bar.update(tasks[what], completed=done, total=total)
-
-            yield advance
+        with bar_on_stderr() as tell:
+            yield tell
 
 
 class Verb(click.Command):
-    """A command with the options that all have, which shows errors without a traceback."""
+    """A command with the options that all have, which shows errors without a traceback.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        *args: As of click's commands.
+        interrupted: What to say when it was interrupted: how things stand, and how to go on.
+        **kwargs: As of click's commands.
+    """
+
+    def __init__(self, *args: Any, interrupted: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.interrupted = interrupted
         self.params += [
             click.Option(
                 ["--format", "form"],
@@ -146,6 +141,8 @@ class Verb(click.Command):
             return super().invoke(ctx)
         except (Failure, ReaderGone, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt as error:
+            raise Interrupted(self.interrupted) from error
         except Exception as error:
             if debug:
                 traceback.print_exc()

@@ -9,8 +9,14 @@ import vecsearch
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Failure, Screen, Verb
 
+EPILOG = """\b
+Examples:
+  vecsearch verify indexes/photos
+  vecsearch verify indexes/photos || vecsearch repair indexes/photos
+"""
 
-@click.command(cls=Verb)
+
+@click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=INDEX)
 @click.pass_obj
 def command(screen: Screen, index: Path) -> None:
@@ -33,4 +39,6 @@ def command(screen: Screen, index: Path) -> None:
         columns=("file", "reason"),
     )
     if result.damages:
-        raise Failure(f"{len(result.damages)} files are damaged.")
+        raise Failure(
+            f"{len(result.damages)} files are damaged. Save what is whole: vecsearch repair {index}"
+        )

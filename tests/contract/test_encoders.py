@@ -170,6 +170,24 @@ def test_pca_is_that_of_scikit_learn(clothes: tuple[Pixels, list[str]]) -> None:
     assert kept == pytest.approx(reference.explained_variance_ratio_.sum(), abs=1e-5)
 
 
+def test_pca_of_few_images_of_many_pixels_is_exact_too() -> None:
+    from sklearn.decomposition import PCA
+
+    rng = np.random.default_rng(0)
+    preprocess = Preprocess((50, 60), color="grey")
+    images = rng.integers(0, 256, (40, 60, 50, 1), np.uint8)
+    rows = images.reshape(40, -1) / 255
+    reference = PCA(39, svd_solver="full").fit(rows)
+    encoder = make_encoder("pca", dim=39, preprocess=preprocess)
+    ours = encoder.fit(images, None).encode(images)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(np.abs(ours), np.abs(reference.transform(rows)), atol=1e-4)
+    # Of 40 there are 20 twice: beyond 19 axes nothing varies, and there are 39 at right angles.
+    twins = np.concatenate([images[:20], images[:20]])
+    axes = encoder.fit(twins, None).components  # type: ignore[attr-defined]
+    np.testing.assert_allclose(axes.T @ axes, np.eye(39), atol=1e-5)
+    assert encoder.facts()["variance_kept"] == pytest.approx(1)
+
+
 @pytest.mark.parametrize("fraction", [0.5, 0.9, 0.95, 0.999])
 @pytest.mark.parametrize("exact_up_to", [0, 2048])
 def test_pca_by_fraction_takes_no_more_than_it_needs(
@@ -288,7 +306,7 @@ def test_lda_leaves_unlabelled_images_out(clothes: tuple[Pixels, list[str]]) -> 
 
 def test_lda_needs_classes(clothes: tuple[Pixels, list[str]]) -> None:
     lda: Any = make_encoder("lda", preprocess=GREY)
-    with pytest.raises(InvalidArgument, match="learns from labels: give one for each image"):
+    with pytest.raises(InvalidArgument, match="learns from labels, one for each image: put"):
         lda.fit(clothes[0], None)
     with pytest.raises(InvalidArgument, match="here are 286 images in 1"):
         lda.fit(clothes[0], ["one"] * 286)

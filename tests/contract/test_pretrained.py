@@ -322,7 +322,7 @@ def test_notes_that_cannot_be(tmp_path: Path, note: Any, message: str) -> None:
 
 def test_files_that_are_no_networks(tmp_path: Path) -> None:
     name = network(tmp_path)
-    with pytest.raises(InvalidArgument, match="There is no network"):
+    with pytest.raises(InvalidArgument, match="There is no file"):
         make_encoder("onnx:nowhere.onnx")
     (tmp_path / "small.json").write_text("{")
     with pytest.raises(InvalidArgument, match=r"small\.json is no JSON"):

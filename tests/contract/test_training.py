@@ -85,7 +85,7 @@ class Stop(BaseException):
 
 def stopped_at(share: int) -> Callable[[str, int, int], None]:
     def progress(what: str, done: int, of: int) -> None:
-        if what == "training" and done >= share:
+        if what == "training" and 1000 * done >= share * of:
             raise Stop
 
     return progress

@@ -231,7 +231,7 @@ def test_a_collection_with_metadata(tmp_path: Path) -> None:
     same_up_to_signs(project(goods).points, expected, 1e-4)
     for style in ("scatter", "density", "hexbin"):
         draw_map(project(goods, color_by="price"), tmp_path / "map.png", style)
-    with pytest.raises(InvalidArgument, match="there are: brand, label, price"):
+    with pytest.raises(InvalidArgument, match="There are: brand, label, price"):
         project(goods, color_by="weight")
 
 

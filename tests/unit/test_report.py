@@ -204,7 +204,7 @@ def test_the_command(vecsearch: Callable[..., Any], small: Path, tmp_path: Path)
     Collection.build(small / "train", index, encoder="pixels", size=(28, 28), color="grey")
     run = vecsearch("evaluate", index, small / "test", "--report", tmp_path / "report")
     assert run.returncode == 0, run.stderr
-    assert re.search(r"Written: .*report\.html", run.stderr)
+    assert re.search(r"The report: open .*report\.html", run.stderr)
 
 
 def test_a_report_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_by_the_command(
     assert found("sold=false", "label=b") == [other]
     run = vecsearch("query", index, root / "a/1.png", "--where", "prize=3")
     assert (run.returncode, run.stdout) == (2, "")
-    assert "No item has 'prize'; there are: id, label, path, price, sold, tags" in run.stderr
+    assert "No item has 'prize'. Did you mean 'price'? There are: id, label, " in run.stderr
     lines[0]["price"] = 60
     table.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     touch(table)

@@ -150,5 +150,5 @@ def test_the_same_filter_after_a_change() -> None:
     things.add_vectors([[7]], ["2"], metadata=[{"p": 0}], replace=True)
     assert found("p>1") == ["new"]
     assert found(["p>1", "p<9"]) == []
-    with pytest.raises(InvalidArgument, match="No item has 'q'; there are: id, label, p, path"):
+    with pytest.raises(InvalidArgument, match=r"No item has 'q'\. There are: id, label, p, path"):
         found("q exists")

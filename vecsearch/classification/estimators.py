@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vecsearch.classification.centroids import Center, Centroids
 from vecsearch.classification.votes import Weights, as_weights, decide, vote_weights
 from vecsearch.collection import Collection
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.index import ExactIndex, as_metric, check_vectors
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
@@ -251,5 +251,5 @@ def labelled(collection: Collection) -> tuple[Vectors, Labels]:
     labels = collection.labels()
     rows = [row for row, label in enumerate(labels) if label is not None]
     if not rows:
-        raise InvalidArgument(f"No item of {collection.place} has a label.")
+        raise InvalidArgument(f"No item of {collection.place} has a label: {LABEL_THEM}.")
     return collection.vectors()[rows], np.array([labels[row] for row in rows])

@@ -13,7 +13,7 @@ from vecsearch.classification.centroids import Center, Centroids
 from vecsearch.classification.rejection import Rejection
 from vecsearch.classification.votes import Weights, as_weights, decide
 from vecsearch.collection import Collection
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.images import ImageLike
 from vecsearch.index import as_metric, check_vectors
 from vecsearch.types import JSON, Hit, Metric, Progress, Skipped
@@ -134,7 +134,7 @@ class Classifier:
             self._rule = Rule(method, **asked)
             self._limit = math.inf if reject is None else _as_distance(reject)
         if not collection.is_labelled:
-            raise InvalidArgument(f"No item of {collection.place} has a label.")
+            raise InvalidArgument(f"No item of {collection.place} has a label: {LABEL_THEM}.")
         self._names: Sequence[str] = ()
         self._centroids: Centroids | None = None
         if method == "centroid":
@@ -245,7 +245,8 @@ def stored_rejection(collection: Collection, method: str, metric: Metric) -> Rej
     rejection = Rejection.from_json(body)
     if rejection.metric is not metric:
         raise InvalidArgument(
-            f"{collection.place} was calibrated with the {rejection.metric} metric, not {metric}."
+            f"{collection.place} was calibrated with the {rejection.metric} metric, not {metric}: "
+            "leave the metric out, or calibrate with it."
         )
     return rejection
 

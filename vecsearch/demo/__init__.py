@@ -61,7 +61,7 @@ def run_demo(folder: str | Path = "indexes", progress: Progress | None = None) -
         for metric in Metric:
             path = place / f"demo-{encoder}-{metric.value}"
             if progress is not None:
-                progress(f"building {path.name}", len(lines), len(ENCODERS) * len(Metric))
+                progress("building and evaluating", len(lines), len(ENCODERS) * len(Metric))
             gallery = Collection.build(
                 images / "train",
                 path,

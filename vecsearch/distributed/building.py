@@ -14,6 +14,7 @@ from vecsearch.distributed.tasks import Task, cut
 from vecsearch.distributed.work import Job
 from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument
+from vecsearch.images import NO_IMAGES
 from vecsearch.store import Part, Parts, Writer
 from vecsearch.types import JSON, Metric, Progress
 
@@ -46,7 +47,8 @@ def build_by_parts(
     """
     images = listing.images
     if not images.paths:
-        raise InvalidArgument(f"There are no images in {listing.place}{first_of(images.skipped)}")
+        why = first_of(images.skipped) if images.skipped else NO_IMAGES
+        raise InvalidArgument(f"There are no images in {listing.place}{why}")
     with Writer(path, overwrite) as writer:
         key = draft_key("build by parts", images, encoder, metric, learns(encoder))
         parts = writer.parts({**key, "root": listing.place})

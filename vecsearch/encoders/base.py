@@ -157,7 +157,10 @@ def load_settings(folder: Path, name: str | None = None) -> dict[str, Any]:
         InvalidArgument: It is of another encoder than ``name``.
     """
     if not (folder / SETTINGS).is_file():
-        raise InvalidArgument(f"{folder} holds no saved encoder: there is no {SETTINGS} in it.")
+        raise InvalidArgument(
+            f"{folder} holds no saved encoder: there is no {SETTINGS} in it. Name a folder that "
+            "train made, or that of a collection's encoder, as INDEX/encoder/…"
+        )
     try:
         settings: dict[str, Any] = json.loads((folder / SETTINGS).read_bytes())
         found = settings["encoder"]

@@ -20,7 +20,7 @@ from vecsearch.encoders.base import (
 from vecsearch.encoders.composite import CompositeEncoder
 from vecsearch.encoders.registry import load_encoder, made_by_name, make_part, unfitted
 from vecsearch.encoders.steps import STEP, Affine, Step
-from vecsearch.errors import InvalidArgument, NotFitted
+from vecsearch.errors import LABEL_THEM, InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -118,7 +118,9 @@ class ChainEncoder(CompositeEncoder):
         usable = np.arange(len(images))
         if self.needs_labels:
             if labels is None:
-                raise InvalidArgument("LDA learns from labels: give one for each image.")
+                raise InvalidArgument(
+                    f"LDA learns from labels, one for each image: {LABEL_THEM}; or take pca."
+                )
             usable = np.array(
                 [row for row, label in enumerate(labels) if label is not None], np.int64
             )

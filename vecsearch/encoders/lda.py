@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.encoders.affine import AffineEncoder, as_rows
-from vecsearch.encoders.pca import principal_axes
-from vecsearch.errors import InvalidArgument
+from vecsearch.encoders.pca import one_thread, principal_axes
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels
 
@@ -71,7 +71,9 @@ class LDAEncoder(AffineEncoder):
                 fewer than ``dim`` + 1 classes.
         """
         if labels is None or len(labels) != len(images):
-            raise InvalidArgument("LDA learns from labels: give one for each image.")
+            raise InvalidArgument(
+                f"LDA learns from labels, one for each image: {LABEL_THEM}; or take pca."
+            )
         labelled = np.array(
             [row for row, label in enumerate(labels) if label is not None], np.int64
         )
@@ -136,16 +138,17 @@ def _discriminants(rows: NDArray[np.float64], names: NDArray[np.str_]) -> NDArra
     from scipy.linalg import eigh
     from sklearn.covariance import LedoitWolf
 
-    classes, counts = np.unique(names, return_counts=True)
-    means = np.stack([rows[names == name].mean(axis=0) for name in classes])
-    within = np.zeros((rows.shape[1], rows.shape[1]))
-    for name, count, mean in zip(classes, counts, means, strict=True):
-        if count > 1:  # one image alone does not tell how its class scatters
-            shrunk = LedoitWolf(assume_centered=True).fit(rows[names == name] - mean)
-            within += count / len(rows) * shrunk.covariance_
-    # So that it can be inverted even where all images of each class are the same.
-    within += np.eye(len(within)) * max(1e-9 * np.trace(within) / len(within), 1e-12)
-    apart = means - rows.mean(axis=0)
-    between = (apart * (counts / len(rows))[:, None]).T @ apart
-    axes: NDArray[np.float64] = eigh(between, within)[1][:, ::-1]
+    with one_thread():  # of SciPy's library too, which is loaded by now
+        classes, counts = np.unique(names, return_counts=True)
+        means = np.stack([rows[names == name].mean(axis=0) for name in classes])
+        within = np.zeros((rows.shape[1], rows.shape[1]))
+        for name, count, mean in zip(classes, counts, means, strict=True):
+            if count > 1:  # one image alone does not tell how its class scatters
+                shrunk = LedoitWolf(assume_centered=True).fit(rows[names == name] - mean)
+                within += count / len(rows) * shrunk.covariance_
+        # So that it can be inverted even where all images of each class are the same.
+        within += np.eye(len(within)) * max(1e-9 * np.trace(within) / len(within), 1e-12)
+        apart = means - rows.mean(axis=0)
+        between = (apart * (counts / len(rows))[:, None]).T @ apart
+        axes: NDArray[np.float64] = eigh(between, within)[1][:, ::-1]
     return axes[:, : len(classes) - 1]

@@ -133,7 +133,7 @@ class OnnxEncoder(NetworkEncoder):
     ) -> None:
         path = Path(file)
         if not path.is_file():
-            raise InvalidArgument(f"There is no network {file!r}.")
+            raise InvalidArgument(f"There is no file {file!r}: name a network, as onnx:FILE.onnx.")
         super().__init__(Preprocess(), batch_size)
         self.file, self._loaded = file, path.read_bytes()
         try:

@@ -100,12 +100,11 @@ def encoder_class(name: str) -> type[Encoder]:
     claims = [entry for entry in entries if entry.name == name.partition(":")[0]]
     if not claims:
         names = sorted({entry.name for entry in entries})
-        import difflib
+        from vecsearch.spelling import did_you_mean
 
-        near = difflib.get_close_matches(name, names, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise InvalidArgument(
-            f"No encoder is called {name!r}.{hint} There are: {', '.join(names)}."
+            f"No encoder is called {name!r}.{did_you_mean(name, names)} There are: "
+            f"{', '.join(names)}."
         )
     if len(claims) > 1:
         packages = " and ".join(entry.package for entry in claims)

@@ -9,6 +9,7 @@ from vecsearch.encoders.base import Requires
 from vecsearch.encoders.torch_encoder import Look, TorchEncoder
 from vecsearch.errors import InvalidArgument
 from vecsearch.images.decoding import FILTERS
+from vecsearch.spelling import did_you_mean
 from vecsearch.types import Vectors
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ class TimmEncoder(TorchEncoder):
     def _check_name(self) -> None:
         timm = _import_beside_torchvision("timm")
         if not timm.is_model(self.network.partition(".")[0]):
-            raise InvalidArgument(f"timm has no network {self.network!r}: see timm.list_models().")
+            hint = did_you_mean(self.network, timm.list_models())
+            raise InvalidArgument(
+                f"timm has no network {self.network!r}.{hint} timm.list_models() names all."
+            )
 
     def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
         timm = _import_beside_torchvision("timm")
@@ -109,9 +113,12 @@ class OpenClipEncoder(TorchEncoder):
         return vectors
 
     def _check_name(self) -> None:
-        if self.network not in _import_beside_torchvision("open_clip").list_models():
+        known = _import_beside_torchvision("open_clip").list_models()
+        if self.network not in known:
+            hint = did_you_mean(self.network, known)
             raise InvalidArgument(
-                f"OpenCLIP has no network {self.network!r}: see open_clip.list_models()."
+                f"OpenCLIP has no network {self.network!r}.{hint} open_clip.list_models() names "
+                "all."
             )
 
     def _known(self) -> Sequence[str]:

@@ -53,10 +53,9 @@ def check_backbone(name: str) -> None:
     models = torchvision().models
     known = models.list_models(module=models)
     if name not in known:
-        import difflib
+        from vecsearch.spelling import did_you_mean
 
-        near = difflib.get_close_matches(name, ["small", "conv3", *known], 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, ["small", "conv3", *known])
         raise InvalidArgument(
             f"No backbone is called {name!r}.{hint} There are small, conv3 and torchvision's, as "
             "resnet18."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import scan
+from vecsearch.images import NO_IMAGES, scan
 from vecsearch.index import check_vectors
 from vecsearch.types import Progress, Skipped, Vectors
 
@@ -61,7 +61,7 @@ def queries_of(
     """
     folder = scan(queries, labels)
     if not folder.paths:
-        raise InvalidArgument(f"There are no images in {folder.root}.")
+        raise InvalidArgument(f"There are no images in {folder.root}{NO_IMAGES}")
     encoded = collection.encode_folder(folder, jobs=jobs, progress=progress)
     known = dict(zip(gallery.ids, gallery.labels, strict=True))
     ids = collection.ids_in(folder, encoded.files)

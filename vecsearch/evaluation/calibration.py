@@ -13,7 +13,7 @@ from vecsearch.amend import keep_calibration
 from vecsearch.classification import Center, Method, Rejection, Rule, Weights
 from vecsearch.collection import Collection
 from vecsearch.encoders import is_trainable
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.evaluation.asking import Labelled, checked, gallery_of, queries_of, with_labels
 from vecsearch.evaluation.intervals import ENDS, REPLICATES
 from vecsearch.evaluation.openset import Curve
@@ -204,7 +204,7 @@ def calibrate_vectors(
     known, asked = with_labels(gallery), with_labels(queries)
     if not known.ids or not asked.ids:
         empty = "gallery" if not known.ids else "queries"
-        raise InvalidArgument(f"Nothing in the {empty} has a label.")
+        raise InvalidArgument(f"Nothing in the {empty} has a label: {LABEL_THEM}.")
     rng = np.random.default_rng(seed)
     trial = ask(known, _sampled(asked, known, rng), chosen, wanted, seed, progress)
     if not len(trial.known.distances):

@@ -184,7 +184,11 @@ def compare(
             for split in dealt.splits:
                 used = make(name) if learns else encoder
                 if learns and is_trainable(used):
+                    if progress is not None:
+                        progress(f"fitting {name}", 0, 0)
                     used.fit(*pictures.learned(split.learned))
+                if progress is not None:
+                    progress(f"encoding by {name}", 0, 0)
                 gallery, asked = (
                     pictures.encoded(used, part) for part in (split.gallery, split.queries)
                 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vecsearch.classification import Centroids, knn_vote
 from vecsearch.collection import Collection
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.asking import (
     Labelled,
@@ -201,8 +201,7 @@ def evaluate_vectors(
         if not kept.ids or not rows:
             empty = "gallery" if not kept.ids else "queries"
             raise InvalidArgument(
-                f"Nothing in the {empty} has a label, so there is nothing to compare: put the "
-                "images of each class into a folder of its name, or give --labels FILE.csv."
+                f"Nothing in the {empty} has a label, so there is nothing to compare: {LABEL_THEM}."
             )
     asked = queries.part(rows)
     called = [called[row] for row in rows]

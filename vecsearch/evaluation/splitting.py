@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.images import ImageFolder, read_table
 
 PROTOCOLS = ("holdout", "kfold", "unseen")
@@ -75,7 +75,7 @@ def deal(
     if protocol == "kfold":
         if not folder.labels:
             raise InvalidArgument(
-                f"Nothing in {folder.root} has a label, so there is nothing to deal."
+                f"Nothing in {folder.root} has a label, so there is nothing to deal: {LABEL_THEM}."
             )
         return Dealt(_stratified(folder, folds, seed), whole_labels(folder), {})
     if protocol == "unseen":

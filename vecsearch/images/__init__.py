@@ -1,6 +1,6 @@
 """From a folder to pixels: walk it, read each file, decode it, or say why not."""
 
-from vecsearch.images.decoding import FORMATS, MAX_PIXELS, Preprocess, decode, prepare
+from vecsearch.images.decoding import FORMATS, MAX_PIXELS, NO_IMAGES, Preprocess, decode, prepare
 from vecsearch.images.folder import FROM_FOLDERS, NO_LABELS, ImageFolder, described, scan
 from vecsearch.images.gathering import Gathered, gather, subset
 from vecsearch.images.reading import (
@@ -36,6 +36,7 @@ __all__ = [
     "GONE",
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
+    "NO_IMAGES",
     "NO_LABELS",
     "UNKNOWN",
     "UNOPENED",

@@ -15,6 +15,8 @@ from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.types import JSON, Pixels
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+# What is said of a folder in which there are none.
+NO_IMAGES = f", of the formats {', '.join(FORMATS)}, at any depth."
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 4096
 ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 turn the image by a quarter

@@ -304,6 +304,8 @@ def _read_bytes(path: str | Path) -> tuple[bytes, os.stat_result]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
         try:
             before = os.fstat(descriptor)
+            if stat.S_ISDIR(before.st_mode):
+                raise ImageError("a folder, where the name of an image was expected")
             if not stat.S_ISREG(before.st_mode):
                 raise ImageError("not a regular file")
             if before.st_size == 0:

@@ -18,6 +18,7 @@ from vecsearch.projection.cloud import Cloud, stratified
 from vecsearch.projection.colouring import Classes, numbers_of
 from vecsearch.projection.linear import lda_plane, pca_plane
 from vecsearch.projection.neighbourly import check_umap, tsne_points, umap_points
+from vecsearch.spelling import did_you_mean
 from vecsearch.store import Record
 from vecsearch.types import JSON, Metric, Rows
 from vecsearch.view import View
@@ -287,7 +288,8 @@ def _read(view: View, rows: Rows, color_by: str) -> _Items:
                 found.largest = max(size, found.largest or 0)
     if color_by not in known and not color_by.startswith(OF_CLUSTERS):
         raise InvalidArgument(
-            f"No item has {color_by!r} to be coloured by; there are: {', '.join(sorted(known))}."
+            f"No item has {color_by!r} to be coloured by.{did_you_mean(color_by, known)} "
+            f"There are: {', '.join(sorted(known))}."
         )
     return found
 

@@ -12,6 +12,7 @@ from PIL import Image
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import ImageLike
 from vecsearch.index import check_vectors, zero_rows
+from vecsearch.spelling import did_you_mean
 from vecsearch.transfer import read_vectors
 from vecsearch.types import Metric, Rows, Vectors
 from vecsearch.view import View
@@ -85,6 +86,7 @@ def _from_outside(view: View, given: Any) -> Vectors:
         if not Path(given).is_file():
             raise InvalidArgument(
                 f"{str(given)!r} is neither an item of {view.store.folder} nor a file."
+                f"{did_you_mean(str(given), view.store.ids())}"
             )
         if Path(given).suffix == ".npy":
             return check_vectors(np.atleast_2d(read_vectors(Path(given))), dim)

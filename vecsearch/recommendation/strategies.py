@@ -66,8 +66,8 @@ def pools(
         raise InvalidArgument(f"{strategy!r} is no strategy: {', '.join(STRATEGIES)}.")
     if not len(liked) and (strategy == "mean" or not len(unliked)):
         raise InvalidArgument(
-            "Say what is liked: the mean needs an example; with best or sum, one that is not "
-            "liked is enough."
+            "Say what is liked (--like ID or IMAGE): the mean needs an example; with best or sum, "
+            "one that is not liked is enough."
         )
     if strategy == "mean":
         return _near_mean(view, mean_of(liked, unliked, metric), allowed, metric, exact)

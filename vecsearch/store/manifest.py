@@ -308,7 +308,8 @@ def generations(folder: Path) -> list[int]:
         names = [NAME.fullmatch(entry.name) for entry in folder.iterdir()]
     except OSError as error:
         raise CollectionNotFound(
-            f"There is no collection at {folder}: {error.strerror}."
+            f"There is no collection at {folder} ({error.strerror}); make one: vecsearch build "
+            f"FOLDER -o {folder}"
         ) from error
     return sorted(int(match[1]) for match in names if match)
 

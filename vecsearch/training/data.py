@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.encoding import read_folder
-from vecsearch.errors import InvalidArgument
-from vecsearch.images import ImageFolder, Preprocess, gather, read
+from vecsearch.errors import LABEL_THEM, InvalidArgument
+from vecsearch.images import NO_IMAGES, ImageFolder, Preprocess, gather, read
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.types import Pixels, Progress, Skipped
 
@@ -68,8 +68,12 @@ def pictures(
     """
     paths = [path for path in folder.paths if not needs_labels or path in folder.labels]
     if not paths:
-        what = "images with a label" if needs_labels and folder.paths else "images"
-        raise InvalidArgument(f"There are no {what} in {folder.root}.")
+        if not folder.paths:
+            raise InvalidArgument(f"There are no images in {folder.root}{NO_IMAGES}")
+        raise InvalidArgument(
+            f"There are no images with a label in {folder.root}: {LABEL_THEM}; or train without "
+            "them (--objective simclr)."
+        )
     batches = read_folder(folder, paths, preprocess, jobs, progress)
     found = gather(batches, preprocess, scratch)
     if not found.files:
@@ -96,9 +100,10 @@ def coded(labels: Sequence[str | None], needed: bool) -> tuple[list[str], NDArra
     names = sorted({label for label in labels if label is not None})
     if needed and len(names) < 2:
         raise InvalidArgument(
-            f"There is only the label {names[0]!r}, and nothing to tell it from."
+            f"There is only the label {names[0]!r}, and nothing to tell it from: bring images of "
+            "another, or train without labels (--objective simclr)."
             if names
-            else "There are no labels; --objective simclr and autoencoder need none."
+            else f"There are no labels: {LABEL_THEM}; --objective simclr and autoencoder need none."
         )
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(names)}
     return names, np.array([numbers.get(label, -1) for label in labels], np.int64)

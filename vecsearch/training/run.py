@@ -31,6 +31,14 @@ log = logging.getLogger(__name__)
 # How many images of the gallery the held-out ones are compared with after each epoch.
 GALLERY = 10_000
 HELD_OUT_LOSS = "held_out_loss"
+# What is told of each epoch.
+SHOWN = {
+    "loss": "loss",
+    HELD_OUT_LOSS: "held out",
+    "pair_accuracy": "pairs",
+    "recall_at_1": "recall@1",
+    "knn_accuracy": "knn",
+}
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ def run(
         plan.spent = time.monotonic() - started
         plan.fit(epoch_seconds)
         plan.left = max(LEAST, plan.left)
-        log.info("%d epochs fit into the time.", plan.epochs)
+        log.info("Epochs that fit into the time: %d.", plan.epochs)
     while not plan.finished and not _is_stuck(standing, settings.patience):
         _epoch(loop, standing, images, split, progress)
         if folder is not None:
@@ -120,8 +128,9 @@ def _epoch(
 
     def told(done: int, steps: int) -> None:
         if progress is not None:
-            # In thousandths, so that a change of the number of epochs does not move the bar back.
-            progress("training", round(1000 * loop.plan.within(done / steps)), 1000)
+            # Of all that are planned now: a change of the plan does not move the bar back.
+            total = round((loop.plan.seen + loop.plan.left) * len(split.train))
+            progress("training", round(total * loop.plan.within(done / steps)), total)
 
     try:
         loss = loop.epoch(split.train, told)
@@ -147,9 +156,10 @@ def _epoch(
             name: value.clone() for name, value in loop.objective.state_dict().items()
         }
     shown = ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in line.items() if name != "epoch"
+        f"{name} {line[key]:.3f}" for key, name in SHOWN.items() if line.get(key) is not None
     )
-    log.info("Epoch %d of %d: %s%s", number, of, shown, " *" if standing.best == number else "")
+    best = ", best" if standing.best == number else ""
+    log.info("Epoch %d of %d: %s, %.0f s%s", number, of, shown, loop.plan.spent, best)
 
 
 def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
