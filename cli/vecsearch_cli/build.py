@@ -23,7 +23,7 @@ Examples:
   vecsearch build photos -o indexes/photos --encoder efficientnet-lite0
   vecsearch build shop -o indexes/shop --encoder chain:efficientnet-lite0+lda
   vecsearch build shop -o indexes/shop --labels shop.csv --metadata shop.csv
-  vecsearch build s3://shop/pictures -o /shared/shop --engine ray --ray-address auto
+  vecsearch build s3://shop/pics -o /mnt/shop --engine ray --ray-address auto
 """
 
 

@@ -13,7 +13,7 @@ from vecsearch_cli.verb import COLLECTION, INDEX, Screen, Verb
 EPILOG = """\b
 Examples:
   vecsearch push indexes/shop milvus://localhost:19530/shop
-  vecsearch push indexes/shop milvus://milvus.internal/shop --shards 2 --replicas 2
+  vecsearch push indexes/shop milvus://milvus/shop --shards 2 --replicas 2
   vecsearch query milvus://localhost:19530/shop dress.jpg
 """
 

@@ -100,7 +100,7 @@ def build(
 def held(collection: Collection) -> list[tuple[Any, ...]]:
     return [
         (record.id, record.path, record.label, record.metadata, record.file)
-        for record in collection._store.records()
+        for record in collection.view.store.records()
     ]
 
 
@@ -163,7 +163,7 @@ def test_segments_have_the_same_names_at_every_run(root: Path, tmp_path: Path) -
     for folder in ("one", "two"):
         ours = build(root, tmp_path / folder)
         names.append(sorted(path.name for path in (tmp_path / folder / "segments").iterdir()))
-        assert len(ours._store.manifest.segments) > 10
+        assert len(ours.view.store.manifest.segments) > 10
     assert names[0] == names[1]
 
 
@@ -177,7 +177,7 @@ def test_a_file_that_changed_between_the_runs_is_read_again(root: Path, tmp_path
     ours = build(root, tmp_path / "index", engine=again)
     theirs = Collection.build(root, tmp_path / "local", encoder="pixels", size=(4, 4))
     assert held(ours) == held(theirs)
-    assert 0 < len(set(again.made) - set(killed.made)) < len(ours._store.manifest.segments)
+    assert 0 < len(set(again.made) - set(killed.made)) < len(ours.view.store.manifest.segments)
 
 
 def test_killed_between_the_last_part_and_the_commit(
@@ -252,7 +252,7 @@ def test_an_image_that_crashes_its_worker_costs_only_itself(
         "    return reading.read_chunk(folder, preprocess, paths)\n"
     )
     monkeypatch.syspath_prepend(str(plugin))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugin), os.environ["PYTHONPATH"]]))
+    monkeypatch.setenv("PYTHONPATH", str(plugin), prepend=os.pathsep)
     import crashing
 
     monkeypatch.setattr(work, "read_chunk", crashing.chunk)
@@ -365,7 +365,7 @@ def test_a_list_of_images(root: Path, tmp_path: Path) -> None:
 
 def test_an_index_that_is_filled_in_shards(root: Path, tmp_path: Path) -> None:
     ours = build(root, tmp_path / "ours")
-    vectors = ours._store.vectors()
+    vectors = ours.view.store.vectors()
     sharded = ShardedTraining(Here(), 5)(vectors, Metric.EUCLIDEAN, "IVF4,Flat")
     queries = np.asarray(ours.vectors()[:10]) + np.float32(0.1)
     alone = Collection.build(root, tmp_path / "local", encoder="pixels", size=(4, 4))
@@ -373,7 +373,7 @@ def test_an_index_that_is_filled_in_shards(root: Path, tmp_path: Path) -> None:
         make_index(path)
     from vecsearch.index import train_index
 
-    whole = train_index(alone._store.vectors(), Metric.EUCLIDEAN, "IVF4,Flat")
+    whole = train_index(alone.view.store.vectors(), Metric.EUCLIDEAN, "IVF4,Flat")
     np.testing.assert_array_equal(sharded.candidates(queries, 5), whole.candidates(queries, 5))
 
 

@@ -117,7 +117,7 @@ def test_the_kind_of_index_outlives_an_interruption(
 
     vectors = np.random.default_rng(0).standard_normal((200, 4))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("vecsearch.ann.train_index", interrupted)
+        patch.setattr("vecsearch.index.approximate.factory_of", interrupted)
         Collection.from_vectors(vectors, path=tmp_path / "index", index="hnsw")
     things = Collection.open(tmp_path / "index")
     assert things.info()["index"] == "hnsw"

@@ -109,7 +109,7 @@ def test_a_sample_is_told_of(vecsearch: Command, index: Path, tmp_path: Path) ->
         (["-o", "map.html", "--thumbnails", "large"], "is not auto, none or a number"),
         (["-o", "map.png", "--where", "label=bag", "--method", "lda"], "they are all the same"),
         (["-o", "map.png", "--where", "label=hat"], "2 items or more, and there are 0"),
-        (["-o", "map.png", "--color-by", "weight"], "there are: label, price"),
+        (["-o", "map.png", "--color-by", "weight"], "There are: label, price"),
         (["-o", "map.png", "--sample", "1"], "1 is not in the range"),
         ([], "Missing option '--out'"),
     ],

@@ -41,7 +41,7 @@ def test_a_build_on_ray_equals_a_local_one(
     ours = Collection.open(tmp_path / "index")
     assert list(ours) == list(theirs)
     assert len(ours) == 40
-    files = [[record.file for record in one._store.records()] for one in (ours, theirs)]
+    files = [[record.file for record in one.view.store.records()] for one in (ours, theirs)]
     assert files[0] == files[1]
     np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
     assert ours.skipped == theirs.skipped

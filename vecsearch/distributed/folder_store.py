@@ -29,6 +29,7 @@ class FolderStore:
         folder: Where it lies.
 
     Example:
+        >>> from vecsearch.types import Metric
         >>> store = FolderStore(tmp / "books")
         >>> store.create(Profile(Metric.EUCLIDEAN, dim=2))
         >>> store.upsert(np.eye(2, dtype=np.float32), Records(["Emma", "Dracula"]))
