@@ -74,6 +74,7 @@ def test_every_other_verb(run: Run, small: Path, tmp_path: Path) -> None:
     call("repair", index)
     call("compact", index)
     call("export", index, "-o", tmp_path / "items.npz")
+    call("push", index, f"milvus://{tmp_path}/there.db/bags")
     np.save(tmp_path / "vectors.npy", np.eye(4, dtype=np.float32))
     call("import", tmp_path / "vectors.npy", "-o", tmp_path / "own")
     call("encoders")
