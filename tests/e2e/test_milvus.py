@@ -310,6 +310,12 @@ def test_a_server_that_is_not_there_is_said(books: Collection) -> None:
         Collection.open("milvus://127.0.0.1:1/shop")
 
 
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(CollectionNotFound, match="There is no collection milvus:///"):
+        Collection.open(f"milvus://{tmp_path}/none.db/shop")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "text",
     ["milvus://host", "milvus://host/a-b", "milvus://host/a/b/c", "milvus://:x/a", "http://h/a",

@@ -105,7 +105,9 @@ class MilvusStore:
         """
         if self._properties is None:
             with asking(self.address):
-                if not self._client.has_collection(self.address.name):
+                # Milvus Lite makes a file that it is asked to open.
+                absent = self.address.is_file and not Path(self.address.uri).exists()
+                if absent or not self._client.has_collection(self.address.name):
                     raise CollectionNotFound(
                         f"There is no collection {self.place}: vecsearch push INDEX {self.place}"
                     )
