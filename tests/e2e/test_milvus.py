@@ -1,6 +1,7 @@
 """The same verbs on a folder and on Milvus, with equal answers."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -17,6 +18,7 @@ from vecsearch import (
     DamagedCollection,
     IncompleteAnswer,
     InvalidArgument,
+    MissingPackage,
     VecsearchError,
     make_encoder,
     push,
@@ -308,6 +310,15 @@ def test_recommendations_of_what_makes_no_sense(shop: tuple[Collection, Collecti
 def test_a_server_that_is_not_there_is_said(books: Collection) -> None:
     with pytest.raises(VecsearchError, match="no answer from Milvus at http"):
         Collection.open("milvus://127.0.0.1:1/shop")
+
+
+def test_without_its_packages_the_line_that_installs_them_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("grpc", "pymilvus"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingPackage, match=r"pip install 'vecsearch\[distributed\]'"):
+        Collection.open(f"milvus://{tmp_path}/none.db/shop")
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:

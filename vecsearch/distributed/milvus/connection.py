@@ -24,15 +24,11 @@ def connect(address: Address) -> "MilvusClient":
         MissingPackage: pymilvus is not installed.
         VecsearchError: The server cannot be reached.
     """
-    try:
-        from pymilvus import MilvusClient
-    except ModuleNotFoundError as error:
-        raise MissingPackage(
-            f"Milvus needs the package {error.name!r}: pip install 'vecsearch[distributed]'"
-        ) from error
     # It writes what it raises to stderr, too, with a traceback.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     with asking(address):
+        from pymilvus import MilvusClient
+
         if address.is_file:
             return MilvusClient(address.uri)
         return MilvusClient(
@@ -45,10 +41,16 @@ def asking(address: Address) -> Iterator[None]:
     """Turn what a client raises into an error of ours.
 
     Raises:
+        MissingPackage: pymilvus is not installed.
         VecsearchError: The server cannot be reached, or refuses.
     """
-    from grpc import RpcError
-    from pymilvus.exceptions import MilvusException, MilvusUnavailableException
+    try:
+        from grpc import RpcError
+        from pymilvus.exceptions import MilvusException, MilvusUnavailableException
+    except ModuleNotFoundError as error:
+        raise MissingPackage(
+            f"Milvus needs the package {error.name!r}: pip install 'vecsearch[distributed]'"
+        ) from error
 
     try:
         yield
