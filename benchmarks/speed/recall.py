@@ -32,7 +32,7 @@ SIZES = {
 # Of so many vectors only the first size, and not of the two that take longest, unless with --all.
 LARGE = 500_000
 SLOW = ("voyager", "pynndescent")
-PATIENCE = 900
+PATIENCE = 1500
 
 
 def spoken(command: list[str]) -> list[dict]:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from vecsearch import Collection, DamagedCollection, InvalidArgument, Measured, draw_tuning, tune
-from vecsearch.index import ExactIndex, PartialIndex, SearchSettings
+from vecsearch.index import ExactIndex, Finding, PartialIndex, SearchSettings, train_index
 from vecsearch.store import Store, Writer
 from vecsearch.tuning.measuring import Bench, pareto
-from vecsearch.types import Vectors
+from vecsearch.types import Metric, Vectors
 
 KINDS = ["IVF32,Flat", "IVF32,PQ8x4fs", "HNSW16,Flat", "PCA8,IVF16,Flat", "Flat"]
 
@@ -90,6 +90,36 @@ def test_each_recall_is_brute_force_s(plain: Path) -> None:
         mine = recall([[str(row) for row in line] for line in got], nearest)
         assert one.recall == pytest.approx(mine, abs=1e-9)
         assert one.interval[0] <= one.recall <= one.interval[1]
+
+
+@pytest.mark.parametrize("kind", ["IVF32,Flat", "IVF32,SQ8", "IVF32,RaBitQ", "HNSW16,SQ8", "SQ8"])
+def test_one_search_tells_of_many_settings(kind: str) -> None:
+    """The shares that are told of settings are those of a search with them."""
+    vectors, queries = clouds(4000), clouds(200, seed=1)
+    exact = ExactIndex([vectors], Metric.EUCLIDEAN)
+    nearest = exact.search(queries, 10)[1]
+    made = train_index([vectors], Metric.EUCLIDEAN, kind)
+    index = PartialIndex(exact, made, np.arange(4000), Metric.EUCLIDEAN)
+    finding = Finding(made, queries, nearest, None)
+    for settings in finding.ladder:
+        found = index.at(settings).search(queries, 10)[1]
+        shares = [len({*a} & {*b}) / 10 for a, b in zip(found, nearest, strict=True)]
+        assert finding.shares(settings) == pytest.approx(shares, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["IVF32,PQ8x4fs", "IVF32,RaBitQfs"])
+def test_fast_scan_breaks_ties_as_it_comes(kind: str) -> None:
+    """Which of equal candidates it takes hangs on how many it is asked for: means differ little."""
+    vectors, queries = clouds(4000), clouds(500, seed=1)
+    exact = ExactIndex([vectors], Metric.EUCLIDEAN)
+    nearest = exact.search(queries, 10)[1]
+    made = train_index([vectors], Metric.EUCLIDEAN, kind)
+    index = PartialIndex(exact, made, np.arange(4000), Metric.EUCLIDEAN)
+    finding = Finding(made, queries, nearest, None)
+    for settings in finding.ladder:
+        found = index.at(settings).search(queries, 10)[1]
+        shares = [len({*a} & {*b}) / 10 for a, b in zip(found, nearest, strict=True)]
+        assert finding.shares(settings).mean() == pytest.approx(np.mean(shares), abs=0.005)
 
 
 def test_another_recall_takes_other_settings(own: Collection) -> None:

@@ -3,6 +3,7 @@
 from vecsearch.index.approximate import ApproximateIndex, SearchSettings, train_index
 from vecsearch.index.budget import as_bytes, check_budget, within_budget
 from vecsearch.index.exact import ExactIndex
+from vecsearch.index.gpu import DEVICES, has_gpu, use_device
 from vecsearch.index.kinds import AUTO, EXACT, check_kind, kinds_to_try
 from vecsearch.index.kmeans import RESTARTS, run_kmeans
 from vecsearch.index.lloyd import (
@@ -28,7 +29,7 @@ from vecsearch.index.metrics import (
 )
 from vecsearch.index.others import nearest_others
 from vecsearch.index.partial import PartialIndex
-from vecsearch.index.promise import NEIGHBOURS, RECALL, climb, interval, shares_found
+from vecsearch.index.promise import NEIGHBOURS, RECALL, Finding, climb, interval
 from vecsearch.index.ranges import Pairs, as_radius
 from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
@@ -36,12 +37,14 @@ from vecsearch.index.shards import Shard, Shards
 
 __all__ = [
     "AUTO",
+    "DEVICES",
     "EXACT",
     "NEIGHBOURS",
     "RECALL",
     "RESTARTS",
     "ApproximateIndex",
     "ExactIndex",
+    "Finding",
     "Pairs",
     "PartialIndex",
     "Partition",
@@ -63,6 +66,7 @@ __all__ = [
     "distance_blocks",
     "distances",
     "faiss_facts",
+    "has_gpu",
     "inertia_of",
     "interval",
     "kinds_to_try",
@@ -76,8 +80,8 @@ __all__ = [
     "scores",
     "selftest",
     "settle",
-    "shares_found",
     "train_index",
+    "use_device",
     "within_budget",
     "zero_rows",
 ]

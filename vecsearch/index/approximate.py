@@ -14,6 +14,7 @@ from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.index.batches import few_threads
 from vecsearch.index.budget import check_budget, sample_bytes
 from vecsearch.index.exact import Allowed
+from vecsearch.index.gpu import GpuCopy, teaching
 from vecsearch.index.kinds import bare, factory_of
 from vecsearch.index.metrics import normalized
 from vecsearch.types import Metric, Rows, Vectors
@@ -69,6 +70,10 @@ class SearchSettings:
         words += [f"efSearch {self.ef_search}"] if "HNSW" in kind else []
         words += [f"{self.k_factor:g} k"] if self.k_factor > 1 else []
         return ", ".join(words)
+
+    def candidates(self, k: int) -> int:
+        """How many vectors are found and measured exactly for k neighbours."""
+        return math.ceil(self.k_factor * k)
 
     def wider(self, share: float) -> "SearchSettings":
         """Settings for a search in which only a share of what it comes across may be found."""
@@ -130,7 +135,9 @@ def trained(blocks: Sequence[Vectors], metric: Metric, kind: str, budget: int | 
     if not made.is_trained:
         wanted = max(LEAST_TRAINED, TRAINED_A_LIST * (lists.nlist if lists else 1))
         room = SAMPLE_BYTES if budget is None else sample_bytes(budget)
-        made.train(_sample(blocks, min(wanted, room // (4 * dim)), cosine))
+        sample = _sample(blocks, min(wanted, room // (4 * dim)), cosine)
+        with teaching(lists):
+            made.train(sample)
     return made
 
 
@@ -163,13 +170,16 @@ class ApproximateIndex:
 
     def __init__(self, index: Any, metric: Metric, settings: SearchSettings | None = None) -> None:
         self._index = index
+        self._there = GpuCopy(index)
         self._metric = metric
         self.settings = settings or SearchSettings()
         self._parameters = _parameters(index, None, self.settings)
 
     def at(self, settings: SearchSettings) -> "ApproximateIndex":
         """The same index, searched in another way."""
-        return ApproximateIndex(self._index, self._metric, settings)
+        other = ApproximateIndex(self._index, self._metric, settings)
+        other._there = self._there
+        return other
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -248,11 +258,15 @@ class ApproximateIndex:
             allowed: Which rows may be found, ``(len(self),)`` bool; all by default.
         """
         wanted = normalized(queries) if self._metric is Metric.COSINE else queries
+        most = min(self.settings.candidates(k), len(self))
         parameters = self._parameters
         if allowed is not None:
             selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
             parameters = _parameters(self._index, selector, self.settings)
-        most = min(math.ceil(self.settings.k_factor * k), len(self))
+        else:
+            there = self._there.search(wanted, most, self.settings.nprobe, parameters)
+            if there is not None:
+                return there
         with few_threads(len(queries)):
             found: Rows = self._index.search(wanted, most, params=parameters)[1]
         return found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vecsearch.errors import InvalidArgument
+from vecsearch.index import gpu
 from vecsearch.index.batches import by_products
 from vecsearch.index.metrics import check_vectors, distances, normalized
 from vecsearch.index.ranges import QUERIES, Gallery, Pairs, as_radius, within
@@ -328,6 +329,8 @@ def _knn(
 ) -> tuple[NDArray[np.float32], Rows]:
     """What FAISS finds: squared distances or products, and rows, ``(n, k)`` both."""
     if allowed is None or allowed.all():
+        if (answer := gpu.knn(queries, vectors, k, kind)) is not None:
+            return answer
         with by_products(len(queries)):
             found: tuple[NDArray[np.float32], Rows] = faiss.knn(queries, vectors, k, metric=kind)
         return found

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vecsearch.index import (
     EXACT,
     ExactIndex,
+    Finding,
     PartialIndex,
     SearchSettings,
     interval,
-    shares_found,
     train_index,
 )
 from vecsearch.types import JSON, Metric, Vectors
@@ -22,7 +21,7 @@ from vecsearch.types import JSON, Metric, Vectors
 # A recall that nothing more is put into.
 ENOUGH = 0.9995
 # So many queries are timed, one after the other.
-TIMED = 200
+TIMED = 100
 
 Searched: TypeAlias = ExactIndex | PartialIndex
 
@@ -72,7 +71,7 @@ class Bench:
     ) -> None:
         self._vectors, self._queries, self._metric, self._k = vectors, queries, metric, k
         self._exact = ExactIndex([vectors], metric)
-        self._nearest = np.sort(self._exact.search(queries, k)[1], axis=1)
+        self._nearest = self._exact.search(queries, k)[1]
         self._seed = seed
 
     def exact(self) -> Measured:
@@ -97,23 +96,25 @@ class Bench:
         size = made.nbytes / 1e6
         rows = np.arange(len(self._vectors))
         index = PartialIndex(self._exact, made, rows, self._metric)
-        done: list[SearchSettings] = []
-        for settings in made.ladder(self._k):
-            if any(settings.goes_as_far_as(other) for other in done):
+        finding = Finding(made, self._queries, self._nearest, None)
+        # What goes farther than one that finds as much, or takes too long, is worth nothing.
+        done: list[tuple[SearchSettings, float]] = []
+        for settings in finding.ladder:
+            quicker = [found for other, found in done if settings.goes_as_far_as(other)]
+            if max(quicker, default=0.0) >= ENOUGH:
                 continue
-            hits = self._hits(index.at(settings))
+            shares = finding.shares(settings)
+            recall = float(shares.mean())
+            if recall <= max(quicker, default=0.0):
+                continue
             took = self._timed(index.at(settings))
-            if hits.mean() >= ENOUGH or took > slowest:
-                done.append(settings)
-            if took <= slowest:
-                recall = float(hits.mean())
-                yield Measured(
-                    kind, settings, recall, interval(hits, self._seed), took, size, seconds
-                )
-
-    def _hits(self, index: Searched) -> NDArray[np.float64]:
-        """Which part of the k nearest each query finds."""
-        return shares_found(index.search(self._queries, self._k)[1], self._nearest)
+            if took > slowest:
+                done.append((settings, 1.0))
+                continue
+            done.append((settings, recall))
+            yield Measured(
+                kind, settings, recall, interval(shares, self._seed), took, size, seconds
+            )
 
     def _timed(self, index: Searched) -> float:
         times = []
