@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +54,8 @@ class Item:
     metadata: Mapping[str, JSON] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Hit:
-    """One answer of a query.
+class Hit(NamedTuple):
+    """One answer of a query. A tuple, since a search makes ten of them for each query.
 
     Attributes:
         item: What was found.

@@ -199,12 +199,9 @@ class View:
     ) -> list[list[Hit]]:
         """The items nearest to each of some vectors, ``(n, dim)``."""
         distances, rows = self.nearest(vectors, k, conditions, metric, exact, recall)
-        found, values = rows.tolist(), scores(distances, metric).tolist()
-        items = self.items({row for answer in found for row in answer})
-        return [
-            [Hit(items[row], distance, score) for row, distance, score in zip(*answer, strict=True)]
-            for answer in zip(found, distances.tolist(), values, strict=True)
-        ]
+        hits = self.hits(rows.ravel(), distances.ravel(), scores(distances, metric).ravel())
+        width = rows.shape[1]
+        return [hits[row * width : (row + 1) * width] for row in range(len(rows))]
 
     def nearest(
         self,
@@ -225,13 +222,9 @@ class View:
 
     def hits(self, rows: Rows, distances: Distances, scores: Distances) -> list[Hit]:
         """What was found at some rows, ``(k,)`` each."""
-        items = self.items(set(rows.tolist()))
-        return [
-            Hit(items[row], distance, score)
-            for row, distance, score in zip(
-                rows.tolist(), distances.tolist(), scores.tolist(), strict=True
-            )
-        ]
+        wanted = rows.tolist()
+        found = map(self.items(set(wanted)).__getitem__, wanted)
+        return [*map(Hit._make, zip(found, distances.tolist(), scores.tolist(), strict=True))]
 
     def items(self, rows: set[int]) -> dict[int, Item]:
         """The items at some rows, by row; those that were asked for lately are not read again."""
@@ -351,19 +344,24 @@ class View:
         """What finds the nearest rows: every one compared, or the collection's own kind."""
         if recall is not None and not 0 < recall <= 1:
             raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
-        with self._lock:
-            if (metric, True) not in self._indexes:
-                self._indexes[metric, True] = ExactIndex(self.store.vectors(), metric)
-            whole = self._indexes[metric, True]
-            own = self.store.manifest.metric
-            if exact or metric is not own or not isinstance(whole, ExactIndex):
-                return whole
-            if (metric, False) not in self._indexes:
-                self._indexes[metric, False] = open_index(self.store, whole) or whole
-            index = self._indexes[metric, False]
+        key = metric, exact
+        if (index := self._indexes.get(key)) is None:  # else no lock is needed
+            with self._lock:
+                if (index := self._indexes.get(key)) is None:
+                    index = self._indexes[key] = self._opened(metric, exact)
         if recall is None or isinstance(index, ExactIndex):
             return index
-        return whole if recall == 1 else index.at(settings_for(self.store, recall))
+        if recall == 1:
+            return self.index(metric, exact=True)
+        return index.at(settings_for(self.store, recall))
+
+    def _opened(self, metric: Metric, exact: bool) -> ExactIndex | PartialIndex:
+        if exact:
+            return ExactIndex(self.store.vectors(), metric)
+        whole = self.index(metric, exact=True)
+        if metric is not self.store.manifest.metric or not isinstance(whole, ExactIndex):
+            return whole
+        return open_index(self.store, whole) or whole
 
     def allowed(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
         """Which rows may be found: those of ``store.alive()`` if all may."""

@@ -10,6 +10,8 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.types import Distances, Metric, Vectors
 
 BLOCK_BYTES = 16 << 20
+# Of so few every one is looked at sooner than NumPy is told to let a sum overflow.
+FEW_NUMBERS = 4096
 
 
 def as_metric(name: Metric | str) -> Metric:
@@ -60,11 +62,15 @@ def check_vectors(
     if given.shape[1] == 0 or (dim is not None and given.shape[1] != dim):
         wanted = f"{dim}" if dim is not None else "1 or more"
         raise InvalidArgument(f"The vectors have {given.shape[1]} dims, not {wanted}.")
-    with np.errstate(over="ignore", invalid="ignore"):
-        array = np.ascontiguousarray(given, np.float32)
-        # The sum is quick to take, and finite if all are, unless it overflows.
-        whole = math.isfinite(array.sum())
-    if not whole and not np.isfinite(array).all():
+    if given.size <= FEW_NUMBERS and given.dtype == np.float32:
+        array = np.ascontiguousarray(given)
+        whole = bool(np.isfinite(array).all())
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            array = np.ascontiguousarray(given, np.float32)
+            # The sum is quick to take, and finite if all are, unless it overflows.
+            whole = math.isfinite(array.sum()) or bool(np.isfinite(array).all())
+    if not whole:
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InvalidArgument(
             f"Vector {first + row} holds NaN, infinity or more than float32 can hold."
@@ -115,11 +121,12 @@ def distances(queries: NDArray[Any], others: NDArray[Any], metric: Metric) -> Di
     Returns:
         ``(...)`` float64.
     """
-    left, right = queries.astype(np.float64), others.astype(np.float64)
     if metric is Metric.EUCLIDEAN:
-        between = left - right
-        apart: Distances = np.sqrt(_products(between, between))
+        between = np.subtract(queries, others, dtype=np.float64)
+        squares = _products(between, between)
+        apart: Distances = np.sqrt(squares, out=squares)
         return apart
+    left, right = queries.astype(np.float64), others.astype(np.float64)
     products = _products(left, right)
     lengths = np.sqrt(_products(left, left) * _products(right, right))
     cosines = np.zeros_like(products)

@@ -86,8 +86,8 @@ class PartialIndex:
         if rows.shape[1] < wanted:
             return self._exact.search(queries, k, allowed)
         apart, rows = self._exact.nearest_of(queries, rows, wanted)
-        lacking = np.flatnonzero(rows[:, -1] < 0)
-        if len(lacking):
+        if (rows[:, -1] < 0).any():
+            lacking = rows[:, -1] < 0
             apart[lacking], rows[lacking] = self._exact.search(queries[lacking], k, allowed)
         return apart, rows
 
