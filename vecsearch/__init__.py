@@ -101,6 +101,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from vecsearch.images import Preprocess
+    from vecsearch.index.gpu import use_device
     from vecsearch.labelling import relabel
     from vecsearch.projection import (
         Plot,
@@ -146,6 +147,7 @@ _HOMES = {
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
     "images": "Preprocess",
+    "index.gpu": "use_device",
     "labelling": "relabel",
     "projection": "Plot Projection draw_map plot project project_vectors write_map",
     "recommendation": "recommend recommend_for_each",
@@ -266,6 +268,7 @@ __all__ = [
     "summarize_clusters",
     "train",
     "tune",
+    "use_device",
     "verify",
     "write_clusters",
     "write_map",

@@ -1,5 +1,6 @@
 """``vecsearch build``."""
 
+import contextlib
 import textwrap
 import time
 from pathlib import Path
@@ -108,6 +109,9 @@ def command(
     """
     if engine != "ray":
         options.refuse_others(ctx, f"--engine {engine}", ["ray_address"])
+    if device == "cuda":
+        with contextlib.suppress(vecsearch.InvalidArgument):  # the network may have one, FAISS not
+            vecsearch.use_device(device)
     screen: Screen = ctx.obj
     started = time.monotonic()
     saved = None if model is None else _saved(ctx, model, encoder)

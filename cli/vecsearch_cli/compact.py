@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import vecsearch
+from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import INDEX, Screen, Verb
 
@@ -18,6 +19,7 @@ Examples:
 
 @click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=INDEX)
+@options.device
 @click.pass_obj
 def command(screen: Screen, index: Path) -> None:
     """Write anew what removed items and many small writes have left in INDEX.

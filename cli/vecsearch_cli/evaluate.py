@@ -69,6 +69,7 @@ Examples:
     multiple=True,
     help="Exit with 4 if a measure is below X; may be repeated.",
 )
+@options.device
 @options.jobs
 @click.pass_obj
 def command(

@@ -35,6 +35,7 @@ Examples:
     help="How vectors are compared.",
 )
 @options.index
+@options.device
 @click.option("--append", is_flag=True, help="Add them to the collection that is there.")
 @click.option("--overwrite", is_flag=True, help="Replace the collection that is there.")
 @click.pass_context

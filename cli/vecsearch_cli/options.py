@@ -234,6 +234,18 @@ def preprocessing(function: Function) -> Function:
     return function
 
 
+def device(function: Function) -> Function:
+    """What FAISS searches and learns on; ``Verb`` tells it."""
+    return click.option(
+        "--device",
+        "faiss_device",
+        type=click.Choice(["cpu", "cuda"]),
+        default="cpu",
+        show_default=True,
+        help="What searches: cuda is a GPU, for which FAISS must have been built.",
+    )(function)
+
+
 def labels(function: Function) -> Function:
     """Where labels come from."""
     return click.option(

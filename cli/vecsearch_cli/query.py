@@ -51,6 +51,7 @@ Examples:
 )
 @options.exact
 @options.recall
+@options.device
 @click.pass_obj
 def command(
     screen: Screen,

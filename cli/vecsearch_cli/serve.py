@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vecsearch_cli import options
 from vecsearch_cli.verb import INDEX, Failure, Verb
 
 EPILOG = """\b
@@ -59,6 +60,7 @@ Examples:
     show_default=True,
     help="How large a picture may be, in MiB.",
 )
+@options.device
 def command(
     indexes: Sequence[Path],
     host: str,

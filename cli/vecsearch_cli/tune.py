@@ -65,6 +65,7 @@ Examples:
     help="Draw recall against speed as a PNG.",
 )
 @click.option("--dry-run", is_flag=True, help="Measure, and leave INDEX as it is.")
+@options.device
 @options.jobs
 @click.pass_obj
 def command(

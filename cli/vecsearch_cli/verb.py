@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import vecsearch
 from vecsearch.errors import InvalidArgument, VecsearchError
 
 if TYPE_CHECKING:  # it brings NumPy, which --help has no use for
@@ -138,6 +139,8 @@ class Verb(click.Command):
         if "seed" not in self.wants:
             ctx.params.pop("seed")
         try:
+            if ctx.params.pop("faiss_device", "cpu") != "cpu":
+                vecsearch.use_device("cuda")
             return super().invoke(ctx)
         except (Failure, ReaderGone, click.ClickException, click.exceptions.Exit, click.Abort):
             raise

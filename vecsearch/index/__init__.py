@@ -3,7 +3,6 @@
 from vecsearch.index.approximate import ApproximateIndex, SearchSettings, train_index
 from vecsearch.index.budget import as_bytes, check_budget, within_budget
 from vecsearch.index.exact import ExactIndex
-from vecsearch.index.gpu import DEVICES, has_gpu, use_device
 from vecsearch.index.kinds import AUTO, EXACT, check_kind, kinds_to_try
 from vecsearch.index.kmeans import RESTARTS, run_kmeans
 from vecsearch.index.lloyd import (
@@ -37,7 +36,6 @@ from vecsearch.index.shards import Shard, Shards
 
 __all__ = [
     "AUTO",
-    "DEVICES",
     "EXACT",
     "NEIGHBOURS",
     "RECALL",
@@ -66,7 +64,6 @@ __all__ = [
     "distance_blocks",
     "distances",
     "faiss_facts",
-    "has_gpu",
     "inertia_of",
     "interval",
     "kinds_to_try",
@@ -81,7 +78,6 @@ __all__ = [
     "selftest",
     "settle",
     "train_index",
-    "use_device",
     "within_budget",
     "zero_rows",
 ]

@@ -30,11 +30,6 @@ class _Gpu:
 _gpu: _Gpu | None = None
 
 
-def has_gpu() -> bool:
-    """Whether FAISS can work on a GPU here."""
-    return bool(bare.get_num_gpus())
-
-
 def use_device(name: str) -> None:
     """Let FAISS search and learn on a GPU from now on, or again on the processor, in this process.
 
@@ -51,7 +46,7 @@ def use_device(name: str) -> None:
     global _gpu  # noqa: PLW0603 - as FAISS's own threads, it belongs to the process
     if name not in DEVICES:
         raise InvalidArgument(f"{name!r} is no device of FAISS: {', '.join(DEVICES)}.")
-    if name == "cuda" and not has_gpu():
+    if name == "cuda" and not bare.get_num_gpus():
         raise InvalidArgument(
             "FAISS has no GPU here: it needs one from NVIDIA, and a FAISS built for it in place of "
             "faiss-cpu. Leave out the device to work on the processor."
