@@ -7,16 +7,16 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vecsearch.amend import check_ids, some
 from vecsearch.ann import open_index, settings_for
+from vecsearch.attributes import Attributes
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encode_images, encoder_of
 from vecsearch.errors import CollectionReplaced, InvalidArgument
 from vecsearch.images import ImageLike, is_absolute
 from vecsearch.index import EXACT, ExactIndex, PartialIndex, check_vectors, scores
-from vecsearch.spelling import did_you_mean
 from vecsearch.store import EncoderEntry, Record, Store
 from vecsearch.types import (
     JSON,
@@ -31,12 +31,10 @@ from vecsearch.types import (
 )
 from vecsearch.where import Condition
 
-FILTERS_KEPT = 64
 # Items that were read stay, since reading one takes as long as a search through a good index does;
 # so many take some 10 MB.
 ITEMS_KEPT = 1 << 14
 OPEN_ATTEMPTS = 10
-OWN = ("id", "label", "path")
 
 
 def as_count(k: object) -> int:
@@ -65,7 +63,7 @@ class View:
         self.store = store
         self._encoder = encoder
         self._indexes: dict[tuple[Metric, bool], ExactIndex | PartialIndex] = {}
-        self._allowed: dict[str, NDArray[np.bool_] | None] = {}
+        self.attributes = Attributes(store)
         self._items: dict[int, Item] = {}
         self._lock = threading.RLock()
 
@@ -214,7 +212,7 @@ class View:
     ) -> tuple[Distances, Rows]:
         """The rows nearest to each of some vectors, ``(n, k)``, and how far they are."""
         count = as_count(k)
-        allowed = self.allowed(conditions)
+        allowed = self.attributes.allowed(conditions)
         index = self.index(metric, exact, recall)
         if index.dim is None:  # of nothing, whose length only the manifest knows
             check_vectors(vectors, self.store.manifest.dim, metric)
@@ -307,28 +305,6 @@ class View:
             raise InvalidArgument(f"There is no item {some(missing)} in {self.store.folder}.")
         return rows
 
-    def column(self, key: str) -> list[JSON]:
-        """What each item has of a key, in the order of ``store.rows()``; None where it has none.
-
-        Args:
-            key: ``id``, ``label``, ``path`` or a key of the metadata.
-
-        Raises:
-            InvalidArgument: No item has it.
-        """
-        known: set[str] = set()
-        column = []
-        for record in self.store.records():
-            values = _values(record)
-            known |= values.keys()
-            column.append(values.get(key))
-        _check_known(key, known)
-        return column
-
-    def values(self, row: int) -> dict[str, JSON]:
-        """All that is known of the item at a row: id, label, path and its metadata."""
-        return _values(self.store.record(row))
-
     def item(self, record: Record) -> Item:
         """What is stored of an item, as its users see it."""
         path = None
@@ -362,60 +338,6 @@ class View:
         if metric is not self.store.manifest.metric or not isinstance(whole, ExactIndex):
             return whole
         return open_index(self.store, whole) or whole
-
-    def allowed(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_] | None:
-        """Which rows may be found: those of ``store.alive()`` if all may."""
-        if not conditions:
-            return self.store.alive()
-        key = repr(conditions)
-        with self._lock:
-            if key not in self._allowed:
-                allowed = self._where(conditions)
-                whole = np.count_nonzero(allowed) == len(self.store)
-                if len(self._allowed) >= FILTERS_KEPT:
-                    del self._allowed[next(iter(self._allowed))]
-                self._allowed[key] = self.store.alive() if whole else allowed
-            return self._allowed[key]
-
-    def _where(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_]:
-        allowed = np.zeros(self.store.starts[-1], np.bool_)
-        if any(condition.key != "label" for condition in conditions):
-            allowed[self._rows_where(conditions)] = True
-            return allowed
-        # Labels stand in columns of their own, for which no item need be read.
-        names, codes = self.store.labels()
-        holding = [
-            all(condition.holds({"label": name}) for condition in conditions)
-            for name in (*names, None)
-        ]
-        rows = self.store.rows()
-        allowed[rows] = np.array(holding)[codes[rows]]
-        return allowed
-
-    def _rows_where(self, conditions: tuple[Condition, ...]) -> list[int]:
-        known: set[str] = set()
-        found = []
-        for row, record in zip(self.store.rows().tolist(), self.store.records(), strict=True):
-            values = _values(record)
-            known |= values.keys()
-            if all(condition.holds(values) for condition in conditions):
-                found.append(row)
-        for key in sorted({condition.key for condition in conditions}):
-            _check_known(key, known)
-        return found
-
-
-def _values(record: Record) -> dict[str, JSON]:
-    own: dict[str, JSON] = {"id": record.id, "label": record.label, "path": record.path}
-    return {**record.metadata, **own}
-
-
-def _check_known(key: str, known: set[str]) -> None:
-    if key not in OWN and key not in known:
-        names = sorted({*OWN, *known})
-        raise InvalidArgument(
-            f"No item has {key!r}.{did_you_mean(key, names)} There are: {', '.join(names)}."
-        )
 
 
 def newest_store(path: Path) -> Store:

@@ -209,5 +209,7 @@ def _draw(
         for name in (*liked, *unliked)
     ]
     rows = [(pictures[0], hits), *((one, []) for one in pictures[1:])]
-    contact_sheet(rows, sheet, order="recommended")
+    names = [path.name for path in pictures]
+    captions = [*names[: len(liked)], *(f"not {name}" for name in names[len(liked) :])]
+    contact_sheet(rows, sheet, order="recommended", captions=captions)
     screen.note(f"Drawn: {sheet}")

@@ -36,7 +36,7 @@ def contents(view: View, where: Where) -> Contents:
         DamagedCollection: A file is not as it was written.
     """
     store = view.store
-    allowed = view.allowed(as_conditions(where))
+    allowed = view.attributes.allowed(as_conditions(where))
     rows, hashes = [], []
     for row, record in zip(store.rows().tolist(), store.records(), strict=True):
         if allowed is None or allowed[row]:

@@ -122,7 +122,7 @@ def project(
     """
     check_settings(method, sample, neighbours)
     view = collection.view
-    allowed = view.allowed(as_conditions(where))
+    allowed = view.attributes.allowed(as_conditions(where))
     rows = view.store.rows() if allowed is None else np.flatnonzero(allowed)
     codes = view.store.labels()[1][rows]
     total = len(rows)

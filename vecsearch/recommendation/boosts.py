@@ -39,7 +39,9 @@ class Boosts:
                 raise InvalidArgument(f"The weight of {key} is a finite number, not {weight}.")
             if self._added is None:
                 self._added = np.zeros(view.store.starts[-1])
-            self._added[view.store.rows()] += weight * (_places(view.column(key), key) - 0.5)
+            self._added[view.store.rows()] += weight * (
+                _places(view.attributes.column(key), key) - 0.5
+            )
 
     def of(self, rows: Rows) -> NDArray[np.float64]:
         """What is added to the relevance of the items at some rows, ``(n,)``."""

@@ -151,7 +151,7 @@ class _Chosen:
 
     def _groups(self, rows: Rows) -> dict[str, NDArray[Any]]:
         """Of each key that is limited, the value of each row as text; None where it has none."""
-        items = [self._view.values(row) for row in rows.tolist()] if self._counts else []
+        items = [self._view.attributes.values(row) for row in rows.tolist()] if self._counts else []
         groups: dict[str, NDArray[Any]] = {}
         for key in self._counts:
             values: Sequence[Any] = [item.get(key) for item in items]

@@ -147,7 +147,7 @@ class _Work:
         self.position_of = np.full(view.store.starts[-1], -1)
         self.position_of[self.rows] = np.arange(len(self.rows))
         self.starts = range(0, len(self.rows), BLOCK_ITEMS)
-        self._allowed = view.allowed(conditions)
+        self._allowed = view.attributes.allowed(conditions)
         self._index = view.index(self.metric, exact)
         self._key = json.dumps(
             {

@@ -84,13 +84,15 @@ def recommend(
     def among(view: View) -> list[Hit]:
         for key in wishes.max_per:
             if key != "label":
-                view.column(key)  # or else a mistaken key would limit nothing, without a word
+                view.attributes.column(
+                    key
+                )  # or else a mistaken key would limit nothing, without a word
         boosts = Boosts(view, boost or {})
         liked, unliked = resolve(view, like, wanted), resolve(view, unlike, wanted)
         if len(both := np.intersect1d(liked.rows, unliked.rows)):
             name = view.store.record(int(both[0])).id
             raise InvalidArgument(f"{name!r} is both liked and not.")
-        alive = view.allowed(conditions)
+        alive = view.attributes.allowed(conditions)
         allowed = np.ones(view.store.starts[-1], np.bool_) if alive is None else alive.copy()
         allowed[liked.rows] = allowed[unliked.rows] = False
         narrowed = exact or alive is not view.store.alive()

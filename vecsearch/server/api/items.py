@@ -35,7 +35,7 @@ async def items(
 
 
 def _page(generation: Generation, where: list[str], limit: int, offset: int) -> dict[str, Any]:
-    allowed = generation.view.allowed(as_conditions(where))
+    allowed = generation.view.attributes.allowed(as_conditions(where))
     rows = generation.view.store.rows() if allowed is None else np.flatnonzero(allowed)
     shown = rows[offset : offset + limit].tolist()
     after = offset + len(shown)
