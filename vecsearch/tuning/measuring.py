@@ -20,8 +20,9 @@ from vecsearch.types import JSON, Metric, Vectors
 
 # A recall that nothing more is put into.
 ENOUGH = 0.9995
-# So many queries are timed, one after the other.
+# So many queries are timed, one after the other; of the best kinds so often, in turn.
 TIMED = 100
+ROUNDS = 5
 
 Searched: TypeAlias = ExactIndex | PartialIndex
 
@@ -73,6 +74,7 @@ class Bench:
         self._exact = ExactIndex([vectors], metric)
         self._nearest = self._exact.search(queries, k)[1]
         self._seed = seed
+        self._made: dict[str, PartialIndex] = {}
 
     def exact(self) -> Measured:
         """Comparing with every vector."""
@@ -95,7 +97,7 @@ class Bench:
         seconds = time.perf_counter() - started
         size = made.nbytes / 1e6
         rows = np.arange(len(self._vectors))
-        index = PartialIndex(self._exact, made, rows, self._metric)
+        self._made[kind] = index = PartialIndex(self._exact, made, rows, self._metric)
         finding = Finding(made, self._queries, self._nearest, None)
         # What goes farther than one that finds as much, or takes too long, is worth nothing.
         done: list[tuple[SearchSettings, float]] = []
@@ -115,6 +117,26 @@ class Bench:
             yield Measured(
                 kind, settings, recall, interval(shares, self._seed), took, size, seconds
             )
+
+    def forget(self, *, but: Sequence[str]) -> None:
+        """Let go of all indexes but those of some kinds."""
+        self._made = {kind: index for kind, index in self._made.items() if kind in but}
+
+    def side_by_side(self, measured: Sequence[Measured]) -> dict[str, float]:
+        """How long queries take in turn, by kind, beside how long they took when it was measured.
+
+        A machine may be half as fast a minute later, so that only what is timed in turn can be
+        compared.
+
+        Args:
+            measured: One of each kind, whose index is still there.
+        """
+        indexes = [self._made[one.kind].at(one.settings or SearchSettings()) for one in measured]
+        rounds = [[self._timed(index) for index in indexes] for _ in range(ROUNDS)]
+        return {
+            one.kind: float(np.median(times)) / one.milliseconds
+            for one, times in zip(measured, zip(*rounds, strict=True), strict=True)
+        }
 
     def _timed(self, index: Searched) -> float:
         times = []

@@ -1,7 +1,7 @@
 """Choose the kind of index of a collection by what was measured on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ LEAST_ITEMS = 100
 RECALLS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 # Of more items than these, all kinds are tried on so many, and only the best on the whole.
 SAMPLED = 100_000
-ON_THE_WHOLE = 3
+FINALISTS = 4
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,18 @@ def tune(
             if progress is not None:
                 progress(task, number, len(those))
             found += bench.measure(kind, limit)
+            bench.forget(but=[one.kind for one in _fastest(found, recall)])
         if progress is not None:
             progress(task, len(those), len(those))
-        return found
+        slower = bench.side_by_side(_fastest(found, recall))
+        return [
+            replace(one, milliseconds=one.milliseconds * slower.get(one.kind, 1.0)) for one in found
+        ]
 
-    if len(vectors) > SAMPLED and len(tried) > ON_THE_WHOLE:
+    if len(vectors) > SAMPLED and len(tried) > FINALISTS:
         rows = np.sort(rng.choice(len(vectors), SAMPLED, replace=False))
         first = measured(vectors[rows], tried, "trying kinds on a sample")
-        tried = _fastest_kinds(first, recall)
+        tried = [one.kind for one in _fastest(first, recall)]
     found = measured(vectors, tried, "measuring kinds")
     chosen = _chosen(found, recall, latency_ms, memory_mb)
     if keep and chosen is not None:
@@ -150,13 +154,13 @@ def _best(measured: Sequence[Measured], chosen: Measured | None) -> list[Measure
     return sorted({id(one): one for one in kept}.values(), key=lambda one: one.recall)
 
 
-def _fastest_kinds(measured: Sequence[Measured], recall: float) -> list[str]:
-    """The kinds that reach a recall soonest."""
-    enough = sorted(
-        (one for one in measured if one.recall >= recall and one.kind != EXACT),
-        key=lambda one: one.milliseconds,
-    )
-    return list(dict.fromkeys(one.kind for one in enough))[:ON_THE_WHOLE]
+def _fastest(measured: Sequence[Measured], recall: float) -> list[Measured]:
+    """Of the kinds that reach a recall soonest the settings that do."""
+    found: dict[str, Measured] = {}
+    for one in sorted(measured, key=lambda one: one.milliseconds):
+        if one.interval[0] >= recall and one.settings is not None:
+            found.setdefault(one.kind, one)
+    return [*found.values()][:FINALISTS]
 
 
 def _chosen(
