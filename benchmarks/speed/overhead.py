@@ -77,13 +77,17 @@ def measured(name: str, kind: str, quick: bool) -> dict:
             for _ in range(3 if quick else ROUNDS)
         ]
         faiss.omp_set_num_threads(1)
+        index = collection.view.index(collection.metric, exact=False)
         singles = []
         for row in range(len(queries) if quick else SINGLES):
             one = queries[row % len(queries)][None]
             own = seconds(lambda some: collection.query_vectors(some, K), one)
-            singles.append((seconds(bare, one), own))
+            measuring = seconds(lambda some: index.search(some, K), one)
+            singles.append((seconds(bare, one), own, measuring))
     theirs, ours = (statistics.median(column) for column in zip(*batches, strict=True))
-    bare_one, own_one = (statistics.median(column) for column in zip(*singles, strict=True))
+    bare_one, own_one, rows_one = (
+        statistics.median(column) for column in zip(*singles, strict=True)
+    )
     return {
         "set": name,
         "count": len(vectors),
@@ -96,7 +100,9 @@ def measured(name: str, kind: str, quick: bool) -> dict:
         "batch_first_ms": 1e3 * fresh,
         "single_bare_us": 1e6 * bare_one,
         "single_us": 1e6 * own_one,
-        "single_added_us": 1e6 * statistics.median(own - other for other, own in singles),
+        "single_added_us": 1e6 * statistics.median(own - other for other, own, _ in singles),
+        "single_rows_us": 1e6 * (rows_one - bare_one),
+        "single_items_us": 1e6 * (own_one - rows_one),
     }
 
 

@@ -47,13 +47,14 @@ def overhead(body: Body) -> str:
             f"{row['single_bare_us']:.0f} µs",
             f"{row['single_us']:.0f} µs",
             f"{row['single_added_us']:+.0f} µs",
+            f"{row['single_rows_us']:.0f} and {row['single_items_us']:.0f} µs",
         ]
         for row in body["rows"]
         if "left_out" not in row
     ]
     asked = max((row.get("queries", 0) for row in body["rows"]), default=0)
     head = ["vectors", "index", f"{asked:,} queries: FAISS", "vecsearch", "ratio"]
-    return table([*head, "one: FAISS", "vecsearch", "added"], rows)
+    return table([*head, "one: FAISS", "vecsearch", "added", "by measuring, items"], rows)
 
 
 def recall(body: Body) -> str:

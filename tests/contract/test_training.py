@@ -367,7 +367,7 @@ def test_every_way_to_train(clothes: Path, tmp_path: Path, settings: dict[str, A
     )
 
 
-def test_a_backbone_that_knows_something(clothes: Path, tmp_path: Path) -> None:
+def test_a_backbone_that_knows_something(small: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
 
@@ -382,7 +382,7 @@ def test_a_backbone_that_knows_something(clothes: Path, tmp_path: Path) -> None:
     for name in ("resnet18.pth", "resnet18.safetensors"):
         out = tmp_path / f"from-{name}"
         trained = vecsearch.train(
-            clothes, out, backbone="resnet18", weights=str(tmp_path / name), **quick
+            small / "train", out, backbone="resnet18", weights=str(tmp_path / name), **quick
         )
         prints.append(trained.trained.weights["backbone.conv1.weight"].tobytes())
     assert prints[0] == prints[1]
@@ -398,7 +398,11 @@ def test_a_backbone_that_knows_something(clothes: Path, tmp_path: Path) -> None:
             save_file({"x": torch.zeros(3)}, path)
         with pytest.raises(InvalidArgument, match=said):
             vecsearch.train(
-                clothes, tmp_path / "b", backbone="resnet18", weights=str(path), **quick
+                small / "train",
+                tmp_path / "b",
+                backbone="resnet18",
+                weights=str(path),
+                **quick,
             )
 
 
@@ -424,7 +428,7 @@ def without(hidden: tuple[str, ...], code: str) -> str:
     return run.stdout.strip()
 
 
-def test_without_torch(model: Path, sample: Path, tmp_path: Path) -> None:
+def test_without_torch(model: Path, small: Path, tmp_path: Path) -> None:
     encode = f"""
 import numpy as np
 encoder = vecsearch.open_encoder({str(model)!r})
@@ -439,7 +443,7 @@ print(json.dumps(encoder.encode(images).tolist()))
     np.testing.assert_allclose(plain, under_torch, atol=1e-4)
     large = tmp_path / "large"
     quick = {**QUICK, "width": None, "epochs": 1, "size": (28, 28)}
-    vecsearch.train(sample / "test", large, backbone="resnet18", **quick)
+    vecsearch.train(small / "train", large, backbone="resnet18", **quick)
     said = f"""
 try:
     exec({encode.replace(str(model), str(large))!r})
@@ -449,7 +453,7 @@ except vecsearch.MissingPackage as error:
     assert "pip install 'vecsearch[onnx]'" in without(("torch", "onnxruntime"), said)
     train = f"""
 try:
-    vecsearch.train({str(sample)!r}, {str(tmp_path / "x")!r})
+    vecsearch.train({str(small)!r}, {str(tmp_path / "x")!r})
 except vecsearch.MissingPackage as error:
     print(error)
 """
@@ -467,6 +471,7 @@ def test_trained_on_the_spot(sample: Path, clothes: Path, tmp_path: Path) -> Non
     assert vecsearch.Collection.open(tmp_path / "index").encoder.fingerprint == encoder.fingerprint
 
 
+@pytest.mark.slow
 def test_it_learns(sample: Path, tmp_path: Path) -> None:
     """From 2,000 images, judged by 1,000 others, better than PCA."""
     encoder = vecsearch.train(

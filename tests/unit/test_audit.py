@@ -16,7 +16,7 @@ from vecsearch import Collection, Labelled, Metric, evaluate
 from vecsearch.evaluation.audit import audit
 
 
-@pytest.mark.parametrize("encoder", ["pca", "lda", "pixels"])
+@pytest.mark.parametrize("encoder", ["pca", "lda", pytest.param("pixels", marks=pytest.mark.slow)])
 def test_the_duplicates_of_animals22(
     data: Callable[[str], Path], tmp_path: Path, encoder: str
 ) -> None:

@@ -132,6 +132,9 @@ def trained(blocks: Sequence[Vectors], metric: Metric, kind: str, budget: int | 
     if lists is not None:
         lists.cp.min_points_per_centroid = 1  # or else it tells stderr that they are few
         lists.cp.max_points_per_centroid = TRAINED_A_LIST
+        if isinstance(coded := bare.downcast_index(lists), bare.IndexIVFPQ):
+            # It orders the codes for a filter that no search here has, in most of the time.
+            coded.do_polysemous_training = False
     if not made.is_trained:
         wanted = max(LEAST_TRAINED, TRAINED_A_LIST * (lists.nlist if lists else 1))
         room = SAMPLE_BYTES if budget is None else sample_bytes(budget)

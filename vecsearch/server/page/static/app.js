@@ -41,7 +41,9 @@ async function show(state, returned) {
   document.body.dataset.view = state.view;
   byId("words").value = state.q;
   try {
-    await (await import(`./${state.view}.js`)).show(state, collection, returned);
+    const view = await import(`./${state.view}.js`);
+    if (mine !== turn) return;  // a later one may have come first
+    await view.show(state, collection, returned);
   } catch (error) {
     if (mine === turn) problem(error.message);
   }
