@@ -11,7 +11,7 @@ import pytest
 from browsing import PHONE, Visitor, chromium
 from conftest import PHOTOS
 from page_server import EVIL, EVIL_FILES, TOKEN, make_collections, make_pictures, serving
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 VIEWS = ("", "/map", "/clusters", "/duplicates", "/report")
 
@@ -139,23 +139,42 @@ def test_a_click_searches_and_scrolling_brings_all(visitor: Visitor) -> None:
     assert len(set(shown(page))) == 120
 
 
+PUT = """([body, kind, property]) => {
+    const transfer = new DataTransfer();
+    const parts = [new Uint8Array(body)], options = { type: "image/png" };
+    transfer.items.add(new File(parts, `${kind}ed.png`, options));
+    const Kind = kind === "paste" ? ClipboardEvent : DragEvent;
+    document.body.dispatchEvent(
+        new Kind(kind, { [property]: transfer, bubbles: true, cancelable: true }));
+}"""
+
+
 def test_pasted_and_dropped(visitor: Visitor, queried: Callable[[str], Path]) -> None:
     page = visitor.window("/c/shop")
     body = list(queried("trouser").read_bytes())
     for kind, property_ in (("paste", "clipboardData"), ("drop", "dataTransfer")):
-        page.evaluate(
-            """([body, kind, property]) => {
-                const transfer = new DataTransfer();
-                const parts = [new Uint8Array(body)], options = { type: "image/png" };
-                transfer.items.add(new File(parts, `${kind}ed.png`, options));
-                const Kind = kind === "paste" ? ClipboardEvent : DragEvent;
-                document.body.dispatchEvent(
-                    new Kind(kind, { [property]: transfer, bubbles: true, cancelable: true }));
-            }""",
-            [body, kind, property_],
-        )
+        page.evaluate(PUT, [body, kind, property_])
         expect(page.locator("#panel .name")).to_have_text(f"{kind}ed.png")
         expect(page.locator("#panel .verdict .label")).to_have_text("trouser")
+
+
+@pytest.mark.parametrize("late", ["**/api/v1/collections", "**/search.js"])
+def test_a_picture_is_taken_before_the_page_is_complete(
+    visitor: Visitor, queried: Callable[[str], Path], late: str
+) -> None:
+    page = visitor.window()
+    held: list[Route] = []
+    page.route(late, lambda route: held.append(route))  # noqa: PLW0108 - Playwright looks into it
+    page.goto(f"{visitor.base}/c/shop")
+    while not held:
+        page.wait_for_timeout(50)
+    page.evaluate(PUT, [list(queried("trouser").read_bytes()), "paste", "clipboardData"])
+    page.wait_for_timeout(1000)
+    for route in held:
+        route.continue_()
+    expect(page.locator("#panel .name")).to_have_text("pasteed.png")
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#panel .name")).to_have_text("pasteed.png")
 
 
 def test_filters_metric_and_diversity_are_in_the_address(visitor: Visitor) -> None:

@@ -89,14 +89,16 @@ afterChanges(async () => {
   (await import("./map.js")).forgetMaps();
 });
 
+let tell;
+takePictures(new Promise(done => { tell = done; }));
 try {
   await know();
   const collection = collections.find(one => one.name === read().name);
   if (!collection) throw new Error("This collection is not served any more.");
   fit(collection);
-  if (collection.images) takePictures();
   listenToKeys(tabs);
   follow(show);
+  tell(collection.images);
   await show(read(), history.state);
 } catch (error) {
   problem(error.message);

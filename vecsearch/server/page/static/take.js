@@ -41,12 +41,16 @@ function uploading(file) {
 
 const first = transfer => [...(transfer?.files ?? [])].find(Boolean);
 
-// Listen for pictures; only where the encoder takes them.
-export function takePictures() {
+// Listen for pictures, from the first moment on: `encodes` is a promise of whether the collection takes any.
+export function takePictures(encodes) {
+  const receive = async file => {
+    if (await encodes) take(file);
+    else problem("Nothing here makes vectors of pictures: click an item to see what is like it.");
+  };
   for (const id of ["file", "capture"]) byId(id).addEventListener("change", event => {
     const [file] = event.target.files;
     event.target.value = "";
-    if (file) take(file);
+    if (file) receive(file);
   });
   byId("choose").addEventListener("click", choosePicture);
   byId("photograph").addEventListener("click", takePhoto);
@@ -54,7 +58,7 @@ export function takePictures() {
     const file = first(event.clipboardData);
     if (file) {
       event.preventDefault();
-      take(file);
+      receive(file);
     }
   });
   let inside = 0;
@@ -68,7 +72,7 @@ export function takePictures() {
     inside = 0;
     over(false);
     const file = first(event.dataTransfer);
-    if (file) take(file);
+    if (file) receive(file);
     else problem("That was no picture file. Save the picture first, or copy it and paste it here.");
   });
 }
