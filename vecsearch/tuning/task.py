@@ -115,7 +115,9 @@ def tune(
     slowest = latency_ms or np.inf
     tried = list(kinds or kinds_to_try(len(vectors), vectors.shape[1]))
 
-    def measured(part: Vectors, those: Sequence[str], task: str) -> list[Measured]:
+    def measured(part: Vectors, those: Sequence[str], task: str) -> tuple[list[Measured], set[str]]:
+        """What was found, and the kinds that were timed in turn, which alone can be compared."""
+        room = None if memory_mb is None else memory_mb * len(part) / len(vectors)
         bench = Bench(part, wanted, collection.metric, k, seed)
         found = [bench.exact()]
         limit = min(slowest, found[0].milliseconds)
@@ -123,20 +125,25 @@ def tune(
             if progress is not None:
                 progress(task, number, len(those))
             found += bench.measure(kind, limit)
-            bench.forget(but=[one.kind for one in _fastest(found, recall)])
+            bench.forget(but=[one.kind for one in _fastest(_suitable(found, recall, room))])
         if progress is not None:
             progress(task, len(those), len(those))
-        slower = bench.side_by_side(_fastest(found, recall))
-        return [
+        slower = bench.side_by_side(_fastest(_suitable(found, recall, room)))
+        told = [
             replace(one, milliseconds=one.milliseconds * slower.get(one.kind, 1.0)) for one in found
         ]
+        return told, {EXACT, *slower}
 
     if len(vectors) > SAMPLED and len(tried) > FINALISTS:
         rows = np.sort(rng.choice(len(vectors), SAMPLED, replace=False))
-        first = measured(vectors[rows], tried, "trying kinds on a sample")
-        tried = [one.kind for one in _fastest(first, recall)]
-    found = measured(vectors, tried, "measuring kinds")
-    chosen = _chosen(found, recall, latency_ms, memory_mb)
+        tried = sorted(measured(vectors[rows], tried, "trying kinds on a sample")[1] - {EXACT})
+    found, compared = measured(vectors, tried, "measuring kinds")
+    enough = [
+        one
+        for one in _suitable(found, recall, memory_mb)
+        if one.kind in compared and (latency_ms is None or one.milliseconds <= latency_ms)
+    ]
+    chosen = min(enough, key=lambda one: (one.milliseconds, one.megabytes), default=None)
     if keep and chosen is not None:
         curve = pareto([one for one in found if one.kind == chosen.kind])
         _keep(collection, chosen, curve, k, len(wanted))
@@ -154,29 +161,24 @@ def _best(measured: Sequence[Measured], chosen: Measured | None) -> list[Measure
     return sorted({id(one): one for one in kept}.values(), key=lambda one: one.recall)
 
 
-def _fastest(measured: Sequence[Measured], recall: float) -> list[Measured]:
-    """Of the kinds that reach a recall soonest the settings that do."""
-    found: dict[str, Measured] = {}
-    for one in sorted(measured, key=lambda one: one.milliseconds):
-        if one.interval[0] >= recall and one.settings is not None:
-            found.setdefault(one.kind, one)
-    return [*found.values()][:FINALISTS]
-
-
-def _chosen(
-    measured: Sequence[Measured],
-    recall: float,
-    latency_ms: float | None,
-    memory_mb: float | None,
-) -> Measured | None:
-    enough = [
+def _suitable(
+    measured: Sequence[Measured], recall: float, memory_mb: float | None
+) -> list[Measured]:
+    """What surely reaches a recall and is small enough."""
+    return [
         one
         for one in measured
-        if one.interval[0] >= recall
-        and (latency_ms is None or one.milliseconds <= latency_ms)
-        and (memory_mb is None or one.megabytes <= memory_mb)
+        if one.interval[0] >= recall and (memory_mb is None or one.megabytes <= memory_mb)
     ]
-    return min(enough, key=lambda one: (one.milliseconds, one.megabytes), default=None)
+
+
+def _fastest(suitable: Sequence[Measured]) -> list[Measured]:
+    """Of the fastest kinds the fastest settings."""
+    found: dict[str, Measured] = {}
+    for one in sorted(suitable, key=lambda one: one.milliseconds):
+        if one.settings is not None:
+            found.setdefault(one.kind, one)
+    return [*found.values()][:FINALISTS]
 
 
 def _keep(
