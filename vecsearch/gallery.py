@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from vecsearch.amend import check_encoder
 from vecsearch.encoders import Encoder
@@ -17,7 +17,17 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.images import File, ImageFolder, ImageLike, scan
 from vecsearch.index import as_metric
 from vecsearch.snapshot import Snapshot
-from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Progress, Skipped, Vectors
+from vecsearch.types import (
+    JSON,
+    Clustering,
+    Distances,
+    Hit,
+    Item,
+    Metric,
+    Progress,
+    Skipped,
+    Vectors,
+)
 from vecsearch.view import View
 from vecsearch.where import Where, as_conditions
 
@@ -280,6 +290,49 @@ class Gallery:
         check_encoder(view.made_by, encoder, view.place)
         wanted = view.metric if metric is None else as_metric(metric)
         return view.search(vectors, k, as_conditions(where), wanted, exact, recall)
+
+    def nearest(
+        self,
+        vectors: ArrayLike,
+        k: int = 10,
+        *,
+        where: Where = None,
+        metric: MetricName = None,
+        exact: bool = False,
+        recall: float | None = None,
+    ) -> tuple[Distances, NDArray[np.int64]]:
+        """What ``query_vectors`` finds as two arrays, in less time: no item is looked up.
+
+        Args:
+            vectors: What to look for, ``(n, dim)``.
+            k: How many; all there are, if they are fewer.
+            where: Which items may be found.
+            metric: Another metric than the collection's own.
+            exact: Compare with every item.
+            recall: Which part of the k nearest shall be found.
+
+        Returns:
+            Distances ``(n, k)`` float64, nearest first, and positions ``(n, k)`` int64: where each
+            is among ``vectors()``, ``labels()``, and the items that the collection yields.
+
+        Raises:
+            InvalidArgument: A value makes no sense, or the collection lies elsewhere, and is too
+                large to be fetched.
+
+        Example:
+            >>> from vecsearch import Collection
+            >>> books = Collection.from_vectors([[5, 1], [4, 2], [1, 5]], labels=["a", "a", "b"])
+            >>> distances, positions = books.nearest([[5, 1], [1, 4]], k=2)
+            >>> positions
+            array([[0, 1],
+                   [2, 1]])
+            >>> [books.labels()[first] for first in positions[:, 0]]
+            ['a', 'b']
+        """
+        view = self.view
+        wanted = view.metric if metric is None else as_metric(metric)
+        found, rows = view.nearest(vectors, k, as_conditions(where), wanted, exact, recall)
+        return found, view.positions(rows)
 
     def query_text(
         self,

@@ -65,6 +65,7 @@ class View:
         self._indexes: dict[tuple[Metric, bool], ExactIndex | PartialIndex] = {}
         self.attributes = Attributes(store)
         self._items: dict[int, Item] = {}
+        self._positions: Rows | None = None
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -217,6 +218,15 @@ class View:
         if index.dim is None:  # of nothing, whose length only the manifest knows
             check_vectors(vectors, self.store.manifest.dim, metric)
         return index.search(vectors, count, allowed)
+
+    def positions(self, rows: Rows) -> Rows:
+        """Where the items at some rows are among all of them, in the order of ``vectors``."""
+        if self._positions is None:
+            alive = self.store.alive()
+            if alive is None:
+                return rows
+            self._positions = np.cumsum(alive) - 1
+        return self._positions[rows]
 
     def hits(self, rows: Rows, distances: Distances, scores: Distances) -> list[Hit]:
         """What was found at some rows, ``(k,)`` each."""

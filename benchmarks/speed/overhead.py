@@ -1,16 +1,16 @@
-"""What vecsearch adds to FAISS: query_vectors beside the bare search of the same index.
+"""What vecsearch adds to FAISS: nearest and query_vectors beside the bare search of one index.
 
     python benchmarks/speed/overhead.py [--quick]
 
-Both answer in turn, round after round, with the same settings and threads. FAISS gives rows and
-distances; vecsearch gives items. Where an index holds no whole vectors, FAISS measures its findings
-anew too (IndexRefineFlat), as vecsearch does.
+All answer in turn, round after round, with the same settings and threads. FAISS gives rows and
+distances, as ``nearest`` does; ``query_vectors`` gives items. Where an index holds no whole
+vectors, FAISS measures its findings anew too (IndexRefineFlat), as vecsearch does.
 """
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import faiss
@@ -21,6 +21,7 @@ from sets import ready
 
 from vecsearch import Collection, tune
 
+ASKED = ("nearest", "query_vectors")
 KINDS = ("exact", "HNSW32,Flat", "IVF256,PQ{half}x4fs")
 SINGLES, ROUNDS = 500, 9
 THREADS = 2
@@ -67,47 +68,36 @@ def measured(name: str, kind: str, quick: bool) -> dict:
                 return {"set": name, "kind": kind, "left_out": "exact search is quicker"}
             settings = dict(vars(chosen.settings))
         bare = bare_search(path, vectors, settings)
+        asked = [bare, *(partial(getattr(collection, name), k=K) for name in ASKED)]
         faiss.omp_set_num_threads(THREADS)
-        fresh = seconds(lambda some: collection.query_vectors(some, K), queries)
-        batches = [
-            (
-                seconds(bare, queries),
-                seconds(lambda some: collection.query_vectors(some, K), queries),
-            )
-            for _ in range(3 if quick else ROUNDS)
-        ]
+        fresh = seconds(asked[-1], queries)
+        batches = np.array(
+            [[seconds(ask, queries) for ask in asked] for _ in range(3 if quick else ROUNDS)]
+        )
         faiss.omp_set_num_threads(1)
-        index = collection.view.index(collection.metric, exact=False)
         singles = []
         third = len(queries) // 3
         for row in range(len(queries) if quick else SINGLES):
             # Each is asked another query, or the second would find in the cache what it needs.
-            one, two, three = (
-                queries[(row + shift) % len(queries)][None] for shift in (0, third, 2 * third)
-            )
-            own = seconds(lambda some: collection.query_vectors(some, K), one)
-            measuring = seconds(lambda some: index.search(some, K), two)
-            singles.append((seconds(bare, three), own, measuring))
-    theirs, ours = (statistics.median(column) for column in zip(*batches, strict=True))
-    bare_one, own_one, rows_one = (
-        statistics.median(column) for column in zip(*singles, strict=True)
-    )
+            some = [queries[(row + shift * third) % len(queries)][None] for shift in range(3)]
+            singles.append([seconds(ask, one) for ask, one in zip(asked, some, strict=True)])
+    ratios = np.median(batches / batches[:, :1], axis=0)
     return {
         "set": name,
         "count": len(vectors),
         "dim": vectors.shape[1],
         "kind": kind,
         "queries": len(queries),
-        "batch_bare_ms": 1e3 * theirs,
-        "batch_ms": 1e3 * ours,
-        "batch_ratio": statistics.median(own / other for other, own in batches),
         "batch_first_ms": 1e3 * fresh,
-        "single_bare_us": 1e6 * bare_one,
-        "single_us": 1e6 * own_one,
-        "single_added_us": 1e6 * (own_one - bare_one),
-        "single_rows_us": 1e6 * (rows_one - bare_one),
-        "single_items_us": 1e6 * (own_one - rows_one),
+        **_named("batch", "ms", 1e3 * np.median(batches, axis=0)),
+        **_named("batch", "ratio", ratios),
+        **_named("single", "us", 1e6 * np.median(singles, axis=0)),
     }
+
+
+def _named(how: str, unit: str, figures: np.ndarray) -> dict[str, float]:
+    names = ("bare", *ASKED)
+    return {f"{how}_{one}_{unit}": float(f) for one, f in zip(names, figures, strict=True)}
 
 
 def draw(rows: list[dict], quick: bool) -> None:
@@ -118,13 +108,13 @@ def draw(rows: list[dict], quick: bool) -> None:
     places = np.arange(len(rows))
     names = [f"{row['kind']}\n{row['count']:,} × {row['dim']}" for row in rows]
     for axis, key, title in (
-        (left, "batch{}_ms", "all queries at once, ms"),
-        (right, "single{}_us", "one query, µs"),
+        (left, "batch_{}_ms", "all queries at once, ms"),
+        (right, "single_{}_us", "one query, µs"),
     ):
-        pairs = [[row[key.format(which)] for row in rows] for which in ("_bare", "")]
-        axis.hlines(places, *pairs, color="lightgrey", linewidth=4, zorder=0)
-        axis.plot(pairs[0], places, "o", label="FAISS")
-        axis.plot(pairs[1], places, "D", label="vecsearch")
+        pairs = [[row[key.format(which)] for row in rows] for which in ("bare", *ASKED)]
+        axis.hlines(places, pairs[0], pairs[-1], color="lightgrey", linewidth=4, zorder=0)
+        for figures, mark, label in zip(pairs, "oDs", ("FAISS", *ASKED), strict=True):
+            axis.plot(figures, places, mark, label=label)
         axis.set(title=title, yticks=places, yticklabels=names, xscale="log")
         axis.set(xlim=(min(map(min, pairs)) / 2, max(map(max, pairs)) * 2))
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -149,8 +139,12 @@ def main() -> None:
                 continue
             print(
                 f"{name} {row['kind']}: {row['queries']:,} queries {row['batch_bare_ms']:.1f} ms "
-                f"bare, {row['batch_ms']:.1f} ms here ({row['batch_ratio']:.2f} ×); one "
-                f"{row['single_bare_us']:.0f} µs bare, + {row['single_added_us']:.0f} µs",
+                f"bare, one {row['single_bare_us']:.0f} µs",
+                *(
+                    f"; {what} {row[f'batch_{what}_ratio']:.2f} × and "
+                    f"{row[f'single_{what}_us'] - row['single_bare_us']:+.0f} µs"
+                    for what in ASKED
+                ),
                 flush=True,
             )
     draw(rows, quick)

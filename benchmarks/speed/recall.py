@@ -3,8 +3,9 @@
     python benchmarks/speed/recall.py [--quick] [--sets fashion-784,…] [--libraries hnswlib] [--all]
 
 Single queries by one thread, k = 10, and all queries at once by two; over 1,000 queries that are
-not in the collection. vecsearch is asked as its users ask it, by ``Collection.query_vectors``,
-after ``tune``; the others run in the environment of their own that ``make`` installs (.venv-peers).
+not in the collection. vecsearch is asked, after ``tune``, by ``Collection.nearest``, which gives
+what the others give, distances and rows, and again by ``query_vectors``, which gives items. The
+others run in the environment of their own that ``make`` installs (.venv-peers).
 """
 
 import json
@@ -29,9 +30,9 @@ SIZES = {
     "scikit-learn": (0,),
     "autofaiss": (0,),
 }
-# Of so many vectors only the first size, and not of the two that take longest, unless with --all.
+# Of so many vectors only the first size, and not of those that take longest, unless with --all.
 LARGE = 500_000
-SLOW = ("voyager", "pynndescent")
+SLOW = ("usearch", "voyager", "pynndescent", "autofaiss")
 PATIENCE = 1500
 
 

@@ -45,13 +45,13 @@ def reduced(made: Callable[[bool], Made], dim: int) -> Callable[[bool], Made]:
 
 
 def siamese(quick: bool) -> Made:
-    """What ``vecsearch train --preset fast`` learns of the images, some 5 minutes."""
+    """What ``vecsearch train --preset fast`` learns of the images in two minutes."""
     from vecsearch import Collection
 
     folder, model = fashion(), RESULTS / "siamese"
     command = str(Path(sys.executable).with_name("vecsearch"))
     if not (model / ".done").exists():
-        options = ["-o", model, "--preset", "fast", "--quiet"]
+        options = ["-o", model, "--preset", "fast", "--time-budget", "2m", "--quiet"]
         subprocess.run([command, "train", folder / "train", *options], check=True)
         (model / ".done").touch()
     with tempfile.TemporaryDirectory() as scratch:

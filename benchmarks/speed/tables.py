@@ -12,6 +12,7 @@ from pathlib import Path
 
 from machine import told
 from outcome import arguments, kept
+from overhead import ASKED
 from recall import TARGETS, best
 from scale import GROWING
 
@@ -42,19 +43,17 @@ def overhead(body: Body) -> str:
             f"{row['count']:,} × {row['dim']}",
             row["kind"],
             f"{number(row['batch_bare_ms'])} ms",
-            f"{number(row['batch_ms'])} ms",
-            f"{row['batch_ratio']:.2f}",
+            *(f"{row[f'batch_{what}_ratio']:.2f} ×" for what in ASKED),
             f"{row['single_bare_us']:.0f} µs",
-            f"{row['single_us']:.0f} µs",
-            f"{row['single_added_us']:+.0f} µs",
-            f"{row['single_rows_us']:.0f} and {row['single_items_us']:.0f} µs",
+            *(f"+{row[f'single_{what}_us'] - row['single_bare_us']:.0f} µs" for what in ASKED),
         ]
         for row in body["rows"]
         if "left_out" not in row
     ]
     asked = max((row.get("queries", 0) for row in body["rows"]), default=0)
-    head = ["vectors", "index", f"{asked:,} queries: FAISS", "vecsearch", "ratio"]
-    return table([*head, "one: FAISS", "vecsearch", "added", "by measuring, items"], rows)
+    both = [f"`{what}`" for what in ASKED]
+    head = ["vectors", "index", f"{asked:,} queries: FAISS", *both, "one: FAISS", *both]
+    return table(head, rows)
 
 
 def recall(body: Body) -> str:
@@ -68,7 +67,7 @@ def recall(body: Body) -> str:
             peer = max(others, key=lambda row: row["single"], default=None)
             for library in libraries:
                 if library not in found:
-                    lines.append([f"{target:.2f}", library, "not reached", *[""] * 6])
+                    lines.append([f"{target:.2f}", library, "not reached", *[""] * 7])
                     continue
                 row = found[library]
                 ratio = ""
@@ -82,16 +81,18 @@ def recall(body: Body) -> str:
                         f"{kind} {row['settings'] or ''}".strip(),
                         f"{row['recall']:.4f}",
                         number(row["single"]),
+                        number(row["items"]) if "items" in row else "",
                         number(row["batch"]),
                         f"{row['memory'] / 1e6:,.0f} MB",
                         f"{row['build']:.1f} s",
                         ratio,
                     ]
                 )
-        head = ["recall", "library", "kind, effort", "reached", "queries a second", "2 threads"]
+        head = ["recall", "library", "kind, effort", "reached", "queries a second"]
         metric = "cosine" if name.startswith("efficientnet") else "Euclidean"
         text = f"**{name}**, {one['count']:,} × {one['dim']}, {metric}\n\n"
-        text += table([*head, "memory", "build", "beside the best other"], lines)
+        head += ["with items", "2 threads", "memory", "build", "beside the best other"]
+        text += table(head, lines)
         if one["left_out"]:
             reasons = "; ".join(f"{library} ({why})" for library, why in one["left_out"].items())
             text += f"\n\nLeft out: {reasons}."

@@ -17,13 +17,14 @@ import numpy as np
 from recalled import K, batch_rate, load, rate, recall, resident
 
 from vecsearch import Collection, tune
+from vecsearch.ann import settings_for
 
 TARGETS = (0.99, 0.95, 0.9, 0.995)
 THREADS = 2
 QUICK = ("IVF64,Flat", "HNSW16,Flat")
 
 
-def asked(path: str, folder: str) -> dict[str, float]:
+def asked(folder: str, path: str, target: float | None) -> dict[str, float]:
     """What the collection at a path does, in a process that has done nothing else."""
     data = load(folder)
     queries = data["queries"]
@@ -31,22 +32,22 @@ def asked(path: str, folder: str) -> dict[str, float]:
     before = resident()
     collection = Collection.open(path)
 
-    def found(some: np.ndarray) -> list:
-        return collection.query_vectors(some, K)
+    def near(some: np.ndarray) -> np.ndarray:
+        return collection.nearest(some, K, recall=target)[1]
+
+    def items(some: np.ndarray) -> list:
+        return collection.query_vectors(some, K, recall=target)
 
     faiss.omp_set_num_threads(THREADS)
-    answers = found(queries)
-    batch = batch_rate(found, queries)
+    positions = near(queries)
+    figures = {"recall": recall(data, positions, cosine), "batch": batch_rate(near, queries)}
     faiss.omp_set_num_threads(1)
-    single = rate(found, queries)
-    memory = resident() - before
-    rows = np.array([[int(hit.item.id) for hit in one] for one in answers])
-    reached = recall(data, rows, cosine)
-    return {"recall": reached, "single": single, "batch": batch, "memory": memory}
+    figures |= {"single": rate(near, queries), "memory": resident() - before}
+    return {**figures, "items": rate(items, queries)}
 
 
-def alone(path: Path, folder: str) -> dict[str, float]:
-    command = [sys.executable, __file__, folder, str(path)]
+def alone(folder: str, path: Path, target: float | None = None) -> dict[str, float]:
+    command = [sys.executable, __file__, folder, str(path), json.dumps(target)]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(run.stdout)
 
@@ -57,7 +58,7 @@ def main(folder: str, quick: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "index"
         collection = Collection.from_vectors(data["base"], path=path, metric=metric, index="exact")
-        print(json.dumps({"kind": "exact", "settings": "", "build": 0, **alone(path, folder)}))
+        print(json.dumps({"kind": "exact", "settings": "", "build": 0, **alone(folder, path)}))
         started = time.perf_counter()
         first = tune(collection, recall=TARGETS[0], kinds=QUICK if quick else None)
         tuning = time.perf_counter() - started
@@ -68,11 +69,12 @@ def main(folder: str, quick: bool) -> None:
             quickest = min(enough, key=lambda one: one.milliseconds)
             if quickest.settings is None:
                 continue
-            if target != TARGETS[0]:
+            # Of the kind that it has, other settings are known already.
+            if quickest.kind != collection.info()["index"]:
                 tune(collection, recall=target, kinds=[quickest.kind])
             row = {
                 "kind": quickest.kind,
-                "settings": quickest.settings.told(quickest.kind),
+                "settings": settings_for(collection.view.store, target).told(quickest.kind),
                 "target": target,
                 "build": quickest.seconds,
                 "tune": tuning,
@@ -80,13 +82,13 @@ def main(folder: str, quick: bool) -> None:
                 "file": max(
                     (one.stat() for one in path.glob("ann/*.faiss")), key=lambda one: one.st_mtime
                 ).st_size,
-                **alone(path, folder),
+                **alone(folder, path, target),
             }
             print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2 or sys.argv[2] == "--quick":
-        main(sys.argv[1], len(sys.argv) > 2)
+    if len(sys.argv) == 4:
+        print(json.dumps(asked(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))))
     else:
-        print(json.dumps(asked(sys.argv[2], sys.argv[1])))
+        main(sys.argv[1], "--quick" in sys.argv)

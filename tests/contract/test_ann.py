@@ -210,6 +210,10 @@ def test_changes_are_seen_at_once(made: Path, tmp_path: Path) -> None:
     # Of codes of four bits, 32 times k are few where k is 5.
     least = 0.8 if collection.info()["index"] == "ivfpqfs" else 0.85
     assert recall(found, exact) > least
+    distances, positions = collection.nearest(QUERIES, 5)
+    ids = [item.id for item in collection]
+    assert [[ids[one] for one in row] for row in positions] == ids_of(found)
+    assert distances.tolist() == [[hit.distance for hit in hits] for hits in found]
     collection.compact()
     assert cache_of(folder) != cache
     assert recall(collection.query_vectors(QUERIES, 5), exact) > least

@@ -54,6 +54,30 @@ def test_four_books_by_hand(books: Collection) -> None:
     np.testing.assert_array_equal(books.vectors(), GENRES)
 
 
+@pytest.mark.parametrize(
+    "how", [{}, {"metric": "cosine"}, {"where": {"label": "love"}}, {"exact": True}]
+)
+def test_nearest_is_what_a_query_finds_as_arrays(books: Collection, how: dict) -> None:
+    """Positions count what there still is, and not what was removed."""
+    books.remove(["Poirot"])
+    (hits,) = books.query_vectors([[3, 4]], k=2, **how)
+    distances, positions = books.nearest([[3, 4]], k=2, **how)
+    assert (distances.dtype, positions.dtype) == (np.float64, np.int64)
+    assert distances.tolist() == [[hit.distance for hit in hits]]
+    items = list(books)
+    assert [items[one] for one in positions[0]] == [hit.item for hit in hits]
+
+
+def test_nearest_by_hand(books: Collection) -> None:
+    distances, positions = books.nearest([[3, 4], [0, 0]], k=9)
+    assert positions.tolist() == [[0, 2, 1, 3], [0, 2, 3, 1]]
+    assert distances[1].tolist() == [5, 5, 5, 10]
+    empty = books.nearest([[3, 4]], where={"sea": "no"})
+    assert [one.shape for one in empty] == [(1, 0), (1, 0)]
+    with pytest.raises(InvalidArgument, match="k is how many"):
+        books.nearest([[3, 4]], k=0)
+
+
 def test_where_keeps_k_full(books: Collection) -> None:
     (hits,) = books.query_vectors([[3, 4]], k=2, where={"label": "love"})
     assert [hit.item.id for hit in hits] == ["Emma", "Persuasion"]

@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 
 from vecsearch.errors import DamagedCollection, InvalidArgument
-from vecsearch.index.batches import few_threads
+from vecsearch.index.batches import in_few_threads
 from vecsearch.index.budget import check_budget, sample_bytes
 from vecsearch.index.exact import Allowed
 from vecsearch.index.gpu import GpuCopy, teaching
@@ -270,9 +270,8 @@ class ApproximateIndex:
             there = self._there.search(wanted, most, self.settings.nprobe, parameters)
             if there is not None:
                 return there
-        with few_threads(len(queries)):
-            found: Rows = self._index.search(wanted, most, params=parameters)[1]
-        return found
+        search = self._index.search
+        return in_few_threads(len(queries), lambda: search(wanted, most, params=parameters)[1])
 
 
 def _sample(blocks: Sequence[Vectors], most: int, cosine: bool) -> Vectors:

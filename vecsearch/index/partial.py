@@ -86,7 +86,7 @@ class PartialIndex:
         if rows.shape[1] < wanted:
             return self._exact.search(queries, k, allowed)
         apart, rows = self._exact.nearest_of(queries, rows, wanted)
-        if (rows[:, -1] < 0).any():
+        if rows[:, -1].min() < 0:
             lacking = rows[:, -1] < 0
             apart[lacking], rows[lacking] = self._exact.search(queries[lacking], k, allowed)
         return apart, rows
