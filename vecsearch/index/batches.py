@@ -1,8 +1,8 @@
 """How FAISS works on queries that come together: by products of matrices, in which threads."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import faiss
@@ -23,15 +23,15 @@ SETTINGS = {
 }
 
 
-class _Variables:
-    """Variables of FAISS, ours while anybody uses them, and then again as they were."""
+class _Products:
+    """Variables of FAISS that are ours while anybody is inside, and then again as they were."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
         self._before: dict[str, int] = {}
 
-    def take(self) -> None:
+    def __enter__(self) -> None:
         variables: Any = faiss.cvar  # which its stubs do not know
         with self._lock:
             self._users += 1
@@ -40,7 +40,7 @@ class _Variables:
                 for name, value in SETTINGS.items():
                     setattr(variables, name, value)
 
-    def give_back(self) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -48,20 +48,12 @@ class _Variables:
                     setattr(faiss.cvar, name, value)
 
 
-_variables = _Variables()
+_products, _nothing = _Products(), nullcontext()
 
 
-@contextmanager
-def by_products(queries: int) -> Iterator[None]:
+def by_products(queries: int) -> AbstractContextManager[None]:
     """Set FAISS up for a search by so many queries; after it, it is for others as it was."""
-    if queries < MANY:
-        yield
-        return
-    _variables.take()
-    try:
-        yield
-    finally:
-        _variables.give_back()
+    return _products if queries >= MANY else _nothing
 
 
 def in_few_threads(queries: int, search: Callable[[], Answer]) -> Answer:

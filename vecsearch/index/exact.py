@@ -185,35 +185,30 @@ class ExactIndex:
             count = len(searched) if inside is None else int(np.count_nonzero(inside))
             if count == 0:
                 continue
-            rows = None
+            width = min(k + SPARE, count)
             if inside is not None and count < GATHERED * len(searched):
-                rows = np.flatnonzero(inside)
-                values, found = _knn(wanted, searched[rows], min(k + SPARE, count), kind, None)
+                among = np.flatnonzero(inside)
+                values, found = _knn(wanted, searched[among], width, kind, None)
+                rows = start + among[found]
             else:
-                values, found = _knn(wanted, searched, min(k + SPARE, count), kind, inside)
-            # FAISS answers −1 where its arithmetic overflowed: nothing is known of such a query.
-            floor[(found < 0).any(axis=1)] = -np.inf
-            near = np.maximum(found, 0)
-            places = start + (near if rows is None else rows[near])
-            parts.append(self._possible(values, places, k, slack))
-            if found.shape[1] < count:
-                last = values[:, -1].astype(np.float64)
-                with np.errstate(invalid="ignore"):
-                    others = 1 - last - slack if self._cosine else np.sqrt(last - slack)
-                floor = np.minimum(floor, np.where(np.isfinite(others), others, -np.inf))
-        return np.concatenate(parts, axis=1), floor
-
-    def _possible(
-        self, values: NDArray[np.float32], rows: Rows, k: int, slack: NDArray[np.float64]
-    ) -> Rows:
-        """The rows that may be among the k nearest, however values of FAISS were rounded, or −1."""
-        if rows.shape[1] <= k:
-            return rows
-        with np.errstate(invalid="ignore"):
-            behind = values - values[:, k - 1 : k].astype(np.float64)
+                values, found = _knn(wanted, searched, width, kind, inside)
+                rows = start + found if start else found
+            apart = values.astype(np.float64)
             if self._cosine:
-                behind = -behind
-            return np.where(behind > 2 * slack[:, None], -1, rows)
+                apart = 1 - apart
+            with np.errstate(invalid="ignore"):
+                if width > k:
+                    # However they were rounded, only these may be among the k nearest.
+                    possible = apart <= apart[:, k - 1 : k] + 2 * slack[:, None]
+                    rows = np.where(possible, rows, -1)
+                if width < count:
+                    others = apart[:, -1] - slack
+                    floor = np.minimum(floor, others if self._cosine else np.sqrt(others))
+            # FAISS answers −1 where its arithmetic overflowed: nothing is known of such a query.
+            if (last := found[:, -1]).min() < 0:
+                floor[last < 0] = -np.inf
+            parts.append(rows)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1), floor
 
     def within(
         self, queries: Vectors, radius: float, allowed: Allowed | None = None
@@ -287,7 +282,7 @@ class ExactIndex:
         8 √dim units of rounding, of which more than that come together with a probability below
         1e-13: Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, 2019.
         """
-        lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+        lengths = np.sqrt(np.vecdot(queries, queries, dtype=np.float64))
         reach = lengths + (1.0 if self._cosine else self._longest)
         unit = EPSILON / 2
         slack: NDArray[np.float64] = (8 * queries.shape[1] ** 0.5 + 4) * unit * reach**2

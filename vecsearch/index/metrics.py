@@ -100,7 +100,7 @@ def normalized(vectors: Vectors) -> Vectors:
     step = max(1, BLOCK_BYTES // (8 * vectors.shape[1]))
     for start in range(0, len(vectors), step):
         block = vectors[start : start + step].astype(np.float64)
-        lengths = np.linalg.norm(block, axis=1, keepdims=True)
+        lengths = np.sqrt(_products(block, block))[:, None]
         lengths[lengths == 0] = 1
         unit[start : start + step] = block / lengths
     return unit
