@@ -170,7 +170,7 @@ def kinds(body: Body) -> str:
     lines = [
         [
             f"{size['count']:,}",
-            f"{row['kind']} ({row['is']})" if row["kind"] == "auto" else row["kind"],
+            "**auto**" if row["kind"] == "auto" else row["kind"],
             f"{row['us']:,.0f} µs",
             f"{row['recall']:.3f}",
             f"{row['build_s']:.1f} s",
