@@ -34,6 +34,8 @@ from vecsearch.where import Condition
 # Items that were read stay, since reading one takes as long as a search through a good index does;
 # so many take some 10 MB.
 ITEMS_KEPT = 1 << 14
+# For so many recalls the index stays ready that finds them.
+RECALLS_KEPT = 64
 OPEN_ATTEMPTS = 10
 
 
@@ -62,7 +64,7 @@ class View:
     def __init__(self, store: Store, encoder: Encoder | None = None) -> None:
         self.store = store
         self._encoder = encoder
-        self._indexes: dict[tuple[Metric, bool], ExactIndex | PartialIndex] = {}
+        self._indexes: dict[tuple[Metric, bool, float | None], ExactIndex | PartialIndex] = {}
         self.attributes = Attributes(store)
         self._items: dict[int, Item] = {}
         self._positions: Rows | None = None
@@ -328,20 +330,27 @@ class View:
         self, metric: Metric, exact: bool, recall: float | None = None
     ) -> ExactIndex | PartialIndex:
         """What finds the nearest rows: every one compared, or the collection's own kind."""
-        if recall is not None and not 0 < recall <= 1:
-            raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
-        key = metric, exact
+        key = metric, exact, recall
         if (index := self._indexes.get(key)) is None:  # else no lock is needed
             with self._lock:
                 if (index := self._indexes.get(key)) is None:
-                    index = self._indexes[key] = self._opened(metric, exact)
-        if recall is None or isinstance(index, ExactIndex):
-            return index
-        if recall == 1:
-            return self.index(metric, exact=True)
-        return index.at(settings_for(self.store, recall))
+                    if len(self._indexes) > RECALLS_KEPT:
+                        self._indexes = {
+                            one: self._indexes[one] for one in self._indexes if one[2] is None
+                        }
+                    index = self._indexes[key] = self._opened(metric, exact, recall)
+        return index
 
-    def _opened(self, metric: Metric, exact: bool) -> ExactIndex | PartialIndex:
+    def _opened(
+        self, metric: Metric, exact: bool, recall: float | None
+    ) -> ExactIndex | PartialIndex:
+        if recall is not None:
+            if not 0 < recall <= 1:
+                raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
+            index = self.index(metric, exact or recall == 1)
+            if not isinstance(index, ExactIndex):
+                index = index.at(settings_for(self.store, recall))
+            return index
         if exact:
             return ExactIndex(self.store.vectors(), metric)
         whole = self.index(metric, exact=True)

@@ -131,6 +131,8 @@ def test_another_recall_takes_other_settings(own: Collection) -> None:
         assert one >= wanted - 0.02
     with pytest.raises(InvalidArgument, match="Recall is a share above 0"):
         own.query_vectors(others[:1], recall=1.5)
+    for step in range(100):  # of which not all are kept
+        assert own.nearest(others[:1], recall=0.5 + step / 1000)[1].shape == (1, 10)
 
 
 def test_without_tuning_some_recalls_are_known(own: Collection) -> None:
