@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forks import SECONDS, Forks
 
 PROJECT = Path(__file__).parents[1]
 PHOTOS = PROJECT / "tests" / "data" / "photos"
@@ -52,21 +53,26 @@ def small(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def vecsearch() -> Callable[..., subprocess.CompletedProcess[str]]:
+def vecsearch() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """The installed command, run as a user runs it, in a pipe."""
+    forks = Forks()
 
     def run(
         *arguments: str | Path, stdin: str = "", env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(COMMAND), *map(str, arguments)],
+        command, environment = [str(COMMAND), *map(str, arguments)], {**os.environ, **(env or {})}
+        if not any(name.startswith("PYTHON") for name in env or ()):
+            return forks.run(command, stdin, PROJECT, environment)
+        return subprocess.run(  # one that shall import something else
+            command,
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=SECONDS,
             check=False,
             cwd=PROJECT,
-            env={**os.environ, **(env or {})},
+            env=environment,
         )
 
-    return run
+    yield run
+    forks.close()

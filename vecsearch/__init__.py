@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         summarize_clusters,
         write_clusters,
     )
-    from vecsearch.collection import Collection, import_vectors, verify
+    from vecsearch.collection import Collection, verify
     from vecsearch.demo import run_demo
     from vecsearch.distributed.push import Pushed, push
     from vecsearch.doctor import diagnose
@@ -101,6 +101,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from vecsearch.images import Preprocess
+    from vecsearch.importing import import_vectors
     from vecsearch.index.gpu import use_device
     from vecsearch.labelling import relabel
     from vecsearch.projection import (
@@ -131,7 +132,7 @@ _HOMES = {
     "clustering": "Assigner Assignment Choice ClusterSummary agreement assign_clusters choose_k "
     "cluster cluster_members cluster_vectors describe_clustering draw_choice forget_clustering "
     "keep_clustering silhouette summarize_clusters write_clusters",
-    "collection": "Collection import_vectors verify",
+    "collection": "Collection verify",
     "demo": "run_demo",
     "distributed.push": "Pushed push",
     "doctor": "diagnose",
@@ -147,6 +148,7 @@ _HOMES = {
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
     "images": "Preprocess",
+    "importing": "import_vectors",
     "index.gpu": "use_device",
     "labelling": "relabel",
     "projection": "Plot Projection draw_map plot project project_vectors write_map",

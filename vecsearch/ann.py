@@ -22,7 +22,9 @@ from vecsearch.index import (
     ExactIndex,
     PartialIndex,
     SearchSettings,
+    as_bytes,
     check_budget,
+    check_kind,
     climb,
     train_index,
     within_budget,
@@ -36,6 +38,17 @@ MOST_UNCOVERED = 0.1
 FEW = 10_000
 Train: TypeAlias = Callable[[Sequence[Vectors], Metric, str, int | None], ApproximateIndex]
 log = logging.getLogger(__name__)
+
+
+def asked_for(kind: str, memory_budget: int | str | None) -> dict[str, JSON]:
+    """How neighbours shall be found, as a manifest has it.
+
+    Raises:
+        InvalidArgument: There is no such kind, or the budget is no size.
+    """
+    check_kind(kind)
+    budget = {} if memory_budget is None else {"memory_budget": as_bytes(memory_budget)}
+    return {"kind": kind, **budget}
 
 
 def reindex(

@@ -10,17 +10,17 @@ from typing import Literal, Self, TypeAlias, cast, get_args
 from numpy.typing import ArrayLike
 
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
-from vecsearch.ann import keep_indexed, make_index
+from vecsearch.ann import asked_for, keep_indexed, make_index
 from vecsearch.build import build_collection
 from vecsearch.encoders import Encoder, make_encoder_for
 from vecsearch.errors import InvalidArgument
 from vecsearch.gallery import Gallery
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
-from vecsearch.index import as_bytes, as_metric, check_kind
+from vecsearch.index import as_metric
 from vecsearch.own_vectors import store_vectors
 from vecsearch.store import Verification, verify_store
-from vecsearch.transfer import export_store, read_items, read_vectors
+from vecsearch.transfer import export_store
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
 from vecsearch.view import View, newest_store
@@ -130,7 +130,7 @@ class Collection(Gallery):
             raise InvalidArgument(
                 f"{folder} is no folder of this machine: with the engine 'ray' it can be read."
             )
-        wanted_index = _wanted(index, memory_budget)
+        wanted_index = asked_for(index, memory_budget)
         if isinstance(encoder, str):
             encoder = make_encoder_for(
                 encoder,
@@ -208,7 +208,7 @@ class Collection(Gallery):
             >>> [hit.item.id for hit in books.query_vectors([[1, 3]], k=2)[0]]
             ['Dracula', 'Carmilla']
         """
-        wanted_index = _wanted(index, memory_budget)
+        wanted_index = asked_for(index, memory_budget)
         place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
         try:
             wanted = as_metric(metric)
@@ -386,66 +386,6 @@ class Collection(Gallery):
         keep_indexed(self.path)
         self.refresh()
         return changes
-
-
-def _wanted(index: str, memory_budget: int | str | None) -> dict[str, JSON]:
-    """How neighbours shall be found, as a manifest has it."""
-    check_kind(index)
-    budget = {} if memory_budget is None else {"memory_budget": as_bytes(memory_budget)}
-    return {"kind": index, **budget}
-
-
-def import_vectors(
-    vectors: str | Path,
-    path: str | Path,
-    *,
-    items: str | Path | None = None,
-    metric: Metric | str = Metric.EUCLIDEAN,
-    index: str = "auto",
-    memory_budget: int | str | None = None,
-    append: bool = False,
-    overwrite: bool = False,
-) -> tuple[Collection, Changes]:
-    """Make a collection of a ``.npy`` file, or add its vectors to one.
-
-    Args:
-        vectors: ``(n, dim)`` numbers; memory-mapped, so that they may be more than memory holds.
-        path: Where the collection goes, or lies.
-        items: What they are, in their order: CSV or JSON lines with id, label and whatever else.
-            By default they are called 0, 1 and so on.
-        metric: ``euclidean`` or ``cosine``.
-        index: As for ``Collection.build``, and so is ``memory_budget``.
-        memory_budget: How much memory the making of the index may take.
-        append: Add them to the collection that stands at ``path``.
-        overwrite: Replace it.
-
-    Raises:
-        InvalidArgument: A file cannot be read, or they do not fit each other. Nothing is changed.
-        CollectionExists: There is something at ``path`` already.
-    """
-    array = read_vectors(Path(vectors))
-    records = None if items is None else read_items(Path(items))
-    ids = None if records is None else [one.id for one in records]
-    labels = None if records is None else [one.label for one in records]
-    more = None if records is None else [one.metadata for one in records]
-    if append:
-        collection = Collection.open(path)
-        if ids is None:
-            raise InvalidArgument("Vectors that are added to others need ids: name their items.")
-        return collection, collection.add_vectors(array, ids, labels, more)
-    collection = Collection.from_vectors(
-        array,
-        ids,
-        labels,
-        more,
-        path=path,
-        metric=metric,
-        index=index,
-        memory_budget=memory_budget,
-        overwrite=overwrite,
-    )
-    names = [item.id for item in collection] if ids is None else ids
-    return collection, Changes(len(collection), names)
 
 
 def verify(path: str | Path) -> Verification:

@@ -1,6 +1,6 @@
 """From a folder to an index: images a second, beside a bare loop that walks, opens and decodes.
 
-    python benchmarks/speed/folder.py [--quick] [--rounds 2] [--folder FOLDER] [-- BUILD OPTIONS]
+    python benchmarks/speed/folder.py [--quick] [--rounds 1] [--folder FOLDER] [-- BUILD OPTIONS]
 
 60,000 PNGs of 28 × 28 (Fashion-MNIST) and 5,000 JPEGs of a megapixel, made once of the photos that
 VECSEARCH_DATA names. The build is the command itself, from start to exit, with everything on disk;
@@ -235,14 +235,13 @@ def draw(rows: list[dict], quick: bool) -> None:
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--folder", type=Path)
     at = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     given, options = parser.parse_args(sys.argv[1:at]), tuple(sys.argv[at + 1 :])
-    rounds = given.rounds or (1 if given.quick else 2)
     if given.folder:
         for jobs in JOBS:
-            print(json.dumps(measured(given.folder, {"build": options}, jobs, rounds)[0]))
+            print(json.dumps(measured(given.folder, {"build": options}, jobs, given.rounds)[0]))
         return
     folders = {
         "png": some_pngs(QUICK) if given.quick else fashion() / "train",
@@ -251,7 +250,7 @@ def main() -> None:
     rows, profiles = [], []
     for what, folder in folders.items():
         for jobs in JOBS:
-            found = measured(folder, BUILDS[what], jobs, rounds if what == "png" else 1)
+            found = measured(folder, BUILDS[what], jobs, given.rounds)
             rows += [{"folder": what, **row} for row in found]
             for row in found:
                 print(

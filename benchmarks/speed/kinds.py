@@ -22,14 +22,14 @@ from vecsearch import Collection, tune
 DIM, RECALL, EXACT = 64, 0.99, "exact"
 ROUNDS, THREADS = 3, 2
 SIZES, QUICK = (10**4, 10**5, 10**6), (2000, 10**4)
-# A graph of a million takes minutes to make, twice with tuning.
-GRAPHS_UP_TO = 10**5
+# A graph of a million takes minutes to make, twice with tuning; and lists of bytes are auto itself.
+ALL_UP_TO = 10**5
 
 
 def kinds(count: int) -> list[str]:
     lists = 2 ** round(np.log2(4 * count**0.5))
-    by_hand = [EXACT, f"IVF{lists},Flat", f"IVF{lists},PQ{DIM // 2}x4fs", f"IVF{lists},SQ8"]
-    return [*by_hand, *(["hnsw"] if count <= GRAPHS_UP_TO else []), "auto"]
+    by_hand = [EXACT, f"IVF{lists},Flat", f"IVF{lists},PQ{DIM // 2}x4fs"]
+    return [*by_hand, *([f"IVF{lists},SQ8", "hnsw"] if count <= ALL_UP_TO else []), "auto"]
 
 
 def made(kind: str, base: np.ndarray, path: Path) -> Collection:

@@ -1,9 +1,10 @@
 """What training owes: the same again, going on after an interruption, all kinds of images."""
 
+import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,26 @@ from vecsearch.encoders.runtimes import run_onnx, run_plain, run_torch
 from vecsearch.errors import CollectionLocked, DamagedCollection
 
 QUICK: dict[str, Any] = {"epochs": 3, "width": 4, "jobs": 1, "precision": "float32"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exported_once() -> Iterator[None]:
+    """A network is exported once, which takes five seconds, however often it is trained."""
+    exported: dict[tuple[Any, ...], bytes] = {}
+
+    def to_onnx(network: Any, height: int, width: int) -> bytes:
+        weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+        made_of = hashlib.sha256(save(weights)).hexdigest()
+        key = made_of, json.dumps(network.architecture.to_json()), height, width
+        if key not in exported:
+            exported[key] = real(network, height, width)
+        return exported[key]
+
+    export = pytest.importorskip("vecsearch.encoders.export")
+    real = export.to_onnx
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "to_onnx", to_onnx)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +267,6 @@ def test_pictures_that_cannot_be_drawn_cost_no_encoder(
 
 
 def test_a_hostile_model_is_an_error_of_ours(model: Path, tmp_path: Path) -> None:
-    import hashlib
     import shutil
 
     images = np.zeros((6, 28, 28, 1), np.uint8)  # so many that onnxruntime is asked
@@ -367,25 +387,35 @@ def test_every_way_to_train(clothes: Path, tmp_path: Path, settings: dict[str, A
     )
 
 
-def test_a_backbone_that_knows_something(small: Path, tmp_path: Path) -> None:
+RESNET: dict[str, Any] = {"jobs": 1, "precision": "float32", "backbone": "resnet18", "epochs": 1}
+RESNET |= {"size": (32, 32), "batch": 64}
+
+
+@pytest.fixture(scope="module")
+def resnet(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of torchvision's, and what was trained from them."""
+    torch = pytest.importorskip("torch")
+    from vecsearch.encoders.vision import torchvision
+
+    folder = tmp_path_factory.mktemp("resnet")
+    torch.manual_seed(0)
+    weights = folder / "resnet18.pth"
+    torch.save(torchvision().models.resnet18().state_dict(), weights)
+    vecsearch.train(small / "train", folder / "model", weights=str(weights), **RESNET)
+    return folder
+
+
+def test_a_backbone_that_knows_something(resnet: Path, small: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
 
-    from vecsearch.encoders.vision import torchvision
-
-    torch.manual_seed(0)
-    resnet = torchvision().models.resnet18()
-    save_file(resnet.state_dict(), tmp_path / "resnet18.safetensors")
-    torch.save(resnet.state_dict(), tmp_path / "resnet18.pth")
-    quick = {**QUICK, "width": None, "epochs": 1, "size": (32, 32), "batch": 64}
-    prints = []
-    for name in ("resnet18.pth", "resnet18.safetensors"):
-        out = tmp_path / f"from-{name}"
-        trained = vecsearch.train(
-            small / "train", out, backbone="resnet18", weights=str(tmp_path / name), **quick
-        )
-        prints.append(trained.trained.weights["backbone.conv1.weight"].tobytes())
-    assert prints[0] == prints[1]
+    weights = tmp_path / "resnet18.safetensors"
+    save_file(torch.load(resnet / "resnet18.pth"), weights)
+    trained = vecsearch.train(small / "train", tmp_path / "a", weights=str(weights), **RESNET)
+    other = vecsearch.open_encoder(resnet / "model")
+    assert isinstance(other, SiameseEncoder)
+    for name, value in other.trained.weights.items():
+        np.testing.assert_array_equal(trained.trained.weights[name], value)
     for name, said in (
         ("none.pth", "cannot be read"),
         ("text.pth", "cannot be read"),
@@ -397,13 +427,7 @@ def test_a_backbone_that_knows_something(small: Path, tmp_path: Path) -> None:
         elif name.startswith("other"):
             save_file({"x": torch.zeros(3)}, path)
         with pytest.raises(InvalidArgument, match=said):
-            vecsearch.train(
-                small / "train",
-                tmp_path / "b",
-                backbone="resnet18",
-                weights=str(path),
-                **quick,
-            )
+            vecsearch.train(small / "train", tmp_path / "b", weights=str(path), **RESNET)
 
 
 WITHOUT = """
@@ -428,7 +452,7 @@ def without(hidden: tuple[str, ...], code: str) -> str:
     return run.stdout.strip()
 
 
-def test_without_torch(model: Path, small: Path, tmp_path: Path) -> None:
+def test_without_torch(model: Path, resnet: Path, small: Path, tmp_path: Path) -> None:
     encode = f"""
 import numpy as np
 encoder = vecsearch.open_encoder({str(model)!r})
@@ -441,12 +465,10 @@ print(json.dumps(encoder.encode(images).tolist()))
     # A network of our own needs neither; the others say what to install.
     plain = np.array(json.loads(without(("torch", "onnxruntime"), encode)))
     np.testing.assert_allclose(plain, under_torch, atol=1e-4)
-    large = tmp_path / "large"
-    quick = {**QUICK, "width": None, "epochs": 1, "size": (28, 28)}
-    vecsearch.train(small / "train", large, backbone="resnet18", **quick)
+    large = encode.replace(str(model), str(resnet / "model")).replace("28, 28", "32, 32")
     said = f"""
 try:
-    exec({encode.replace(str(model), str(large))!r})
+    exec({large!r})
 except vecsearch.MissingPackage as error:
     print(error)
 """
