@@ -58,11 +58,14 @@ def vecsearch() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     forks = Forks()
 
     def run(
-        *arguments: str | Path, stdin: str = "", env: dict[str, str] | None = None
+        *arguments: str | Path,
+        stdin: str = "",
+        env: dict[str, str] | None = None,
+        cwd: Path = PROJECT,
     ) -> subprocess.CompletedProcess[str]:
         command, environment = [str(COMMAND), *map(str, arguments)], {**os.environ, **(env or {})}
         if not any(name.startswith("PYTHON") for name in env or ()):
-            return forks.run(command, stdin, PROJECT, environment)
+            return forks.run(command, stdin, cwd, environment)
         return subprocess.run(  # one that shall import something else
             command,
             input=stdin,
@@ -70,7 +73,7 @@ def vecsearch() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
             text=True,
             timeout=SECONDS,
             check=False,
-            cwd=PROJECT,
+            cwd=cwd,
             env=environment,
         )
 

@@ -4,6 +4,7 @@ By itself a command takes most of a second to start, and the tests run hundreds.
 that process.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -67,6 +68,7 @@ def serve() -> None:
     """Fork for each line that comes; a fork ends as the command does."""
     for name in IMPORTED:
         importlib.import_module(name)
+    gc.freeze()  # what is not looked at is not copied
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

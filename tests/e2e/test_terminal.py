@@ -166,14 +166,7 @@ def test_every_table_fits_into_80_columns(vecsearch: Command, photos: Path) -> N
     # The first has a test of its own, the second needs a server, the third has no table.
     assert missing == {"demo", "push", "serve"}
     for line, words in TABLES.items():
-        run = subprocess.run(
-            [str(COMMAND), *line.split(), "--format", "table"],
-            cwd=photos,
-            env={**os.environ, "COLUMNS": "80"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = vecsearch(*line.split(), "--format", "table", cwd=photos, env={"COLUMNS": "80"})
         assert run.returncode == (2 if "remove" in line else 0), (line, run.stderr)
         assert max(map(len, run.stdout.splitlines()), default=0) <= 80, line
         for word in filter(None, words.split("|")):

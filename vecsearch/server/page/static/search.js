@@ -10,6 +10,7 @@ import { problem } from "./problem.js";
 import { address, fresh, go } from "./state.js";
 
 let now = { state: null, collection: null, answers: null }, asking = new AbortController();
+let failed = false;  // whether the problem that is told is that items did not come
 
 const grid = new Grid(byId("grid"), {
   hrefOf: item => address(fresh(now.state, { like: [{ id: item.id }] })),
@@ -31,6 +32,7 @@ export async function show(state, collection, returned) {
   const again = grid.has(document.activeElement), answers = answersTo(state);
   asking.abort();
   asking = new AbortController();
+  failed = false;
   now = { state, collection, answers };
   showPanel(state, collection);
   showFilters(state, collection);
@@ -51,7 +53,8 @@ async function load() {
   try {
     const found = await answers.more(asking.signal);
     if (answers !== now.answers) return null;
-    problem(null);
+    if (failed) problem(null);  // what others say of a picture stays
+    failed = false;
     byId("grid").removeAttribute("aria-busy");
     return found;
   } catch (error) {
@@ -59,6 +62,7 @@ async function load() {
     byId("grid").removeAttribute("aria-busy");
     grid.show([], now.collection.name);
     byId("count").textContent = "";
+    failed = true;
     problem(error.message);
     return null;
   }
