@@ -78,6 +78,7 @@ PARTS = {
 }
 # Built-in functions have no path of their own.
 BUILT_IN = {
+    "_thread": "waiting for the encoder",
     "_imp": "imports",
     "marshal": "imports",
     "ImagingDecoder": "decoding (Pillow)",
