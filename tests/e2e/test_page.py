@@ -220,6 +220,8 @@ def test_what_is_no_picture_is_told_in_a_sentence(visitor: Visitor, tmp_path: Pa
     held: list[Route] = []
     page.route("**/items?*", lambda route: held.append(route))  # noqa: PLW0108 - as above
     page.goto(f"{visitor.base}/c/shop")
+    while not held:
+        page.wait_for_timeout(50)
     (tmp_path / "song.jpg").write_bytes(b"<html>no picture</html>")
     page.set_input_files("#file", tmp_path / "song.jpg")
     expect(page.locator("#problem")).to_be_visible()
