@@ -257,6 +257,19 @@ def test_faiss_works_here() -> None:
     assert str(faiss_facts()["version"]) >= "1.15"
 
 
+@pytest.mark.parametrize("metric", Metric)
+def test_a_distance_does_not_hang_on_the_number_of_threads(metric: Metric) -> None:
+    """BLAS adds up so many dims in several threads, if it is let, and rounds otherwise then."""
+    from threadpoolctl import threadpool_limits
+
+    vectors = np.random.default_rng(0).random((200, 12_288))
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(distances(vectors[:1], vectors, metric))
+    np.testing.assert_array_equal(*found)
+
+
 def test_faiss_is_left_as_it_was() -> None:
     def seen() -> list[int]:
         return [getattr(faiss.cvar, name) for name in SETTINGS]
