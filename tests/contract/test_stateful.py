@@ -247,7 +247,7 @@ class Machine(RuleBasedStateMachine):
         where=st.sampled_from(
             [
                 "vecsearch.store.writer.put_if_absent",
-                "vecsearch.store.writer.write_segment",
+                "vecsearch.store.gathering.write_segment",
                 "vecsearch.store.manifest.Manifest.with_stamps",
                 "vecsearch.store.draft.Draft.append",
                 "vecsearch.encoding.encode",
@@ -341,7 +341,7 @@ MACHINES = [Machine, CosineMachine, HNSWMachine, IVFMachine, AutoMachine, SQ8Mac
 
 
 def run(machine: type[Machine], examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vecsearch.store.writer.SEGMENT_ITEMS", SEGMENT_ITEMS)
+    monkeypatch.setattr("vecsearch.store.gathering.SEGMENT_ITEMS", SEGMENT_ITEMS)
     monkeypatch.setattr("vecsearch.ann.FEW", 5)  # so that indexes are made anew now and then
     monkeypatch.setattr("vecsearch.index.kinds.EXACT_COUNT", 12)
     monkeypatch.setattr("vecsearch.index.kinds.EXACT_NUMBERS", 0)

@@ -75,7 +75,7 @@ def test_written_and_read(tmp_path: Path) -> None:
 
 
 def test_many_segments_count_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vecsearch.store.writer.SEGMENT_BYTES", 8 * 4)
+    monkeypatch.setattr("vecsearch.store.gathering.SEGMENT_BYTES", 8 * 4)
     with Writer(tmp_path / "index") as writer:
         for row in range(10):
             writer.add(np.full((1, 2), row + 1, np.float32), [Record(str(row))])
@@ -90,8 +90,7 @@ def test_many_segments_count_through(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_an_error_takes_everything_back(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Writer(tmp_path / "index") as writer:
         writer.add(np.ones((1, 2), np.float32), [Record("a")])
-        writer._flush()
-        writer._take_written()
+        writer._segments.finish()
         assert len(files(tmp_path)) == 6  # the lock, its holder and a segment
         raise ZeroDivisionError
     assert not (tmp_path / "index").exists()
@@ -139,8 +138,8 @@ def test_leftovers_of_a_killed_writer_are_cleared(tmp_path: Path) -> None:
     script = (
         "import os, sys, numpy as np; from pathlib import Path; from vecsearch.store import *\n"
         "writer = Writer(Path(sys.argv[1])).__enter__()\n"
-        "writer.add(np.ones((1, 2), np.float32), [Record('a')]); writer._flush()\n"
-        "writer._take_written(); os.kill(os.getpid(), 9)"
+        "writer.add(np.ones((1, 2), np.float32), [Record('a')])\n"
+        "writer._segments.finish(); os.kill(os.getpid(), 9)"
     )
     run = subprocess.run([sys.executable, "-c", script, str(folder)], check=False)
     assert run.returncode == -9

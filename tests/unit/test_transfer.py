@@ -116,7 +116,7 @@ def test_many_segments_and_dead_rows(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks that end with a segment, within one, and where the last rows of one are dead."""
-    monkeypatch.setattr("vecsearch.store.writer.SEGMENT_ITEMS", 40)
+    monkeypatch.setattr("vecsearch.store.gathering.SEGMENT_ITEMS", 40)
     monkeypatch.setattr("vecsearch.transfer.BLOCK_ITEMS", 10)
     vectors = np.random.default_rng(0).standard_normal((100, 3)).astype(np.float32)
     monkeypatch.setattr("vecsearch.own_vectors.BLOCK_BYTES", 40 * 12)

@@ -3,6 +3,7 @@
 from vecsearch.store.beside import printable
 from vecsearch.store.draft import Draft
 from vecsearch.store.durable import put_whole
+from vecsearch.store.gathering import segment_items
 from vecsearch.store.manifest import (
     EncoderEntry,
     Manifest,
@@ -18,7 +19,7 @@ from vecsearch.store.repair import Encode, Repair, repair_store
 from vecsearch.store.segment import key_of
 from vecsearch.store.store import Store
 from vecsearch.store.verification import Damage, Verification, verify_store
-from vecsearch.store.writer import Writer, segment_items
+from vecsearch.store.writer import Writer
 
 __all__ = [
     "PARTS",

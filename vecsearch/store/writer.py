@@ -1,9 +1,8 @@
 """Write a new generation of a collection: all of it, or nothing."""
 
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from vecsearch.store.durable import (
     write_files,
 )
 from vecsearch.store.garbage import collect_garbage, refuse_foreign
+from vecsearch.store.gathering import Segments, segment_items
 from vecsearch.store.lock import Lock
 from vecsearch.store.manifest import (
     DRAFT,
@@ -44,16 +44,11 @@ from vecsearch.store.manifest import newest as newest_manifest
 from vecsearch.store.parts import Part, Parts
 from vecsearch.store.records import Record, Records
 from vecsearch.store.removal import without
-from vecsearch.store.segment import encode, write_segment
 from vecsearch.store.store import Store
 from vecsearch.types import JSON, Clustering, Metric, Rows, Skipped, Vectors
 
-SEGMENT_BYTES = 64 << 20
 # What is said of an index, rather than measured of it.
 STAYS = ("kind", "memory_budget")
-SEGMENT_ITEMS = 1 << 17
-# One waits for the disk while the processors are busy with the others.
-WRITERS = 3
 
 
 class Writer:
@@ -97,13 +92,8 @@ class Writer:
         self._amend = amend
         self._newest = newest or partial(newest_manifest, folder)
         self._lock = Lock(folder)
-        self._vectors: list[Vectors] = []
-        self._records: list[Records] = []
-        self._waiting = 0
         self._added: list[str] = []
-        self._pool = ThreadPoolExecutor(WRITERS)
-        self._writing: deque[Future[tuple[SegmentEntry, dict[str, Stamp]]]] = deque()
-        self._segments: list[SegmentEntry] = []
+        self._segments = Segments(folder)
         self._files: dict[str, Stamp] = {}
         self._removed: list[Rows] = []
         self._dropped: set[int] = set()
@@ -141,7 +131,7 @@ class Writer:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._pool.shutdown(cancel_futures=True)
+            self._segments.close()
             if self._draft is not None:
                 self._draft.close()
             if not self._committed:
@@ -173,15 +163,7 @@ class Writer:
         columns = records if isinstance(records, Records) else Records.of(records)
         if self._amend:
             self._added += columns.ids
-        most, start = segment_items(vectors.shape[1]), 0
-        while start < len(columns):
-            part = slice(start, start + most - self._waiting)
-            self._vectors.append(vectors[part])
-            self._records.append(columns.part(part))
-            self._waiting += len(self._records[-1])
-            start += len(self._records[-1])
-            if self._waiting == most:
-                self._flush()
+        self._segments.add(vectors, columns)
 
     def remove(self, rows: Rows) -> None:
         """Take out items of ``base``, by their rows."""
@@ -211,13 +193,8 @@ class Writer:
 
     def take(self, part: Part) -> None:
         """Take over a part that was written by another process: its segment follows the others."""
-        self._flush()
-        while self._writing:
-            self._take_written()
         if part.segment is not None:
-            entry, stamps = part.placed(self.folder)
-            self._segments.append(entry)
-            self._files |= stamps
+            self._segments.put(*part.placed(self.folder))
 
     def encoder_folder(self) -> Path:
         """A new folder that an encoder can be saved into; ``set_encoder`` takes it over."""
@@ -293,9 +270,8 @@ class Writer:
         """
         from importlib.metadata import version
 
-        self._flush()
-        while self._writing:
-            self._take_written()
+        written, stamps = self._segments.finish()
+        self._files |= stamps
         before = self._base.manifest if self._base is not None else None
         kept: list[SegmentEntry] = []
         if self._base is not None:
@@ -309,12 +285,12 @@ class Writer:
             generation=max(generations(self.folder), default=0) + 1,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),
             dim=dim or (before.dim if before else 0),
-            count=sum(entry.alive for entry in (*kept, *self._segments)),
+            count=sum(entry.alive for entry in (*kept, *written)),
             source=source or (before.source if before else None),
             encoder=self._encoder or (before.encoder if before else None),
             index=index or known,
             ann=self._ann or (before.ann if before and not index else None),
-            segments=(*kept, *self._segments),
+            segments=(*kept, *written),
             skipped=before.skipped if before else None,
             calibration=before.calibration if before and not self._encoder else None,
             clusterings=before.clusterings if before and not self._encoder else {},
@@ -376,20 +352,6 @@ class Writer:
         if twice:
             raise InvalidArgument(f"The id {twice[0]!r} would be there twice.")
 
-    def _flush(self) -> None:
-        if not self._records:
-            return
-        vectors, records = self._vectors, Records.joined(self._records)
-        self._vectors, self._records, self._waiting = [], [], 0
-        while len(self._writing) >= WRITERS:
-            self._take_written()
-        self._writing.append(self._pool.submit(_written, self.folder, vectors, records))
-
-    def _take_written(self) -> None:
-        entry, stamps = self._writing.popleft().result()
-        self._segments.append(entry)
-        self._files |= stamps
-
     def _write_beside(self, kind: str, text: bytes) -> str | None:
         """Write a file that the manifest names beside the segments; None if it would be empty."""
         if not text:
@@ -405,17 +367,6 @@ class Writer:
                 f"There is a collection at {self.folder} already: choose another place, or "
                 "ask to overwrite it (--overwrite)."
             )
-
-
-def segment_items(dim: int) -> int:
-    """How many items with so many dims a segment holds at most."""
-    return max(1, min(SEGMENT_ITEMS, SEGMENT_BYTES // (4 * max(1, dim))))
-
-
-def _written(
-    folder: Path, vectors: Sequence[Vectors], records: Records
-) -> tuple[SegmentEntry, dict[str, Stamp]]:
-    return write_segment(folder, vectors, encode(records))
 
 
 def _sync_file(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Items as rows of a Milvus collection, and back."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vecsearch.distributed.milvus.filters import terms_of
-from vecsearch.distributed.stores import Block, Profile
+from vecsearch.distributed.stores import Block, Neighbour, Profile
 from vecsearch.errors import InvalidArgument
 from vecsearch.store import Record, Records
 from vecsearch.types import Vectors
@@ -104,3 +105,13 @@ def _json(value: Mapping[str, Any], name: str) -> str:
             "at most."
         )
     return text
+
+
+def neighbours_of(hits: Any, euclidean: bool) -> list[Neighbour]:
+    """Hits with distances of ours: Milvus gives squares of Euclidean ones, and cosines."""
+    found = []
+    for hit in hits:
+        far, entity = hit["distance"], hit["entity"]
+        apart = math.sqrt(max(far, 0.0)) if euclidean else min(max(1 - far, 0.0), 2.0)
+        found.append(Neighbour(shown_of(hit["id"], entity), apart))
+    return found

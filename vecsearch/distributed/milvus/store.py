@@ -1,6 +1,5 @@
 """A collection on Milvus, as a store among others."""
 
-import math
 import shutil
 import tempfile
 import threading
@@ -26,8 +25,8 @@ from vecsearch.distributed.milvus.entities import (
     STORED,
     block_of,
     entities_of,
+    neighbours_of,
     schema_of,
-    shown_of,
 )
 from vecsearch.distributed.milvus.filters import (
     behind,
@@ -251,7 +250,7 @@ class MilvusStore:
         if conditions and not any(found):
             self._refuse_unknown(keys_of(conditions))
         euclidean = profile.metric is Metric.EUCLIDEAN
-        return [_neighbours(hits, euclidean) for hits in found]
+        return [neighbours_of(hits, euclidean) for hits in found]
 
     def fetch(self, ids: Sequence[str] | None = None) -> Iterator[Block]:
         """Items with their vectors, a block at a time, in the order of their ids."""
@@ -392,13 +391,3 @@ class MilvusStore:
                     self.address.name, filter=where, output_fields=fields, **{**known, **options}
                 )
             )
-
-
-def _neighbours(hits: Any, euclidean: bool) -> list[Neighbour]:
-    """Hits with distances of ours: Milvus gives squares of Euclidean ones, and cosines."""
-    found = []
-    for hit in hits:
-        far, entity = hit["distance"], hit["entity"]
-        apart = math.sqrt(max(far, 0.0)) if euclidean else min(max(1 - far, 0.0), 2.0)
-        found.append(Neighbour(shown_of(hit["id"], entity), apart))
-    return found
