@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         MissingPackage,
         NewerFormat,
         NotFitted,
+        ServerUnreachable,
         VecsearchError,
     )
     from vecsearch.evaluation import (
@@ -143,7 +144,7 @@ _HOMES = {
     "encoders.simple": "SimpleEncoder",
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
     "DamagedCollection ImageError IncompleteAnswer InvalidArgument MissingPackage NewerFormat "
-    "NotFitted VecsearchError",
+    "NotFitted ServerUnreachable VecsearchError",
     "evaluation": "Audit Calibration ClassScores Classification Comparison Difference Evaluation "
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
@@ -215,6 +216,7 @@ __all__ = [
     "Rejection",
     "Repair",
     "ServerError",
+    "ServerUnreachable",
     "SiameseEncoder",
     "SimpleEncoder",
     "Skipped",

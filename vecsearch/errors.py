@@ -52,3 +52,7 @@ class NewerFormat(DamagedCollection):
 
 class IncompleteAnswer(VecsearchError):
     """A part of a collection does not answer, so that what is nearest may be among what is lost."""
+
+
+class ServerUnreachable(VecsearchError):
+    """The server that holds a collection does not answer."""

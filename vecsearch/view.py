@@ -319,12 +319,7 @@ class View:
 
     def item(self, record: Record) -> Item:
         """What is stored of an item, as its users see it."""
-        path = None
-        if record.path is not None and self.root is not None:
-            path = self.root / record.path
-        elif record.path is not None and is_absolute(record.path):  # of images that a list named
-            path = Path(record.path)
-        return Item(record.id, path, record.label, record.metadata)
+        return Item(record.id, path_of(record, self.root), record.label, record.metadata)
 
     def index(
         self, metric: Metric, exact: bool, recall: float | None = None
@@ -357,6 +352,20 @@ class View:
         if metric is not self.store.manifest.metric or not isinstance(whole, ExactIndex):
             return whole
         return open_index(self.store, whole) or whole
+
+
+def path_of(record: Record, root: Path | None) -> Path | None:
+    """Where the file of an item lies, as far as anybody knows.
+
+    Args:
+        record: What is stored of it.
+        root: The folder of its collection.
+    """
+    if record.path is not None and root is not None:
+        return root / record.path
+    if record.path is not None and is_absolute(record.path):  # of images that a list named
+        return Path(record.path)
+    return None
 
 
 def newest_store(path: Path) -> Store:

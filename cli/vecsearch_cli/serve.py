@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch_cli import options
-from vecsearch_cli.verb import INDEX, Failure, Verb
+from vecsearch_cli.verb import COLLECTION, Failure, Verb
 
 EPILOG = """\b
 Examples:
@@ -16,11 +16,12 @@ Examples:
   vecsearch serve indexes/photos --host 0.0.0.0
   vecsearch serve indexes/photos --writable --token "$(cat token)"
   vecsearch serve indexes/photos --report reports/photos
+  vecsearch serve milvus://localhost:19530/shop
 """
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("indexes", metavar="INDEX...", type=INDEX, nargs=-1, required=True)
+@click.argument("indexes", metavar="INDEX...", type=COLLECTION, nargs=-1, required=True)
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -62,7 +63,7 @@ Examples:
 )
 @options.device
 def command(
-    indexes: Sequence[Path],
+    indexes: Sequence[Path | str],
     host: str,
     port: int,
     token: str | None,
@@ -73,7 +74,8 @@ def command(
 ) -> None:
     """Serve a web page and an HTTP API over each INDEX, until Ctrl-C.
 
-    A collection is called what its folder is called. Nothing can be changed without --writable.
+    A collection is called what its folder is called, and one on Milvus as at its address. Nothing
+    can be changed without --writable, and on Milvus nothing at all.
     """
     from vecsearch.server import Settings, is_loopback, new_token, serve
 
@@ -94,15 +96,17 @@ def command(
     click.echo("\nStopped.", err=True)
 
 
-def _reports(given: Sequence[str], indexes: Sequence[Path]) -> dict[str, Path]:
+def _reports(given: Sequence[str], indexes: Sequence[Path | str]) -> dict[str, Path]:
     """The folder of each collection that has a report."""
+    from vecsearch.server import name_of
+
     found: dict[str, Path] = {}
     for one in given:
         name, separator, folder = one.partition("=")
         if not separator:
             if len(indexes) > 1:
                 raise Failure(f"Which collection is {one} of? Say --report NAME={one}.", 2)
-            name, folder = indexes[0].resolve().name, one
+            name, folder = name_of(indexes[0]), one
         if not Path(folder).is_dir():
             raise Failure(f"There is no folder {folder}.", 2)
         if name in found:

@@ -189,8 +189,28 @@ def test_what_was_put_in_comes_back_to_the_bit(filled: VectorStore) -> None:
 
 
 def test_a_key_that_no_item_has_is_a_mistake(filled: VectorStore) -> None:
+    unknown = (parse_condition("colour=red"),)
     with pytest.raises(InvalidArgument, match=r"No item .*has 'colour'"):
-        filled.search(VECTORS[:1], 1, (parse_condition("colour=red"),))
+        filled.search(VECTORS[:1], 1, unknown)
+    with pytest.raises(InvalidArgument, match=r"No item .*has 'colour'"):
+        filled.page(unknown, 10, 0)
+
+
+def test_pages_hold_every_item_once_in_the_order_of_ids(filled: VectorStore) -> None:
+    for conditions, rows in (
+        ((), range(COUNT)),
+        ((parse_condition("even=true"),), range(0, COUNT, 2)),
+        ((parse_condition("number<0"),), range(0)),
+    ):
+        found: list[Record] = []
+        for offset in range(0, COUNT + 60, 60):
+            page, count = filled.page(conditions, 60, offset)
+            assert count == len(rows)
+            assert len(page) == min(60, max(0, len(rows) - offset))
+            found += page
+        assert [one.id for one in found] == [NAMES[row] for row in rows]
+        assert [one.metadata for one in found] == [RECORDS.one(row).metadata for row in rows]
+        assert [one.label for one in found] == [RECORDS.one(row).label for row in rows]
 
 
 @pytest.fixture(scope="module")

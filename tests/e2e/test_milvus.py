@@ -321,6 +321,17 @@ def test_without_its_packages_the_line_that_installs_them_is_told(
         Collection.open(f"milvus://{tmp_path}/none.db/shop")
 
 
+def test_a_file_that_another_process_has_open_is_said(
+    books: Collection, vecsearch: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    address = f"milvus://{tmp_path}/lite.db/books"
+    push(books, address)
+    done = vecsearch("info", address)
+    assert done.returncode == 1
+    assert "another process has it open" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(CollectionNotFound, match="There is no collection milvus:///"):
         Collection.open(f"milvus://{tmp_path}/none.db/shop")

@@ -41,13 +41,16 @@ class StoredCollection(Collection):
 
     Args:
         store: Where it is.
+
+    Attributes:
+        store: Where it is.
     """
 
     _view: StoreSnapshot
 
     def __init__(self, store: VectorStore) -> None:
         super().__init__(StoreSnapshot(store))
-        self._store = store
+        self.store = store
 
     @classmethod
     def at(cls, address: str) -> Self:
@@ -79,9 +82,14 @@ class StoredCollection(Collection):
             "was pushed from, and push it again."
         )
 
-    def refresh(self) -> bool:
-        """See what others have written since. Whether that is anything, the store does not say."""
-        self._view = self._view.newer()
+    def refresh(self, wait: bool = True) -> bool:
+        """See what others have written since. Whether that is anything, the store does not say.
+
+        Args:
+            wait: Wait until the store sees all of it, now and with the questions of the next
+                seconds; else it is seen as soon as it comes through.
+        """
+        self._view = self._view.newer(wait)
         return True
 
     def close(self) -> None:
@@ -154,7 +162,7 @@ class StoredCollection(Collection):
             raise InvalidArgument(
                 f"There is no item {some(missing)} in {self.place}. Nothing was removed."
             )
-        self._store.delete(names)
+        self.store.delete(names)
         self.refresh()
         return Changes(len(self), removed=names)
 
@@ -162,12 +170,12 @@ class StoredCollection(Collection):
         """Those of some items that are there, by id."""
         return {
             name: records.one(at)
-            for records, _ in self._store.fetch(names)
+            for records, _ in self.store.fetch(names)
             for at, name in enumerate(records.ids)
         }
 
     def _put(self, vectors: Vectors, records: Records, standing: Sequence[str]) -> Changes:
-        self._store.upsert(vectors, records, new=not standing)
+        self.store.upsert(vectors, records, new=not standing)
         self.refresh()
         there = set(standing)
         added = [name for name in records.ids if name not in there]

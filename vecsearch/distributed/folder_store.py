@@ -14,7 +14,7 @@ from vecsearch.distributed.stores import Block, Health, Kind, Neighbour, Profile
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import FROM_FOLDERS
 from vecsearch.index import EXACT, check_vectors
-from vecsearch.store import Records, Source, Writer
+from vecsearch.store import Record, Records, Source, Writer
 from vecsearch.types import Vectors
 from vecsearch.view import View, newest_store
 from vecsearch.where import Condition
@@ -137,7 +137,17 @@ class FolderStore:
             part = rows[start : start + BLOCK_ITEMS]
             yield Records.of(list(islice(every, len(part)))), store.take(part)
 
-    def health(self) -> Health:
+    def page(
+        self, conditions: tuple[Condition, ...], limit: int, offset: int
+    ) -> tuple[Sequence[Record], int]:
+        """Some of the items of which conditions hold, in their order, and how many there are."""
+        view = self.view
+        allowed = view.attributes.allowed(conditions)
+        rows = view.store.rows() if allowed is None else np.flatnonzero(allowed)
+        shown = rows[offset : offset + limit].tolist()
+        return [view.store.record(row) for row in shown], len(rows)
+
+    def health(self, wait: bool = True) -> Health:  # noqa: ARG002 - it always does
         """How it is: what is damaged is an error already when it is read."""
         return Health(len(self.view))
 

@@ -23,7 +23,7 @@ from vecsearch.images import ImageLike
 from vecsearch.index import scores
 from vecsearch.store import EncoderEntry, Record, Store
 from vecsearch.types import JSON, Clustering, Hit, Item, Metric, Skipped, Vectors
-from vecsearch.view import View, as_count
+from vecsearch.view import View, as_count, path_of
 from vecsearch.where import Condition
 
 # How many items are fetched for tasks that look at all of them; how many for their labels alone,
@@ -53,16 +53,19 @@ class StoreSnapshot:
     Args:
         store: Where it is.
         encoder: What made its vectors, if it was loaded already.
+        wait: Whether to wait until the store sees all that anybody has written.
 
     Raises:
         CollectionNotFound: It is not there.
         IncompleteAnswer: A part of it does not answer.
     """
 
-    def __init__(self, store: VectorStore, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, store: VectorStore, encoder: Encoder | None = None, wait: bool = True
+    ) -> None:
         self.store, self._encoder = store, encoder
         self.profile = store.profile
-        self.health: Health = store.health()
+        self.health: Health = store.health(wait)
         if self.health.faults:
             raise IncompleteAnswer(
                 f"{store.place} does not answer as a whole: {'; '.join(self.health.faults)}."
@@ -127,9 +130,9 @@ class StoreSnapshot:
                     )
             return self._encoder
 
-    def newer(self) -> "StoreSnapshot":
+    def newer(self, wait: bool = True) -> "StoreSnapshot":
         """What it is now: others may have written."""
-        return StoreSnapshot(self.store, self._encoder)
+        return StoreSnapshot(self.store, self._encoder, wait)
 
     def reopened(self) -> "StoreSnapshot":
         """The same with nothing fetched."""
@@ -321,5 +324,4 @@ class StoreSnapshot:
 
 def item_of(record: Record, root: Path | None) -> Item:
     """What is stored of an item, as its users see it."""
-    path = None if record.path is None or root is None else root / record.path
-    return Item(record.id, path, record.label, record.metadata)
+    return Item(record.id, path_of(record, root), record.label, record.metadata)

@@ -148,8 +148,29 @@ class VectorStore(Protocol):
         are not there are passed over.
         """
 
-    def health(self) -> Health:
-        """How it is."""
+    def page(
+        self, conditions: tuple[Condition, ...], limit: int, offset: int
+    ) -> tuple[Sequence[Record], int]:
+        """Some of the items of which conditions hold, in an order that stays the same.
+
+        Args:
+            conditions: All of them hold of each.
+            limit: How many items, at most.
+            offset: How many come before them.
+
+        Returns:
+            What they are, but for their ``file``, which may be left out; and how many there are.
+
+        Raises:
+            InvalidArgument: No item has a key of the conditions, or the store cannot count so far.
+        """
+
+    def health(self, wait: bool = True) -> Health:
+        """How it is.
+
+        Args:
+            wait: Whether to wait until it sees all that was acknowledged to anybody before.
+        """
 
     def encoder_folder(self) -> Path | None:
         """A folder on this machine with the encoder; None if the vectors came without one."""

@@ -131,8 +131,10 @@ class Summary(BaseModel):
     metric: str
     encoder: str | None
     generation: int
-    labels: dict[str, int]
-    unlabelled: int
+    labels: dict[str, int] | None = Field(
+        description="How many items have each; null of more than are counted on another server."
+    )
+    unlabelled: int | None
     keys: list[str] = Field(description="The keys of the metadata.")
     text: bool = Field(description="Whether it can be asked in words.")
     images: bool = Field(description="Whether it can be asked by pictures.")

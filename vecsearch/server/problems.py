@@ -18,9 +18,11 @@ from vecsearch.errors import (
     CollectionReplaced,
     DamagedCollection,
     ImageError,
+    IncompleteAnswer,
     InvalidArgument,
     MissingPackage,
     NotFitted,
+    ServerUnreachable,
     VecsearchError,
 )
 
@@ -36,6 +38,8 @@ STATUSES: Mapping[type[VecsearchError], int] = {
     CollectionReplaced: 409,
     CollectionNotFound: 503,
     DamagedCollection: 503,
+    IncompleteAnswer: 503,
+    ServerUnreachable: 503,
     VecsearchError: 400,
 }
 AGAIN = {409: "1", 429: "1"}

@@ -4,8 +4,12 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from vecsearch.errors import InvalidArgument
+
+Place: TypeAlias = Path | str
+"""The folder of a collection, or its address on a server."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 UPLOAD_BYTES = 10 << 20
@@ -29,7 +33,7 @@ class Settings:
         InvalidArgument: Two collections have one name, or others could use it who should not.
     """
 
-    indexes: Sequence[Path]
+    indexes: Sequence[Place]
     host: str = "127.0.0.1"
     port: int = 8000
     token: str | None = None
@@ -49,9 +53,14 @@ class Settings:
             )
         if self.token is None and self.writable:
             raise InvalidArgument("Who may write must know a token: give one.")
+        if self.writable and (elsewhere := [one for one in self.indexes if is_address(one)]):
+            raise InvalidArgument(
+                f"{elsewhere[0]} can be looked at here, and not be changed: serve it without "
+                "--writable, and change it with vecsearch add and remove."
+            )
         if self.upload_bytes < 1:
             raise InvalidArgument(f"A body has room for 1 byte or more, not {self.upload_bytes}.")
-        seen: dict[str, Path] = {}
+        seen: dict[str, Place] = {}
         for path in self.indexes:
             if (name := name_of(path)) in seen:
                 raise InvalidArgument(
@@ -66,9 +75,18 @@ class Settings:
             )
 
 
-def name_of(path: Path) -> str:
-    """What a collection is called: as its folder."""
+def name_of(path: Place) -> str:
+    """What a collection is called: as its folder, or at its address."""
+    if is_address(path):
+        from vecsearch.distributed.milvus import Address
+
+        return Address.parse(str(path)).name
     return Path(path).resolve().name
+
+
+def is_address(place: Place) -> bool:
+    """Whether a collection lies on a server, and not in a folder."""
+    return isinstance(place, str) and "://" in place
 
 
 def is_loopback(host: str) -> bool:

@@ -9,9 +9,9 @@ from fastapi import Depends, Path, Request
 
 from vecsearch.server.bodies import Reception
 from vecsearch.server.decoding import Decoder
+from vecsearch.server.generation import Generation
 from vecsearch.server.problems import Problem
-from vecsearch.server.searching import Searcher
-from vecsearch.server.served import Generation, Served
+from vecsearch.server.served import Served
 from vecsearch.server.settings import Settings
 
 # Threads for what takes seconds and must not hold up what takes milliseconds.
@@ -28,7 +28,6 @@ class State:
         served: The collections by name.
         heavy: Threads for what takes seconds.
         writer: A thread for changes, one after the other.
-        searcher: Finds nearest items.
         decoder: Decodes pictures.
         reception: Takes in bodies.
     """
@@ -38,7 +37,6 @@ class State:
     served: Mapping[str, Served]
     heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(HEAVY))
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS))
-    searcher: Searcher = field(default_factory=Searcher)
     decoder: Decoder = field(default_factory=Decoder)
     reception: Reception = field(init=False)
 
@@ -59,7 +57,8 @@ class State:
     def close(self) -> None:
         """Let go of all of it."""
         self.decoder.close()
-        self.searcher.close()
+        for served in self.served.values():
+            served.searcher.close()
         for pool in (self.light, self.heavy, self.writer):
             pool.shutdown(cancel_futures=True)
 

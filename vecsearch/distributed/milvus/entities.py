@@ -23,6 +23,7 @@ JSON_BYTES = 65536
 # What an answer shows of an item, and what is stored of it.
 SHOWN = ["label", "path", "metadata"]
 STORED = ["id", *SHOWN, "file", "vector"]
+NO_TERMS = terms_of({})
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -40,33 +41,25 @@ def schema_of(client: "MilvusClient", profile: Profile) -> "CollectionSchema":
     return schema
 
 
-def entities_of(vectors: Vectors, records: Records) -> list[dict[str, Any]]:
-    """Items as rows.
+def columns_of(vectors: Vectors, records: Records) -> dict[str, list[Any]]:
+    """Items as columns.
 
     Raises:
         InvalidArgument: Milvus cannot take one of them.
     """
-    count = len(records)
-    nothing: list[Any] = [None] * count
-    columns = (
-        records.ids,
-        records.labels if records.labels is not None else nothing,
-        records.paths if records.paths is not None else nothing,
-        records.metadata if records.metadata is not None else nothing,
-        records.files if records.files is not None else nothing,
-    )
-    return [
-        {
-            "id": _text("id", name, name),
-            "label": "" if label is None else _text("label", label, name),
-            "path": "" if path is None else _text("path", path, name),
-            "metadata": _json(metadata, name) if metadata else "{}",
-            "terms": _json(terms_of(metadata), name) if metadata else '{"keys":[]}',
-            "file": _json(file, name) if file else "{}",
-            "vector": vector,
-        }
-        for name, label, path, metadata, file, vector in zip(*columns, vectors, strict=True)
-    ]
+    names = records.ids
+    nothing: list[Any] = [None] * len(records)
+    metadata = records.metadata if records.metadata is not None else nothing
+    terms = [terms_of(one) if one else NO_TERMS for one in metadata]
+    return {
+        "id": _texts("id", names, names),
+        "label": _texts("label", records.labels, names),
+        "path": _texts("path", records.paths, names),
+        "metadata": _jsons(metadata, names),
+        "terms": _jsons(terms, names),
+        "file": _jsons(records.files, names),
+        "vector": vectors.tolist(),
+    }
 
 
 def shown_of(name: str, entity: Mapping[str, Any]) -> Record:
@@ -85,28 +78,6 @@ def block_of(entities: Sequence[Mapping[str, Any]], dim: int) -> Block:
     return Records.of([record_of(one) for one in entities]), vectors
 
 
-def _text(what: str, value: str, name: str) -> str:
-    if not value:
-        raise InvalidArgument(f"Milvus takes no empty {what}, as that of the item {name!r}.")
-    if len(value) > TEXT_BYTES // 4 and len(value.encode()) > TEXT_BYTES:
-        raise InvalidArgument(
-            f"The {what} of the item {name[:80]!r} has {len(value.encode())} bytes; Milvus is "
-            f"given {TEXT_BYTES} at most."
-        )
-    return value
-
-
-def _json(value: Mapping[str, Any], name: str) -> str:
-    """As text, which the client takes as it is; of a dict it makes another one first."""
-    text = _JSON.encode(value)
-    if len(text) > JSON_BYTES // 4 and (size := len(text.encode())) > JSON_BYTES:
-        raise InvalidArgument(
-            f"The metadata of the item {name[:80]!r} takes {size} bytes; Milvus takes {JSON_BYTES} "
-            "at most."
-        )
-    return text
-
-
 def neighbours_of(hits: Any, euclidean: bool) -> list[Neighbour]:
     """Hits with distances of ours: Milvus gives squares of Euclidean ones, and cosines."""
     found = []
@@ -114,4 +85,36 @@ def neighbours_of(hits: Any, euclidean: bool) -> list[Neighbour]:
         far, entity = hit["distance"], hit["entity"]
         apart = math.sqrt(max(far, 0.0)) if euclidean else min(max(1 - far, 0.0), 2.0)
         found.append(Neighbour(shown_of(hit["id"], entity), apart))
+    return found
+
+
+def _texts(what: str, values: Sequence[str | None] | None, names: Sequence[str]) -> list[str]:
+    if values is None:
+        return [""] * len(names)
+    found = []
+    for value, name in zip(values, names, strict=True):
+        if value == "":
+            raise InvalidArgument(f"Milvus takes no empty {what}, as that of the item {name!r}.")
+        text = value or ""
+        if len(text) > TEXT_BYTES // 4 and (size := len(text.encode())) > TEXT_BYTES:
+            raise InvalidArgument(
+                f"The {what} of the item {name[:80]!r} has {size} bytes; Milvus is given "
+                f"{TEXT_BYTES} at most."
+            )
+        found.append(text)
+    return found
+
+
+def _jsons(values: Sequence[Mapping[str, Any] | None] | None, names: Sequence[str]) -> list[str]:
+    """As text, which the client takes as it is; of a dict it makes another one first."""
+    found = ["{}"] * len(names)
+    for at, value in enumerate(values or ()):
+        if not value:
+            continue
+        found[at] = text = _JSON.encode(value)
+        if len(text) > JSON_BYTES // 4 and (size := len(text.encode())) > JSON_BYTES:
+            raise InvalidArgument(
+                f"The metadata of the item {names[at][:80]!r} takes {size} bytes; Milvus takes "
+                f"{JSON_BYTES} at most."
+            )
     return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from vecsearch.distributed.milvus.address import Address
-from vecsearch.distributed.milvus.connection import SECONDS, Connection, asking
+from vecsearch.distributed.milvus.connection import SECONDS, Connection, asking, send
 from vecsearch.distributed.milvus.encoder_files import (
     drop_files,
     get_files,
@@ -24,9 +24,10 @@ from vecsearch.distributed.milvus.entities import (
     SHOWN,
     STORED,
     block_of,
-    entities_of,
+    columns_of,
     neighbours_of,
     schema_of,
+    shown_of,
 )
 from vecsearch.distributed.milvus.filters import (
     behind,
@@ -46,7 +47,7 @@ from vecsearch.errors import (
     VecsearchError,
 )
 from vecsearch.index import check_vectors
-from vecsearch.store import Records
+from vecsearch.store import Record, Records
 from vecsearch.types import Metric, Vectors
 from vecsearch.where import Condition
 
@@ -198,12 +199,12 @@ class MilvusStore:
         checked = check_vectors(vectors, profile.dim, profile.metric)
         if len(set(records.ids)) < len(records):
             raise InvalidArgument("An id is there twice.")
-        write = client.insert if new else client.upsert
-        rows = entities_of(checked, records)  # all of them, before any is sent
-        step = self._step
+        columns = columns_of(checked, records)  # all of them, before any is sent
+        schema, step = schema_of(client, profile), self._step
         with asking(self.address):
-            for start in range(0, len(rows), step):
-                write(self.address.name, rows[start : start + step], timeout=SECONDS)
+            for start in range(0, len(records), step):
+                part = {key: values[start : start + step] for key, values in columns.items()}
+                send(client, self.address.name, schema, part, new)
         self._unsettle()
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -263,11 +264,31 @@ class MilvusStore:
             if rows := self._queried(one_of(names[start : start + step]), STORED):
                 yield block_of(rows, self.profile.dim)
 
-    def health(self) -> Health:
-        """How it is. It sees all that was acknowledged to anybody before."""
+    def page(
+        self, conditions: tuple[Condition, ...], limit: int, offset: int
+    ) -> tuple[Sequence[Record], int]:
+        """Some of the items of which conditions hold, in the order of their ids, and how many."""
+        if offset + limit > MOST_HITS:
+            raise InvalidArgument(
+                f"Milvus shows the first {MOST_HITS} items, and no further ones: ask for those of "
+                "which a condition holds, or for what is near to something."
+            )
+        self._ready()
+        where = compiled(conditions)
+        count = self._count(where)
+        if conditions and not count:
+            self._refuse_unknown(keys_of(conditions))
+        if offset >= count:
+            return [], count
+        rows = self._queried(where, ["id", *SHOWN], limit=limit, offset=offset)
+        return [shown_of(one["id"], one) for one in rows], count
+
+    def health(self, wait: bool = True) -> Health:
+        """How it is."""
         self._ready(look=False)
-        self._unsettle()
-        items = int(self._queried("", ["count(*)"], consistency_level="Strong")[0]["count(*)"])
+        if wait:
+            self._unsettle()
+        items = self._count("", consistency_level="Strong" if wait else self._level)
         with asking(self.address):
             return health_of(self._client, self.address.name, items, self.address.is_file)
 
@@ -381,6 +402,9 @@ class MilvusStore:
                 return
             yield block_of(rows, self.profile.dim)
             last, level = rows[-1]["id"], "Session"
+
+    def _count(self, where: str, **options: Any) -> int:
+        return int(self._queried(where, ["count(*)"], **options)[0]["count(*)"])
 
     def _queried(self, where: str, fields: Sequence[str], **options: Any) -> list[dict[str, Any]]:
         """Rows by a condition."""

@@ -8,10 +8,10 @@ from fastapi import Request
 
 from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument
+from vecsearch.server.generation import Generation, What
 from vecsearch.server.models import Query
 from vecsearch.server.problems import Problem
-from vecsearch.server.searching import What
-from vecsearch.server.served import Generation, in_pool
+from vecsearch.server.served import in_pool
 from vecsearch.server.state import State
 from vecsearch.types import Vectors
 

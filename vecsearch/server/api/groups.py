@@ -13,9 +13,10 @@ from vecsearch.duplicates import find_duplicates
 from vecsearch.errors import InvalidArgument
 from vecsearch.projection import project
 from vecsearch.server.api.responses import as_json
+from vecsearch.server.generation import Generation
 from vecsearch.server.models import Clusters, Groups, Limit, Map, Members, Offset
 from vecsearch.server.problems import Problem
-from vecsearch.server.served import Generation, ready
+from vecsearch.server.served import ready
 from vecsearch.server.state import State, TheGeneration, TheState
 from vecsearch.types import Clustering
 
@@ -130,7 +131,7 @@ async def _clustering(
         count = min(DEFAULT_K, max(1, len(generation))) if k is None else k
         return cluster(generation.collection, count)
 
-    if saved is not None and saved not in generation.view.store.manifest.clusterings:
+    if saved is not None and saved not in generation.clusterings:
         raise Problem(404, f"No clustering was saved as {saved!r}.")
     return await ready(generation.once(state.heavy, ("clustering", saved, k), make))
 

@@ -4,17 +4,18 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from vecsearch.errors import ImageError
 from vecsearch.server.api.responses import as_json
+from vecsearch.server.generation import Generation, item_of
 from vecsearch.server.models import Conditions, Item, Items, Limit, Offset
 from vecsearch.server.problems import Problem
-from vecsearch.server.served import Generation, in_pool
+from vecsearch.server.served import in_pool
 from vecsearch.server.state import TheGeneration, TheState
 from vecsearch.store import Record
+from vecsearch.view import path_of
 from vecsearch.where import as_conditions
 
 router = APIRouter(prefix="/collections/{name}", tags=["items"])
@@ -35,21 +36,15 @@ async def items(
 
 
 def _page(generation: Generation, where: list[str], limit: int, offset: int) -> dict[str, Any]:
-    allowed = generation.view.attributes.allowed(as_conditions(where))
-    rows = generation.view.store.rows() if allowed is None else np.flatnonzero(allowed)
-    shown = rows[offset : offset + limit].tolist()
+    shown, total = generation.page(as_conditions(where), limit, offset)
     after = offset + len(shown)
-    return {
-        "items": [generation.item(row) for row in shown],
-        "total": len(rows),
-        "next": after if after < len(rows) else None,
-    }
+    return {"items": shown, "total": total, "next": after if after < total else None}
 
 
 @router.get("/items/{id:path}", response_model=Item)
 async def item(id: str, generation: TheGeneration, state: TheState) -> Response:  # noqa: A002
     """One item."""
-    return as_json(await in_pool(state.light, lambda: generation.item(row_of(generation, id))))
+    return as_json(item_of(await in_pool(state.light, generation.record, id)))
 
 
 @router.get(
@@ -68,8 +63,9 @@ async def thumbnail(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The picture of an item, encoded anew, in a box of so many pixels."""
-    record = await in_pool(state.light, record_of, generation, id)
-    path = generation.view.item(record).path
+    record = await in_pool(state.light, generation.record, id)
+    root = generation.collection.root
+    path = path_of(record, root)
     if path is None:
         raise Problem(404, f"The item {id!r} has no picture.")
     mark = await in_pool(state.light, _mark, path, record, size)
@@ -78,7 +74,6 @@ async def thumbnail(
         return Response(status_code=304, headers=headers)
     facts = record.file or {}
     known = facts.get("sha256")
-    root = generation.view.root
     try:
         made = await state.decoder.thumbnail(
             mark, path, root, None if known is None else str(known), int(size)
@@ -86,27 +81,6 @@ async def thumbnail(
     except ImageError as error:
         raise Problem(404, f"The picture of {id!r} cannot be shown: {error}") from error
     return Response(made, media_type="image/webp", headers=headers)
-
-
-def row_of(generation: Generation, name: str) -> int:
-    """The row of an item.
-
-    Raises:
-        Problem: There is none of that id.
-    """
-    row = generation.find([name])[0]
-    if row < 0:
-        raise Problem(404, f"There is no item {name!r}.")
-    return row
-
-
-def record_of(generation: Generation, name: str) -> Record:
-    """What is stored of an item.
-
-    Raises:
-        Problem: There is none of that id.
-    """
-    return generation.view.store.record(row_of(generation, name))
 
 
 def _mark(path: Path, record: Record, side: str) -> str:

@@ -5,21 +5,19 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from vecsearch.answers import classified, ranked
+from vecsearch.answers import classified
 from vecsearch.classification import Classifier
 from vecsearch.clustering import Assigner
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import as_metric
 from vecsearch.recommendation import recommend as recommend_items
 from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
-from vecsearch.server.api.items import row_of
 from vecsearch.server.api.quick import QuickRoute
 from vecsearch.server.api.responses import as_json
+from vecsearch.server.generation import Generation, How, below
 from vecsearch.server.models import Classified, Hits, Limit, MetricName, Recommend, Search
-from vecsearch.server.searching import How
-from vecsearch.server.served import Generation, in_pool, ready
+from vecsearch.server.served import in_pool, ready
 from vecsearch.server.state import Name, TheGeneration, TheState, state_of
-from vecsearch.types import Vectors
 from vecsearch.where import as_conditions
 
 router = APIRouter(prefix="/collections/{name}", tags=["questions"])
@@ -34,11 +32,12 @@ async def query(request: Request, name: Name, asked: Annotated[Search, Query()])
     if asked.exact and asked.recall is not None:
         raise InvalidArgument("exact finds all of the nearest: leave out recall.")
     state = state_of(request)
-    generation = await state.collection(name).now()
+    served = state.collection(name)
+    generation = await served.now()
     wanted = generation.collection.metric if asked.metric is None else as_metric(asked.metric)
     how = How(asked.k + asked.offset, wanted, as_conditions(asked.where), asked.exact, asked.recall)
     subject = await subject_of(request, generation, state)
-    hits = await state.searcher.search(generation, subject.what, how)
+    hits = await served.searcher.search(generation, subject.what, how)
     answer: dict[str, Any] = {"query": subject.name, "hits": hits[asked.offset :]}
     if subject.encoded and not isinstance(subject.what, str):
         answer["vector"] = subject.what.tolist()
@@ -63,7 +62,7 @@ async def recommend(asked: Recommend, generation: TheGeneration, state: TheState
 
 def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
     for name in (*asked.like, *asked.unlike):
-        row_of(generation, name)  # an id, and never a file of the server
+        generation.record(name)  # an id, and never a file of the server
     like: list[Any] = [*asked.like, *(as_vector(one, generation) for one in asked.like_vectors)]
     unlike: list[Any] = [
         *asked.unlike,
@@ -86,7 +85,10 @@ def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
     )
     vectors = (["vector"] * len(asked.like_vectors), ["not vector"] * len(asked.unlike_vectors))
     names = [*asked.like, *vectors[0], *(f"not {one}" for one in asked.unlike), *vectors[1]]
-    return {"query": ", ".join(names), "hits": below(generation, hits, asked.offset + 1)}
+    return {
+        "query": ", ".join(names),
+        "hits": below(hits, generation.collection.root, asked.offset + 1),
+    }
 
 
 @router.post("/classify", response_model=Classified, openapi_extra=BODY)
@@ -126,20 +128,13 @@ async def classify(
 
 
 def _judged(generation: Generation, judge: Classifier | Assigner, subject: Subject) -> Any:
-    vector = _vector_of(generation, subject)[None]
+    what = subject.what
+    vector = (generation.vector(what) if isinstance(what, str) else what)[None]
     if isinstance(judge, Assigner):
         return classified(subject.name, judge.assign_vectors(vector)[0])
     found = judge.classify_vectors(vector)[0]
     answer = classified(subject.name, found)
-    return {**answer, "neighbours": below(generation, found.neighbours)}
-
-
-def _vector_of(generation: Generation, subject: Subject) -> Vectors:
-    if not isinstance(subject.what, str):
-        return subject.what
-    row = row_of(generation, subject.what)
-    vector: Vectors = generation.take([row])[0]
-    return vector
+    return {**answer, "neighbours": below(found.neighbours, generation.collection.root)}
 
 
 def _as_reject(given: str | None) -> float | str | None:
@@ -149,14 +144,3 @@ def _as_reject(given: str | None) -> float | str | None:
         return float(str(given))
     except ValueError:
         raise InvalidArgument(f"reject is none, auto or a distance, not {given!r}.") from None
-
-
-def below(generation: Generation, hits: Any, first: int = 1) -> list[dict[str, Any]]:
-    """Hits as plain values, with paths below the collection's folder."""
-    root = generation.view.root
-    found: list[dict[str, Any]] = ranked(hits, first)
-    for one, hit in zip(found, hits, strict=True):
-        if (path := hit.item.path) is not None:
-            inside = root is not None and path.is_relative_to(root)
-            one["path"] = path.relative_to(root).as_posix() if root and inside else path.name
-    return found

@@ -3,7 +3,7 @@
 from typing import Any
 
 from vecsearch.errors import VecsearchError
-from vecsearch.server.served import Generation
+from vecsearch.server.generation import Generation
 from vecsearch.server.state import State
 
 
@@ -20,26 +20,17 @@ def summary_of(name: str, generation: Generation, state: State) -> dict[str, Any
 
 def _facts(generation: Generation) -> dict[str, Any]:
     collection = generation.collection
-    info = collection.info()
-    keys: set[str] = set()
-    pictures = False
-    for record in generation.view.store.records():
-        keys |= record.metadata.keys()
-        pictures = pictures or record.path is not None
     return {
         "items": len(collection),
         "dim": collection.dim,
         "metric": collection.metric.value,
         "encoder": collection.encoder_name,
-        "generation": info["generation"],
-        "labels": info["labels"],
-        "unlabelled": info["unlabelled"],
-        "keys": sorted(keys),
+        "generation": generation.number,
+        **generation.facts(),
         "text": _takes_text(generation),
         "images": collection.encoder_name is not None,
-        "pictures": pictures,
         "calibrated": bool(collection.calibration),
-        "clusterings": info["clusterings"],
+        "clusterings": sorted(generation.clusterings),
     }
 
 

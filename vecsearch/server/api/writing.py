@@ -10,7 +10,6 @@ from starlette.responses import Response
 from vecsearch.encoding import facts_of
 from vecsearch.labelling import SAME, add_encoded, relabel
 from vecsearch.server.api.bodies import IMAGES, image_of
-from vecsearch.server.api.items import record_of, row_of
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.models import Change, Changed, Id
 from vecsearch.server.problems import Problem
@@ -72,7 +71,7 @@ async def change(
     """Give an item another label (null for none) or other metadata; what is left out stays."""
 
     def work() -> dict[str, Any]:
-        row_of(served.generation, id)
+        served.generation.record(id)
         label = asked.label if "label" in asked.model_fields_set else SAME
         relabel(served.collection, id, label, asked.metadata)
         return _changed(served, id)
@@ -85,7 +84,7 @@ async def remove(id: str, served: TheServed, state: TheState) -> Response:  # no
     """Remove an item; its file too, if it was uploaded here."""
 
     def work() -> dict[str, Any]:
-        path = record_of(served.generation, id).path
+        path = served.generation.record(id).path
         served.collection.remove([id])
         _forget(served, path)
         return _changed(served, id)

@@ -6,8 +6,9 @@ from urllib.parse import quote
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from vecsearch.server.generation import Generation
 from vecsearch.server.page.drawing import VIEWS, render, static_files, static_version
-from vecsearch.server.served import Generation
+from vecsearch.server.served import in_pool
 
 # Pictures that stand for a collection.
 FACES = 4
@@ -26,7 +27,8 @@ def add_page(app: FastAPI) -> None:
         for name, one in served.items():
             generation = await one.now()
             encoder = generation.collection.encoder_name
-            shown.append((name, len(generation), encoder, _faces(generation)))
+            faces = await in_pool(app.state.vecsearch.light, _faces, generation)
+            shown.append((name, len(generation), encoder, faces))
         return _page(render("index.html.j2", collections=shown))
 
     @app.get("/c/{name}", include_in_schema=False)
@@ -61,9 +63,7 @@ def ask_for_token(kept: Sequence[tuple[str, str]]) -> Response:
 
 def _faces(generation: Generation) -> list[str]:
     """The ids of some items with pictures, from all over a collection."""
-    rows = generation.view.store.rows()
-    some = [generation.item(int(rows[at * len(rows) // FACES])) for at in range(FACES) if len(rows)]
-    return list(dict.fromkeys(str(one["id"]) for one in some if one["path"] is not None))
+    return [str(one["id"]) for one in generation.faces(FACES) if one["path"] is not None]
 
 
 def _page(text: str, status: int = 200) -> Response:

@@ -11,13 +11,13 @@ const ofLabel = label => `label==${label}`;
 const ONE = /^label==(.*)$/s;
 
 export function showFilters(state, collection) {
-  const labels = Object.entries(collection.labels).sort((one, other) => other[1] - one[1]);
+  const labels = Object.entries(collection.labels ?? {}).sort((one, other) => other[1] - one[1]);
   const chosen = state.where.map(one => ONE.exec(one)?.[1]).find(one => one !== undefined);
   const others = state.where.filter(one => !ONE.test(one));
   const change = (changes, instead) => go({ ...state, ...changes }, { instead });
   const shown = all ? labels : labels.slice(0, SHOWN);
   if (chosen !== undefined && !shown.some(([label]) => label === chosen))
-    shown.push([chosen, collection.labels[chosen] ?? 0]);
+    shown.push([chosen, collection.labels?.[chosen] ?? 0]);
 
   const chips = shown.map(([label, count]) => button(label, () => change({
     where: label === chosen ? others : [...others, ofLabel(label)],

@@ -13,7 +13,7 @@ const NEAR = 12, FINGER = 24, STEP = 60, KEPT = new Map();
 let now = null;
 
 export async function show(state, collection) {
-  const labels = Object.keys(collection.labels).length;
+  const labels = Object.keys(collection.labels ?? {}).length;
   const method = state.method || (labels > 1 ? "lda" : "pca"), key = `${state.name} ${method}`;
   const box = byId("map");
   if (now?.key === key) {

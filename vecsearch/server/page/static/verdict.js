@@ -6,7 +6,7 @@ import { element, figure } from "./elements.js";
 // An element that fills itself.
 export function verdict(state, example, collection) {
   const box = element("div", { class: "verdict", "aria-live": "polite" });
-  if (!Object.keys(collection.labels).length) return box;
+  if (collection.labels && !Object.keys(collection.labels).length) return box;  // null: not counted
   const ask = reject => api.classify(state.name, bodyOf(example), { reject, metric: state.metric });
   // It may be calibrated for another method or metric than this.
   (collection.calibrated ? ask("auto").catch(() => ask("none")) : ask("none"))
