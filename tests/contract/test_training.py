@@ -124,6 +124,7 @@ def test_an_interrupted_training_goes_on(
     assert not (tmp_path / "a" / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on(model: Path, clothes: Path, tmp_path: Path) -> None:
     options = ["--epochs", "3", "--width", "4", "--jobs", "1", "--precision", "float32"]
     command = [str(COMMAND), "train", str(clothes), "-o", str(tmp_path / "a"), *options]

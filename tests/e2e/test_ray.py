@@ -16,6 +16,7 @@ from vecsearch import Collection, verify
 OPTIONS: dict[str, Any] = {"encoder": "pca", "dim": 8, "size": (16, 16), "metric": "cosine"}
 
 
+@pytest.mark.slow
 def test_a_build_on_ray_equals_a_local_one(
     small: Path, tmp_path: Path, vecsearch: Callable[..., CompletedProcess[str]]
 ) -> None:

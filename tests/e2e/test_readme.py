@@ -145,6 +145,7 @@ def test_the_page_on_maps(place: Path) -> None:
     assert said.startswith("(30, 2) (")
 
 
+@pytest.mark.slow
 def test_the_page_on_clusters(place: Path) -> None:
     build = "vecsearch build photos -o indexes/photos --overwrite -q"
     lines, said = run_page(place, "clusters.md", build)
