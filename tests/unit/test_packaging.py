@@ -26,7 +26,9 @@ def test_constraints_are_within_the_bounds() -> None:
     for bound in [*PROJECT_TABLE["dependencies"], *extras]:
         name, _, least = re.sub(r"\[.*?\]|;.*", "", bound).partition(">=")
         if least and name.lower() in pinned:
+            least, _, above = least.partition(",<")
             assert numbers(pinned[name.lower()]) >= numbers(least), bound
+            assert not above or numbers(pinned[name.lower()]) < numbers(above), bound
 
 
 def numbers(version: str) -> list[int]:
