@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOWEST := .venv-lowest
 RELEASE := .venv-release
 STAMP := $(VENV)/.installed
 # Over all processors; a worker that is done takes over from the others.
@@ -11,20 +10,21 @@ SPREAD := -n auto --dist worksteal --durations 10
 # Each worker has a processor of its own: two with two threads each wait for one another, and take
 # twice as long.
 test check test-slow: export OMP_NUM_THREADS = 1
-# What make test-lowest runs.
+# What make test-core and make test-lowest run.
 CORE := $(addprefix tests/unit/test_,$(addsuffix .py,classification clustering collection decode \
 	documentation duplicates folder measures recommendation where)) \
 	$(addprefix tests/contract/test_,$(addsuffix .py,ann bad_input golden identity index store \
 	update)) tests/e2e/test_command.py tests/e2e/test_json.py
 export VECSEARCH_DATA ?= ../shared/data
 
-.PHONY: help demo test test-slow test-lowest check peers bench bench-quick performance figures \
+.PHONY: help demo test test-slow test-core test-lowest check peers bench bench-quick performance figures \
 	seeds docs dist audit format clean
 
 help:
 	@echo "make demo       install, then run the main job on bundled images (1 minute)"
 	@echo "make test       install, then run the tests"
 	@echo "make test-slow  the long proofs"
+	@echo "make test-core PYTHON=python3.13  the core by another Python, with the newest packages"
 	@echo "make test-lowest  the core against the oldest packages that pyproject.toml allows"
 	@echo "make check      all that CI asks for: format, lint, types, imports, tests, coverage"
 	@echo "make bench      speed and memory beside other libraries: docs/performance.md (1 hour)"
@@ -51,11 +51,18 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -m 'slow and alone'
 
 # Without torch and networks, which have bounds of their own: the core, its pictures and tables.
-test-lowest:
-	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet --constraint constraints-lowest.txt \
+define TEST_CORE
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet $(2) \
 		--editable '.[plot,parquet]' hypothesis jsonschema pytest pytrec-eval-terrier
-	$(LOWEST)/bin/python -m pytest -q $(CORE)
+	$(1)/bin/python -m pytest -q $(CORE)
+endef
+
+test-core:
+	$(call TEST_CORE,.venv-core)
+
+test-lowest:
+	$(call TEST_CORE,.venv-lowest,--constraint constraints-lowest.txt)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -117,5 +124,5 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(RELEASE) .venv-peers dist build site
+	rm -rf $(VENV) .venv-core .venv-lowest $(RELEASE) .venv-peers dist build site
 	rm -rf .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         MissingPackage,
         NewerFormat,
         NotFitted,
-        ServerUnreachable,
+        StoreError,
         VecsearchError,
     )
     from vecsearch.evaluation import (
@@ -144,7 +144,7 @@ _HOMES = {
     "encoders.simple": "SimpleEncoder",
     "errors": "CollectionExists CollectionLocked CollectionNotFound CollectionReplaced "
     "DamagedCollection ImageError IncompleteAnswer InvalidArgument MissingPackage NewerFormat "
-    "NotFitted ServerUnreachable VecsearchError",
+    "NotFitted StoreError VecsearchError",
     "evaluation": "Audit Calibration ClassScores Classification Comparison Difference Evaluation "
     "Figure Labelled Suspect Twins calibrate compare draw_calibration evaluate evaluate_vectors "
     "measure_names write_report",
@@ -216,10 +216,10 @@ __all__ = [
     "Rejection",
     "Repair",
     "ServerError",
-    "ServerUnreachable",
     "SiameseEncoder",
     "SimpleEncoder",
     "Skipped",
+    "StoreError",
     "Suggestion",
     "Suspect",
     "TrainSettings",

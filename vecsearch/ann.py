@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from vecsearch.errors import (
-    CollectionLocked,
     CollectionReplaced,
     DamagedCollection,
     InvalidArgument,
+    VecsearchError,
 )
 from vecsearch.index import (
     AUTO,
@@ -139,8 +139,8 @@ def make_index(path: Path, train: Train = train_index) -> None:
     except InvalidArgument as error:
         reindex(path, EXACT)
         raise InvalidArgument(
-            f"{error}. {path} is there, and compares every item; to build it again with another "
-            "kind, overwrite it."
+            f"{str(error).rstrip('.')}. {path} is there, and compares every item; to build it "
+            "again with another kind, overwrite it."
         ) from error
 
 
@@ -153,7 +153,7 @@ def keep_indexed(path: Path, anew: bool = False) -> None:
     """
     try:
         reindex(path, anew=anew)
-    except (InvalidArgument, CollectionLocked) as error:
+    except (VecsearchError, OSError) as error:
         log.warning("The index is not brought up to date: %s", error)
 
 

@@ -107,7 +107,7 @@ def fill(
     if not found:
         raise InvalidArgument(
             f"None of the {len(folder.paths)} image files in {folder.root} could be used"
-            f"{first_of([one for one in skipped if one not in folder.skipped])}"
+            f"{first_of(skipped[len(folder.skipped) :])}"
         )
     add_encoder(writer, encoder)
     manifest = writer.commit(

@@ -42,6 +42,9 @@ class Collection(Gallery):
         ['cat/alpha.png']
     """
 
+    # What its folder is kept by, if nobody has asked for one.
+    _home: "_Temporary | None" = None
+
     @property
     def path(self) -> Path:
         """The folder it lies in."""
@@ -220,7 +223,7 @@ class Collection(Gallery):
                 shutil.rmtree(place, ignore_errors=True)
             raise
         if path is None:
-            weakref.finalize(collection, shutil.rmtree, place, ignore_errors=True)
+            collection._home = _Temporary(place)
         return collection
 
     @classmethod
@@ -235,6 +238,7 @@ class Collection(Gallery):
             CollectionNotFound: There is none.
             DamagedCollection: Its manifest is not as it was written, or a file is missing.
             IncompleteAnswer: A part of it does not answer, on Milvus.
+            StoreError: Milvus does not answer, or refuses.
         """
         if isinstance(path, str) and "://" in path:
             from vecsearch.distributed.collection import StoredCollection
@@ -393,5 +397,13 @@ def verify(path: str | Path) -> Verification:
 
     Raises:
         CollectionNotFound: There is none.
+        NewerFormat: A later version has written it.
     """
     return verify_store(Path(path))
+
+
+class _Temporary:
+    """Removes a folder once no collection, and no snapshot of one, needs it any more."""
+
+    def __init__(self, folder: Path) -> None:
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

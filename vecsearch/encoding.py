@@ -19,7 +19,7 @@ from vecsearch.images import (
 )
 from vecsearch.index import check_vectors, zero_rows
 from vecsearch.store import Store
-from vecsearch.types import JSON, Metric, Progress, Skipped, Vectors
+from vecsearch.types import JSON, Metric, Pixels, Progress, Skipped, Vectors
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,7 @@ def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encode
     Raises:
         InvalidArgument: The encoder gave something else than finite vectors of its dim.
     """
-    try:
-        vectors = check_vectors(encoder.encode(batch.pixels), encoder.dim)
-    except VecsearchError:
-        raise
-    except Exception as error:
-        if type(encoder).__module__.partition(".")[0] == "vecsearch":
-            raise
-        # The mistake is that of whoever wrote the encoder, or of what it was given.
-        raise VecsearchError(f"The encoder {encoder.name!r} failed: {error!r}") from error
+    vectors = encode_pixels(batch.pixels, encoder)
     skipped = list(batch.skipped)
     files = list(batch.files)
     if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
@@ -102,6 +94,24 @@ def encode(batch: Batch, root: Path, encoder: Encoder, metric: Metric) -> Encode
     return Encoded(files, vectors, skipped)
 
 
+def encode_pixels(pixels: Pixels, encoder: Encoder) -> Vectors:
+    """What an encoder makes of pixels, which may be anybody's encoder.
+
+    Raises:
+        InvalidArgument: It gave something else than finite vectors of its dim.
+        VecsearchError: It failed.
+    """
+    try:
+        return check_vectors(encoder.encode(pixels), encoder.dim)
+    except VecsearchError:
+        raise
+    except Exception as error:
+        if type(encoder).__module__.partition(".")[0] == "vecsearch":
+            raise
+        # The mistake is that of whoever wrote the encoder, or of what it was given.
+        raise VecsearchError(f"The encoder {encoder.name!r} failed: {error!r}") from error
+
+
 def encode_images(
     images: Sequence[ImageLike], encoder: Encoder, metric: Metric | None = None
 ) -> Vectors:
@@ -112,7 +122,7 @@ def encode_images(
     """
     wanted = encoder.preprocess
     pixels = [to_pixels(image, wanted) for image in images]
-    vectors = encoder.encode(np.array(pixels, np.uint8).reshape(-1, *wanted.shape))
+    vectors = encode_pixels(np.array(pixels, np.uint8).reshape(-1, *wanted.shape), encoder)
     if metric is Metric.COSINE and len(zeros := zero_rows(vectors)):
         row = int(zeros[0])
         name = images[row] if isinstance(images[row], str | Path) else f"Image {row}"

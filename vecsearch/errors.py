@@ -54,5 +54,5 @@ class IncompleteAnswer(VecsearchError):
     """A part of a collection does not answer, so that what is nearest may be among what is lost."""
 
 
-class ServerUnreachable(VecsearchError):
-    """The server that holds a collection does not answer."""
+class StoreError(VecsearchError):
+    """The server that holds a collection does not answer, or refuses."""

@@ -42,8 +42,8 @@ class Gallery(Holdings):
             where: Only items of which all of this holds: a mapping of keys to values, a condition
                 as ``"price<50"``, or several; see ``docs/metadata.md``.
             metric: Another metric than the collection's own.
-            exact: Compare with every item, whatever index there is. So it is in any case with a
-                condition, or with another metric.
+            exact: Compare with every item, whatever index there is. So it is in any case with
+                another metric.
             recall: Which part of the k nearest shall be found, by settings that ``tune`` has
                 measured; what it chose by default.
 

@@ -21,6 +21,8 @@ from vecsearch.ann import settings_for
 
 TARGETS = (0.99, 0.95, 0.9, 0.995)
 THREADS = 2
+# Of so many vectors, other recalls are reached by other settings of the first kind.
+LARGE = 500_000
 QUICK = ("IVF64,Flat", "HNSW16,Flat")
 
 
@@ -66,6 +68,9 @@ def main(folder: str, quick: bool) -> None:
         tuning = time.perf_counter() - started
         for target in TARGETS[: 2 if quick else None]:
             enough = [one for one in first.measured if one.interval[0] >= target]
+            if len(data["base"]) >= LARGE:  # another kind takes minutes to make
+                stored = collection.info()["index"]
+                enough = [one for one in enough if one.kind == stored]
             if not enough:
                 continue
             quickest = min(enough, key=lambda one: one.milliseconds)

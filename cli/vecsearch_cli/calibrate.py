@@ -69,9 +69,9 @@ def command(
     if queries is None and options.was_given(ctx, "labels"):
         raise click.UsageError("--labels is for QUERIES, and there are none.", ctx)
     if roc is not None:
-        from vecsearch_cli.sheet import check_sheet
+        from vecsearch_cli.sheet import check_figure
 
-        check_sheet(roc)
+        check_figure(roc)
     collection = vecsearch.Collection.open(index)
     with screen.progress() as progress:
         found = vecsearch.calibrate(

@@ -189,11 +189,12 @@ def command(
 def _check_files(
     collection: vecsearch.Collection, out: Path | None, sheet: Path | None, curve: Path | None
 ) -> None:
-    from vecsearch_cli.sheet import check_sheet
+    from vecsearch_cli.sheet import check_figure, check_sheet
 
-    for picture in (sheet, curve):
-        if picture is not None:
-            check_sheet(picture)
+    if curve is not None:
+        check_figure(curve)
+    if sheet is not None:
+        check_sheet(sheet)
     if sheet is not None and collection.root is None:
         raise Failure(f"There are no images in {collection.place} to draw.", 2)
     if out is not None:

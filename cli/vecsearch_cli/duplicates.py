@@ -152,9 +152,9 @@ def command(
     if not dry_run and not yes and not sys.stdin.isatty():
         raise Failure("Nobody is there to be asked: --yes does it without asking.", 2)
     if histogram is not None:
-        from vecsearch_cli.sheet import check_sheet
+        from vecsearch_cli.sheet import check_figure
 
-        check_sheet(histogram)
+        check_figure(histogram)
     if sheets is not None:
         from vecsearch_cli.group_sheets import check_folder, draw_groups
 

@@ -118,10 +118,10 @@ def command(
 
 def _nothing(collection: vecsearch.Collection, where: Sequence[str]) -> str:
     """That no item is as was asked for; and which labels there are, if it was asked for one."""
-    labels: Any = collection.info()["labels"]
+    labels: Any = collection.info()["labels"] or {}  # of many on a server, they are not counted
     key, _, value = where[0].partition("=")
     said = f"No item is as --where {' --where '.join(where)} asks."
-    if key != "label" or value in labels:
+    if key != "label" or not labels or value in labels:
         return said
     shown = ", ".join([*labels][:SHOWN])
     more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""

@@ -34,6 +34,19 @@ def check_sheet(out: Path) -> None:
         )
 
 
+def check_figure(out: Path) -> None:
+    """Refuse a figure that could not be drawn or written, before any work is done for it.
+
+    Raises:
+        InvalidArgument: As of ``check_sheet``.
+        MissingPackage: What draws it is not installed.
+    """
+    from vecsearch.figures import new_figure
+
+    check_sheet(out)
+    new_figure(1, 1)
+
+
 def contact_sheet(
     answers: Sequence[tuple[Path, Sequence[Hit]]],
     out: Path,

@@ -90,9 +90,9 @@ def command(
     """
     options.check_once(kinds, "--kind")
     if plot is not None:
-        from vecsearch_cli.sheet import check_sheet
+        from vecsearch_cli.sheet import check_figure
 
-        check_sheet(plot)
+        check_figure(plot)
     collection = vecsearch.Collection.open(index)
     with screen.progress() as progress:
         found = vecsearch.tune(

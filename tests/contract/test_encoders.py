@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PHOTOS
 
 from vecsearch.encoders import (
     Encoder,
@@ -19,6 +20,7 @@ from vecsearch.encoders import (
     open_encoder,
 )
 from vecsearch.encoders.affine import AffineEncoder
+from vecsearch.encoding import encode_images
 from vecsearch.errors import (
     DamagedCollection,
     InvalidArgument,
@@ -410,3 +412,14 @@ def test_affine_encoders_say_what_they_multiply_by(clothes: tuple[Pixels, list[s
     assert isinstance(encoder, AffineEncoder)
     expected = (clothes[0].reshape(-1, 120) / 255 - encoder.mean) @ encoder.components
     np.testing.assert_allclose(encoder.encode(clothes[0]), expected, atol=1e-5)
+
+
+def test_an_encoder_that_fails_on_a_query_is_named() -> None:
+    class Failing:
+        name, dim, preprocess = "failing", 2, Preprocess((4, 4))
+
+        def encode(self, pixels: np.ndarray) -> np.ndarray:
+            raise RuntimeError("no GPU left")
+
+    with pytest.raises(VecsearchError, match=r"The encoder 'failing' failed: .*no GPU left"):
+        encode_images([PHOTOS / "stray.png"], Failing())  # type: ignore[arg-type]

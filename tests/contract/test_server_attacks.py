@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
@@ -290,6 +290,9 @@ def test_beyond_this_machine(index: Path) -> None:
         assert server.ask("GET", "/api/v1/health", headers={"Authorization": ""}).status == 401
         assert server.ask("GET", "/api/v1/health", headers={"Host": "192.168.1.7:80"}).status == 200
         assert server.ask("GET", "/api/v1/health", headers={"Host": "evil.example"}).status == 400
+        told = urlsplit(server.url).netloc
+        assert told.startswith(socket.gethostname())
+        assert server.ask("GET", "/api/v1/health", headers={"Host": told}).status == 200
 
 
 # 16: only indexed images are served, by id

@@ -22,6 +22,7 @@ from vecsearch.errors import (
     CollectionReplaced,
     DamagedCollection,
     InvalidArgument,
+    NewerFormat,
     VecsearchError,
 )
 from vecsearch.images import Preprocess
@@ -395,6 +396,21 @@ def test_a_manifest_that_makes_no_sense(
 ) -> None:
     path = forged(write(tmp_path / "index").folder, **changes)
     with pytest.raises(DamagedCollection, match=message):
+        Manifest.read(path)
+
+
+def test_a_later_format_is_no_damage(tmp_path: Path) -> None:
+    folder = write(tmp_path / "index").folder
+    forged(folder, format=2)
+    with pytest.raises(NewerFormat, match="update vecsearch"):
+        verify(folder)
+
+
+def test_a_damaged_manifest_is_told_with_what_mends_it(tmp_path: Path) -> None:
+    folder = write(tmp_path / "index").folder
+    path = next(folder.glob("manifest-*.json"))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DamagedCollection, match=f"Mend it: vecsearch repair {folder}"):
         Manifest.read(path)
 
 

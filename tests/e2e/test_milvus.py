@@ -19,8 +19,10 @@ from vecsearch import (
     IncompleteAnswer,
     InvalidArgument,
     MissingPackage,
+    StoreError,
     VecsearchError,
     make_encoder,
+    plot,
     push,
     recommend,
 )
@@ -210,6 +212,21 @@ def test_what_belongs_to_others_is_never_overwritten(
     assert {"others", "kept_encoder"} <= set(client.list_collections())
 
 
+def test_maps_are_drawn_and_labels_that_are_not_counted_are_no_mistake(
+    lite: str, run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    address = f"{lite}/drawn"
+    built = Collection.build(small / "train", tmp_path / "index", dim=4, size=(8, 8))
+    push(built, address)
+    shown = plot(Collection.open(address), tmp_path / "map.png").projection
+    assert len(shown.ids) == 30
+    image = next((small / "test" / "bag").iterdir())
+    for most in (20_000, 5):
+        monkeypatch.setattr("vecsearch.distributed.snapshot.MOST_COUNTED", most)
+        assert run("query", address, image, "--where", "label=hatt")[0]["hits"] == []
+
+
 def test_another_encoder_is_refused(lite: str, small: Path, tmp_path: Path) -> None:
     address = f"{lite}/encoded"
     built = Collection.build(small / "train", tmp_path / "index", dim=4, size=(8, 8))
@@ -330,6 +347,11 @@ def test_a_file_that_another_process_has_open_is_said(
     assert done.returncode == 1
     assert "another process has it open" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_said(books: Collection, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="not exists"):
+        push(books, f"milvus://{tmp_path}/nowhere/lite.db/books")
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -13,6 +15,19 @@ from conftest import PHOTOS, PROJECT
 
 from vecsearch import Collection, verify
 
+SHARDED = """
+import sys
+from vecsearch import Collection
+from vecsearch.distributed import indexing
+from vecsearch.distributed.on_ray import RayEngine
+indexing.SHARD_NUMBERS = 4000
+fill = RayEngine.fill
+def told(self, shards, groups):
+    print("shards:", len(groups))
+    return fill(self, shards, groups)
+RayEngine.fill = told
+Collection.build(sys.argv[1], sys.argv[2], dim=8, size=(16, 16), index="ivf", engine="ray", jobs=2)
+"""
 OPTIONS: dict[str, Any] = {"encoder": "pca", "dim": 8, "size": (16, 16), "metric": "cosine"}
 
 
@@ -49,6 +64,34 @@ def test_a_build_on_ray_equals_a_local_one(
     assert verify(tmp_path / "index").damages == []
     counts = ours.update().counts()
     assert (counts.pop("indexed"), counts.pop("skipped"), sum(counts.values())) == (40, 1, 0)
+
+
+@pytest.mark.slow
+def test_an_index_whose_shards_ray_fills_is_that_of_a_local_build(
+    sample: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray")
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
+    built = subprocess.run(
+        [sys.executable, "-c", SHARDED, sample / "train", tmp_path / "index"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    assert int(built.stdout.split("shards:")[1]) > 2
+    assert "could not" not in built.stderr
+    theirs = Collection.build(
+        sample / "train", tmp_path / "local", dim=8, size=(16, 16), index="ivf"
+    )
+    ours = Collection.open(tmp_path / "index")
+    assert ours.info()["index_now"] == theirs.info()["index_now"]
+    queries = theirs.vectors()[::7] + np.float32(0.01)
+    found, expected = (one.query_vectors(queries, 10) for one in (ours, theirs))
+    assert [[hit.item.id for hit in one] for one in found] == [
+        [hit.item.id for hit in one] for one in expected
+    ]
 
 
 def test_an_address_where_no_ray_is(

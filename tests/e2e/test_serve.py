@@ -90,6 +90,10 @@ def test_pages_and_groups(client: Client, index: Path) -> None:
     clothes = Collection.open(index)
     found, total = client.items("label=bag", limit=4, offset=8)
     assert total == 10
+    assert client.items({"label": "bag"}, limit=4, offset=8) == (found, total)
+    assert client.items(None)[1] == 30
+    with pytest.raises(InvalidArgument, match="label is None"):
+        client.items({"label": None})
     assert [item.id for item in found] == [one.id for one in clothes if one.label == "bag"][8:]
     drawn = project(clothes)
     shown = client.project()

@@ -1,9 +1,10 @@
 """``vecsearch serve`` over a collection on Milvus: the same answers as over the folder."""
 
+import asyncio
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -14,7 +15,16 @@ import pytest
 from milvus_server import MilvusServer
 from serving import Server, serving
 
-from vecsearch import Client, Collection, push
+from vecsearch import (
+    Client,
+    Collection,
+    CollectionNotFound,
+    IncompleteAnswer,
+    InvalidArgument,
+    push,
+)
+from vecsearch.server.generation import How
+from vecsearch.server.stored import StoredServed
 
 pytest.importorskip("pymilvus")
 
@@ -147,7 +157,6 @@ def test_what_it_is_and_how_its_items_look(server: Server, small: Path) -> None:
         ("POST", "query?metric=cosine", {"id": "priced/3"}, 400, "euclidean metric"),
         ("POST", "query?recall=0.5", {"id": "priced/3"}, 400, "was not measured"),
         ("POST", "query?where=colour=red", {"id": "priced/3"}, 400, "has 'colour'"),
-        ("GET", "items?offset=20000", None, 400, "first 16384 items"),
         ("GET", "clusters?name=mine", None, 404, "No clustering"),
         ("DELETE", "items/priced/3", None, 403, "without --writable"),
     ],
@@ -160,32 +169,74 @@ def test_what_cannot_be_is_said(
     assert said in answer.json["detail"]
 
 
-def test_nothing_on_milvus_can_be_changed_here(vecsearch: Command, tmp_path: Path) -> None:
-    done = vecsearch("serve", f"milvus://{tmp_path}/none.db/shop", "--writable")
+def test_nothing_on_milvus_can_be_changed_here(vecsearch: Command) -> None:
+    done = vecsearch("serve", "milvus://root:Secret@nowhere/shop", "--writable")
     assert done.returncode == 2
     assert "serve it without --writable" in done.stderr
-    assert os.listdir(tmp_path) == []
+    assert "Secret" not in done.stderr
+
+
+@pytest.fixture
+def many(built: Collection, tmp_path: Path) -> Iterator[StoredServed]:
+    """The same collection, served in this process."""
+    address = f"milvus://{tmp_path}/lite.db/many"
+    push(built, address)
+    served = StoredServed(address, ThreadPoolExecutor(1))
+    yield served
+    served.close()
 
 
 def test_of_many_items_labels_are_not_counted(
-    built: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    many: StoredServed, built: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.distributed.collection import StoredCollection
-    from vecsearch.server.stored import StoredGeneration
-
-    push(built, f"milvus://{tmp_path}/lite.db/many")
-    generation = StoredGeneration(StoredCollection.at(f"milvus://{tmp_path}/lite.db/many"), 0)
     monkeypatch.setattr("vecsearch.server.stored.MOST_COUNTED", 10)
     monkeypatch.setattr("vecsearch.distributed.snapshot.StoreSnapshot.whole", pytest.fail)
-    assert generation.facts() == {
+    assert many.generation.facts() == {
         "labels": None,
         "unlabelled": None,
         "keys": ["price"],
         "pictures": True,
     }
-    assert [one["id"] for one in generation.faces(2)] == sorted(
-        built.get(one).id for one in [item.id for item in built]
-    )[:2]
+    first = sorted(item.id for item in built)[:2]
+    assert [one["id"] for one in many.generation.faces(2)] == first
+
+
+def test_pages_end_where_milvus_does(many: StoredServed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecsearch.distributed.milvus.store.MOST_HITS", 10)
+    page = many.generation.page
+    assert [len(page((), 7, offset)[0]) for offset in (0, 7, 40)] == [7, 3, 0]
+    assert page((), 7, 7)[1] == 40
+    with pytest.raises(InvalidArgument, match="first 10 items"):
+        page((), 7, 10)
+
+
+def test_a_collection_that_is_pushed_anew_is_another(
+    many: StoredServed, small: Path, tmp_path: Path
+) -> None:
+    store = many.generation.collection.store
+    before = asyncio.run(many.now())
+    many.look()
+    assert asyncio.run(many.now()) is before
+    store.mark(whole=False)
+    many.look()
+    with pytest.raises(IncompleteAnswer, match="not pushed to its end"):
+        asyncio.run(many.now())
+    store.mark(whole=True)
+    many.look()
+    assert asyncio.run(many.now()) is before
+    other = Collection.build(small / "train", tmp_path / "other", dim=3, size=(8, 8))
+    push(other, store.place, overwrite=True)
+    many.look()
+    after = asyncio.run(many.now())
+    assert (after.number, len(after), after.collection.dim) == (1, 30, 3)
+    assert after.collection.encoder.fingerprint == other.fingerprint
+    name = next(iter(other)).id
+    how = How(1, other.metric)
+    assert after.nearest([name], how)[0][0]["id"] == name
+    store.drop()
+    many.look()
+    with pytest.raises(CollectionNotFound):
+        asyncio.run(many.now())
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Collections and their evaluation, from Python."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,8 +103,25 @@ def test_a_temporary_collection_goes_with_its_object() -> None:
     folder = books.path
     assert [item.id for item in books] == ["0", "1", "2", "3"]
     assert folder.exists()
+    snapshot = books.snapshot()
     del books
+    assert snapshot.query_vectors([GENRES[0]], 1)[0][0].item.id == "0"
+    del snapshot
     assert not folder.exists()
+
+
+def test_a_change_stands_though_its_index_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    books = Collection.from_vectors(GENRES, path=tmp_path / "books")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vecsearch.ann.reindex", full)
+    books.add_vectors([GENRES[0]], ["again"])
+    assert "again" in Collection.open(tmp_path / "books")
+    assert "No space left on device" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ from vecsearch import (
 )
 from vecsearch.duplicates.components import Components, split
 from vecsearch.duplicates.threshold import from_distances
+from vecsearch_cli.main import vecsearch as command_line
+from vecsearch_cli.verb import Failure
 
 
 def line(*places: float, **more: Any) -> Collection:
@@ -309,6 +311,22 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingPackage, match=r"pip install 'vecsearch\[plot\]'"):
         draw_histogram(suggest_threshold(line(*range(40))), tmp_path / "one.png")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "cluster INDEX --curve", "duplicates INDEX --histogram", "calibrate INDEX --roc",
+        "tune INDEX --plot",
+    ],
+)  # fmt: skip
+def test_without_matplotlib_nothing_is_begun(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    words = verb.replace("INDEX", "tests/golden/v1").split()
+    with pytest.raises(Failure, match=r"pip install 'vecsearch\[plot\]'"):
+        command_line.main([*words, str(tmp_path / "one.png")], prog_name="vecsearch")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from PIL import Image
 from vecsearch import Collection, InvalidArgument, recommend, recommend_for_each
 from vecsearch.recommendation import strategies
 from vecsearch.recommendation.choosing import scaled
+from vecsearch.recommendation.examples import ItemId
 from vecsearch.types import Hit, Metric, Vectors
 
 METRICS = list(Metric)
@@ -522,3 +523,13 @@ def test_a_vector_may_be_an_array_of_any_kind(shop: Collection) -> None:
     vector: Vectors = shop.vectors(["item 1"])[0]
     assert ids(recommend(shop, [vector.astype(np.float64)])) == ids(recommend(shop, [vector]))
     assert ids(recommend(shop, np.stack([vector])))[0] == "item 1"
+
+
+def test_an_id_is_never_a_file(tmp_path: Path) -> None:
+    """As a server asks, to which others send ids."""
+    photos = Collection.build(PHOTOS, tmp_path / "photos", encoder="pixels", size=(4, 4))
+    name = next(iter(photos)).id
+    assert recommend(photos, [ItemId(name)], k=2) == recommend(photos, [name], k=2)
+    for file in (PHOTOS / name, next(Path("vecsearch/server/page/static").glob("*.svg"))):
+        with pytest.raises(InvalidArgument, match="There is no item"):
+            recommend(photos, [ItemId(file)])

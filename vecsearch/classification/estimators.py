@@ -9,10 +9,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vecsearch.classification.centroids import Center, Centroids
+from vecsearch.classification.labelled import labelled
 from vecsearch.classification.votes import Weights, as_weights, decide, vote_weights
 from vecsearch.collection import Collection
-from vecsearch.errors import LABEL_THEM, InvalidArgument
-from vecsearch.index import ExactIndex, as_metric, check_vectors
+from vecsearch.errors import InvalidArgument
+from vecsearch.index import ExactIndex, as_metric, check_vectors, nearest_others
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 Labels: TypeAlias = NDArray[Any]
@@ -78,7 +79,7 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(given, Collection):
             if self.fingerprint_ not in (None, given.fingerprint):
                 raise InvalidArgument(
-                    f"The vectors of {given.path} were made by another encoder than those that "
+                    f"The vectors of {given.place} were made by another encoder than those that "
                     "this classifier was fitted to."
                 )
             given = given.vectors()
@@ -169,10 +170,10 @@ class KNNClassifier(_Classifier):
             apart, rows = self._index.search(self._vectors(X), k)
         else:
             count = len(self._index)
-            apart, rows = self._index.search(self._index.take(np.arange(count)), min(k + 1, count))
-            others = rows != np.arange(count)[:, None]
-            others[others.all(axis=1), -1] = False  # it has that many equals before it
-            apart, rows = (found[others].reshape(count, -1) for found in (apart, rows))
+            own = np.arange(count)
+            apart, rows = nearest_others(
+                self._index, lambda block: self._index.take(own[block]), own, k
+            )
         return (apart, rows) if return_distance else rows
 
     def _take_in(self, vectors: Vectors, codes: Rows) -> None:
@@ -240,16 +241,3 @@ class CentroidClassifier(_Classifier):
     def _decide(self, vectors: Vectors) -> tuple[Rows, Distances]:
         apart = self._centroids.distances(vectors)
         return apart.argmin(axis=1), apart.min(axis=1)
-
-
-def labelled(collection: Collection) -> tuple[Vectors, Labels]:
-    """The vectors of all labelled items of a collection, and their labels.
-
-    Raises:
-        InvalidArgument: There are none.
-    """
-    labels = collection.labels()
-    rows = [row for row, label in enumerate(labels) if label is not None]
-    if not rows:
-        raise InvalidArgument(f"No item of {collection.place} has a label: {LABEL_THEM}.")
-    return collection.vectors()[rows], np.array([labels[row] for row in rows])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vecsearch.classification.centroids import Center, Centroids
+from vecsearch.classification.labelled import labelled
 from vecsearch.classification.rejection import Rejection
 from vecsearch.classification.votes import Weights, as_weights, decide
 from vecsearch.collection import Collection
@@ -133,23 +134,22 @@ class Classifier:
         else:
             self._rule = Rule(method, **asked)
             self._limit = math.inf if reject is None else _as_distance(reject)
-        if not collection.is_labelled:
-            raise InvalidArgument(f"No item of {collection.place} has a label: {LABEL_THEM}.")
         self._names: Sequence[str] = ()
         self._centroids: Centroids | None = None
         if method == "centroid":
-            labels = collection.labels()
-            self._names = sorted({label for label in labels if label is not None})
-            rows = [row for row, label in enumerate(labels) if label is not None]
-            known = np.array([str(labels[row]) for row in rows])
+            vectors, labels = labelled(collection)
+            names, codes = np.unique(labels, return_inverse=True)
+            self._names = names.tolist()
             self._centroids = Centroids(
-                collection.vectors()[rows],
-                np.searchsorted(self._names, known),
+                vectors,
+                codes,
                 len(self._names),
                 self._metric,
                 each=self._rule.centroids,
                 center=self._rule.center,
             )
+        elif not collection.is_labelled:
+            raise InvalidArgument(f"No item of {collection.place} has a label: {LABEL_THEM}.")
 
     def classify(self, images: Sequence[ImageLike]) -> list[Prediction]:
         """What each of some images is.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vecsearch.errors import ImageError, InvalidArgument
-from vecsearch.types import Hit, Item
+from vecsearch.types import JSON, Hit, Item
 
 if TYPE_CHECKING:  # it brings FAISS, which a client has no use for until it classifies
     from vecsearch.classification import Prediction
@@ -66,6 +66,20 @@ def listed(given: Sequence[Any]) -> list[Any]:
     return list(given)
 
 
-def texts(where: str | Sequence[str]) -> list[str]:
-    """Conditions as a list."""
-    return [where] if isinstance(where, str) else list(where)
+def texts(where: Mapping[str, JSON] | str | Sequence[str] | None) -> list[str]:
+    """Conditions as a list of texts.
+
+    Raises:
+        InvalidArgument: A value cannot be asked for by text.
+    """
+    if isinstance(where, Mapping):
+        return [f"{key}=={_plain(key, value)}" for key, value in where.items()]
+    return [where] if isinstance(where, str) else list(where or ())
+
+
+def _plain(key: str, value: JSON) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise InvalidArgument(f"A server is asked for text, numbers or truths: {key} is {value!r}.")
+    return str(value)

@@ -132,7 +132,11 @@ class Client:
         return True
 
     def items(
-        self, where: str | Sequence[str] = (), *, limit: int = 60, offset: int = 0
+        self,
+        where: Mapping[str, JSON] | str | Sequence[str] | None = None,
+        *,
+        limit: int = 60,
+        offset: int = 0,
     ) -> tuple[list[Item], int]:
         """Some items of which something holds, and how many there are of them in all."""
         page = self._get(self._path("items"), where=texts(where), limit=limit, offset=offset)

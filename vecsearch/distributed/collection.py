@@ -23,7 +23,7 @@ from vecsearch.amend import (
 from vecsearch.collection import Collection
 from vecsearch.distributed.milvus import Address, MilvusStore
 from vecsearch.distributed.snapshot import StoreSnapshot
-from vecsearch.distributed.stores import VectorStore
+from vecsearch.distributed.stores import Profile, VectorStore
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encode_batches, read_folder
 from vecsearch.errors import IncompleteAnswer, InvalidArgument
@@ -69,6 +69,11 @@ class StoredCollection(Collection):
         for warning in collection._view.health.warnings:
             log.warning("%s: %s.", store.place, warning)
         return collection
+
+    @property
+    def profile(self) -> Profile:
+        """What it was created as."""
+        return self._view.profile
 
     @property
     def path(self) -> Path:

@@ -64,8 +64,8 @@ class StoreSnapshot:
         self, store: VectorStore, encoder: Encoder | None = None, wait: bool = True
     ) -> None:
         self.store, self._encoder = store, encoder
-        self.profile = store.profile
         self.health: Health = store.health(wait)
+        self.profile = store.profile
         if self.health.faults:
             raise IncompleteAnswer(
                 f"{store.place} does not answer as a whole: {'; '.join(self.health.faults)}."
@@ -132,7 +132,10 @@ class StoreSnapshot:
 
     def newer(self, wait: bool = True) -> "StoreSnapshot":
         """What it is now: others may have written."""
-        return StoreSnapshot(self.store, self._encoder, wait)
+        fresh = StoreSnapshot(self.store, self._encoder, wait)
+        if fresh.made_by != self.made_by:  # it was pushed anew
+            fresh._encoder = None
+        return fresh
 
     def reopened(self) -> "StoreSnapshot":
         """The same with nothing fetched."""

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import MissingPackage
-from vecsearch.index import ExactIndex
+from vecsearch.index import ExactIndex, nearest_others
 from vecsearch.projection.cloud import Cloud
 from vecsearch.projection.linear import Points, pca_plane
-from vecsearch.types import JSON, Distances, Metric, Rows, Vectors
+from vecsearch.types import JSON, Metric, Rows, Vectors
 
 # As scikit-learn's documentation advises for t-SNE: more dims are mostly noise, and cost time.
 DIMS = 50
-SEARCHED_AT_ONCE = 1024
 PERPLEXITY = 30.0
 UMAP_NEIGHBOURS = 15
 
@@ -116,18 +115,8 @@ def nearest(vectors: Vectors, k: int) -> tuple[Rows, NDArray[np.float32]]:
         Twice ``(n, k)``, nearest first.
     """
     index = ExactIndex([vectors], Metric.EUCLIDEAN)
-    rows = np.empty((len(vectors), k), np.int64)
-    apart = np.empty((len(vectors), k), np.float32)
-    for start in range(0, len(vectors), SEARCHED_AT_ONCE):
-        block = slice(start, start + SEARCHED_AT_ONCE)
-        found: tuple[Distances, Rows] = index.search(vectors[block], k + 1)
-        distances, others = found
-        own = others == np.arange(len(vectors))[block, None]
-        # With enough twins it is not among its own nearest: then the last one goes.
-        own[~own.any(axis=1), -1] = True
-        rows[block] = others[~own].reshape(-1, k)
-        apart[block] = distances[~own].reshape(-1, k)
-    return rows, apart
+    apart, rows = nearest_others(index, vectors.__getitem__, np.arange(len(vectors)), k)
+    return rows, apart.astype(np.float32)
 
 
 def _reduced(cloud: Cloud, seed: int) -> tuple[Vectors, Points]:

@@ -79,8 +79,8 @@ def plot(
     check_settings(method, options.get("sample"), options.get("neighbours"))
     if isinstance(thumbnails, int):
         check_side(thumbnails)
+    name = title or collection.place.rpartition("/")[2]
     shown = project(collection, method, **options)
-    name = title or collection.path.resolve().name
     if place.suffix.lower() == ".png":
         draw_map(shown, place, style, centers=centers, title=name)
         return Plot(place, shown, place.stat().st_size, 0, [])

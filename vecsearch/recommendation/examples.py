@@ -20,6 +20,12 @@ from vecsearch.view import View
 Example: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Sequence[float]"
 
 
+class ItemId(str):
+    """The id of an item, and never the name of a file."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Examples:
     """What was given as an example.
@@ -73,6 +79,8 @@ def resolve(view: View, given: Sequence[Example], metric: Metric) -> Examples:
 
 def names_of(root: Path | None, given: str | Path) -> tuple[str, ...]:
     """The ids that an example may be: what it says, and those of the file that it names."""
+    if isinstance(given, ItemId):
+        return (given,)
     path = Path(given).parent.resolve() / Path(given).name
     names = [str(given), path.as_posix()]
     if root is not None and path.is_relative_to(root):
@@ -82,6 +90,8 @@ def names_of(root: Path | None, given: str | Path) -> tuple[str, ...]:
 
 def _from_outside(view: View, given: Any) -> Vectors:
     dim = view.store.manifest.dim
+    if isinstance(given, ItemId):
+        raise InvalidArgument(f"There is no item {str(given)!r}.")
     if isinstance(given, str | Path):
         if not Path(given).is_file():
             raise InvalidArgument(

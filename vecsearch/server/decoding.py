@@ -31,6 +31,7 @@ class Decoder:
     def __init__(self) -> None:
         self._pool: Any = None
         self._waiting = 0
+        self._turns = asyncio.Semaphore(2 * WORKERS)  # one each, and the next
         self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
@@ -86,8 +87,9 @@ class Decoder:
             for _ in range(2):
                 pool = self._pools()
                 try:
-                    future = asyncio.wrap_future(submit(pool, work, *args))
-                    return await asyncio.wait_for(future, SECONDS)
+                    async with self._turns:  # or the wait for others would count as its own
+                        future = asyncio.wrap_future(submit(pool, work, *args))
+                        return await asyncio.wait_for(future, SECONDS)
                 except BrokenProcessPool:
                     self._renew(pool)  # another one's picture may have been the cause
                 except TimeoutError as error:

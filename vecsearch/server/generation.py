@@ -1,5 +1,6 @@
 """One generation of a collection that is served, and what was worked out of it."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -55,10 +56,15 @@ class Generation:
 
     Args:
         collection: A snapshot.
+        light: Threads for what takes milliseconds.
     """
 
-    def __init__(self, collection: Collection) -> None:
+    # Items that pages can show.
+    shown: float = math.inf
+
+    def __init__(self, collection: Collection, light: Executor) -> None:
         self.collection = collection
+        self.light = light
         self._items: dict[int, Plain] = {}
         self._results: OrderedDict[Hashable, Future[Any]] = OrderedDict()
         self._lock = threading.RLock()
@@ -95,7 +101,7 @@ class Generation:
             Problem: There is no item of one of the ids.
             VecsearchError: They cannot be searched for.
         """
-        stored = iter(self._take(self._rows([one for one in asked if isinstance(one, str)])))
+        stored = iter(self.vectors([one for one in asked if isinstance(one, str)]))
         vectors = np.array(
             [next(stored) if isinstance(one, str) else one for one in asked], np.float32
         )
@@ -119,14 +125,13 @@ class Generation:
         """
         return self.view.store.record(self._rows([name])[0])
 
-    def vector(self, name: str) -> Vectors:
-        """The vector of the item of an id, ``(dim,)``.
+    def vectors(self, names: Sequence[str]) -> Vectors:
+        """The vectors of the items of some ids, ``(n, dim)``.
 
         Raises:
-            Problem: There is none.
+            Problem: There is no item of one of them.
         """
-        vector: Vectors = self._take(self._rows([name]))[0]
-        return vector
+        return self._take(self._rows(names))
 
     def page(
         self, conditions: tuple[Condition, ...], limit: int, offset: int
@@ -144,7 +149,7 @@ class Generation:
 
     def facts(self) -> dict[str, Any]:
         """What its items have: labels and how many of each, keys of metadata, pictures."""
-        info = self.collection.info()
+        info = self.view.info()
         keys: set[str] = set()
         pictures = False
         for record in self.view.store.records():

@@ -22,7 +22,7 @@ from vecsearch.errors import (
     InvalidArgument,
     MissingPackage,
     NotFitted,
-    ServerUnreachable,
+    StoreError,
     VecsearchError,
 )
 
@@ -39,7 +39,7 @@ STATUSES: Mapping[type[VecsearchError], int] = {
     CollectionNotFound: 503,
     DamagedCollection: 503,
     IncompleteAnswer: 503,
-    ServerUnreachable: 503,
+    StoreError: 503,
     VecsearchError: 400,
 }
 AGAIN = {409: "1", 429: "1"}

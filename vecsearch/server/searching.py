@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vecsearch.errors import VecsearchError
+from vecsearch.errors import InvalidArgument
 from vecsearch.server.generation import Generation, How, Plain, What
 from vecsearch.server.problems import Problem
 
 # As many as are searched together at most.
 BATCH = 64
+CLOSE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Searcher:
         return await future
 
     def close(self) -> None:
-        """End the thread once it has done what waits."""
+        """End the thread once it has done what waits, which another server may hold up."""
         self._queue.put(None)
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -76,7 +77,7 @@ def _answer(group: Sequence[_Waiting]) -> None:
     try:
         found: list[Any] = list(first.generation.nearest([one.what for one in group], first.how))
     except Exception as error:  # noqa: BLE001 - whoever asked hears of it
-        if len(group) > 1 and isinstance(error, VecsearchError | Problem):
+        if len(group) > 1 and isinstance(error, InvalidArgument | Problem):
             for one in group:  # which of them it is shows when each is alone
                 _answer([one])
             return

@@ -35,13 +35,12 @@ class Served:
 
     def __init__(self, path: Place, pool: Executor) -> None:
         self.name = name_of(path)
-        self.collection = Collection.open(path)
-        self.searcher = Searcher()
-        self._pool = pool
+        self._place, self._pool = path, pool
         self._lock = threading.Lock()
         self._looked = time.monotonic()
         self._looking: asyncio.Future[None] | None = None
         self.generation = self._first()
+        self.searcher = Searcher()
 
     async def now(self) -> Generation:
         """The newest generation, as of a moment ago.
@@ -62,15 +61,20 @@ class Served:
                 fresh.warm()
                 self.generation = fresh
 
+    def close(self) -> None:
+        """End its threads."""
+        self.searcher.close()
+
     def _first(self) -> Generation:
-        return Generation(self.collection.snapshot())
+        self.collection = Collection.open(self._place)
+        return Generation(self.collection.snapshot(), self._pool)
 
     def _newer(self) -> Generation | None:
         """A generation that was committed since."""
         self.collection.refresh()
         if self.collection.view is self.generation.view:
             return None
-        return Generation(self.collection.snapshot())
+        return Generation(self.collection.snapshot(), self._pool)
 
     def _has_looked(self, done: "asyncio.Future[None]") -> None:
         self._looked = time.monotonic()

@@ -4,9 +4,12 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from vecsearch.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from vecsearch.distributed.milvus import Address
 
 Place: TypeAlias = Path | str
 """The folder of a collection, or its address on a server."""
@@ -55,8 +58,8 @@ class Settings:
             raise InvalidArgument("Who may write must know a token: give one.")
         if self.writable and (elsewhere := [one for one in self.indexes if is_address(one)]):
             raise InvalidArgument(
-                f"{elsewhere[0]} can be looked at here, and not be changed: serve it without "
-                "--writable, and change it with vecsearch add and remove."
+                f"{_shown(elsewhere[0])} can be looked at here, and not be changed: serve it "
+                "without --writable, and change it with vecsearch add and remove."
             )
         if self.upload_bytes < 1:
             raise InvalidArgument(f"A body has room for 1 byte or more, not {self.upload_bytes}.")
@@ -64,8 +67,9 @@ class Settings:
         for path in self.indexes:
             if (name := name_of(path)) in seen:
                 raise InvalidArgument(
-                    f"{seen[name]} and {path} would both be called {name!r}: a collection is "
-                    "called what its folder is. Rename one, or serve them apart."
+                    f"{_shown(seen[name])} and {_shown(path)} would both be called {name!r}: a "
+                    "collection is called what its folder is, or as at its address. Rename one, or "
+                    "serve them apart."
                 )
             seen[name] = path
         if strange := [name for name in self.reports if name not in seen]:
@@ -77,16 +81,23 @@ class Settings:
 
 def name_of(path: Place) -> str:
     """What a collection is called: as its folder, or at its address."""
-    if is_address(path):
-        from vecsearch.distributed.milvus import Address
-
-        return Address.parse(str(path)).name
-    return Path(path).resolve().name
+    return _address(path).name if is_address(path) else Path(path).resolve().name
 
 
 def is_address(place: Place) -> bool:
     """Whether a collection lies on a server, and not in a folder."""
     return isinstance(place, str) and "://" in place
+
+
+def _shown(place: Place) -> str:
+    """A place as messages call it: an address may hold a password."""
+    return str(_address(place)) if is_address(place) else str(place)
+
+
+def _address(place: Place) -> "Address":
+    from vecsearch.distributed.milvus import Address
+
+    return Address.parse(str(place))
 
 
 def is_loopback(host: str) -> bool:

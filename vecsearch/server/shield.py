@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+import socket
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -48,8 +49,11 @@ class Shield:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._hosts = {*LOOPBACK, settings.host.lower(), *(one.lower() for one in settings.hosts)}
-        # Beyond loopback, any address may be ours. None can be rebound: only names can.
+        # Beyond loopback, any address may be ours, and none can be rebound: only names can. Of
+        # these, the machine's own is told when the server starts.
         self._addresses = not is_loopback(settings.host)
+        if self._addresses:
+            self._hosts.add(socket.gethostname().lower())
         self._token = settings.token
         self._cookie = None if settings.token is None else cookie_of(settings.token)
 

@@ -58,7 +58,7 @@ class State:
         """Let go of all of it."""
         self.decoder.close()
         for served in self.served.values():
-            served.searcher.close()
+            served.close()
         for pool in (self.light, self.heavy, self.writer):
             pool.shutdown(cancel_futures=True)
 

@@ -1,23 +1,30 @@
 """A collection that lies on another server, and is served from here."""
 
+import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from vecsearch.distributed.collection import StoredCollection
+from vecsearch.distributed.milvus.store import MOST_HITS
 from vecsearch.distributed.snapshot import MOST_COUNTED
+from vecsearch.errors import VecsearchError
 from vecsearch.server.generation import Generation, How, Plain, What, below, item_of, unknown
 from vecsearch.server.served import Served
+from vecsearch.server.settings import Place
 from vecsearch.store import Record
 from vecsearch.types import Vectors
 from vecsearch.where import Condition
 
 # What was worked out of all items is used for so long, unless their number changes before.
-KEPT_SECONDS = 60.0
+KEPT_SECONDS, OLD_SECONDS = 60.0, 90.0
 # So many items tell of those that are too many to be looked at, which keys they have.
 SAMPLE = 1000
+# How many questions wait for the other server at a time.
+THREADS = 4
 
 
 class StoredGeneration(Generation):
@@ -25,19 +32,21 @@ class StoredGeneration(Generation):
 
     Args:
         collection: What it is now.
-        number: How many others there were before.
+        light: Threads for what takes milliseconds.
+        number: How often it was another before.
     """
 
     collection: StoredCollection
+    shown = MOST_HITS
 
-    def __init__(self, collection: StoredCollection, number: int) -> None:
-        super().__init__(collection)
-        self._number = number
+    def __init__(self, collection: StoredCollection, light: Executor, number: int) -> None:
+        super().__init__(collection, light)
         self.made = time.monotonic()
+        self._number = number
 
     @property
     def number(self) -> int:
-        """How often the number of its items has changed since it is served."""
+        """How often the number of its items has changed, or it was pushed anew, while served."""
         return self._number
 
     @property
@@ -56,8 +65,8 @@ class StoredGeneration(Generation):
             Problem: There is no item of one of the ids.
             VecsearchError: They cannot be searched for.
         """
-        stored = self._stored([one for one in asked if isinstance(one, str)])
-        vectors = [stored[one] if isinstance(one, str) else one for one in asked]
+        stored = iter(self.vectors([one for one in asked if isinstance(one, str)]))
+        vectors = [next(stored) if isinstance(one, str) else one for one in asked]
         found = self.collection.query_vectors(
             np.array(vectors, np.float32),
             how.k,
@@ -78,13 +87,20 @@ class StoredGeneration(Generation):
             return records.one(0)
         raise unknown(name)
 
-    def vector(self, name: str) -> Vectors:
-        """The vector of the item of an id, ``(dim,)``.
+    def vectors(self, names: Sequence[str]) -> Vectors:
+        """The vectors of the items of some ids, ``(n, dim)``.
 
         Raises:
-            Problem: There is none.
+            Problem: There is no item of one of them.
         """
-        return self._stored([name])[name]
+        found: dict[str, Vectors] = {}
+        for records, vectors in self.collection.store.fetch(names) if names else ():
+            found |= zip(records.ids, vectors, strict=True)
+        for name in names:
+            if name not in found:
+                raise unknown(name)
+        wanted = [found[name] for name in names]
+        return np.array(wanted, np.float32).reshape(len(names), self.collection.dim)
 
     def page(
         self, conditions: tuple[Condition, ...], limit: int, offset: int
@@ -109,33 +125,64 @@ class StoredGeneration(Generation):
             "pictures": any(one.path is not None for one in some),
         }
 
-    def _stored(self, names: Sequence[str]) -> dict[str, Vectors]:
-        found: dict[str, Vectors] = {}
-        for records, vectors in self.collection.store.fetch(names) if names else ():
-            found |= zip(records.ids, vectors, strict=True)
-        for name in names:
-            if name not in found:
-                raise unknown(name)
-        return found
-
 
 class StoredServed(Served):
-    """A collection on another server that is served from here, to be looked at only."""
+    """A collection on another server that is served from here, to be looked at only.
+
+    It has threads of its own, so that others need not wait where that server is slow.
+    """
 
     # A look asks the other server how many items there are.
     LOOK_SECONDS = 5.0
 
-    collection: StoredCollection
     generation: StoredGeneration
 
+    def __init__(self, path: Place, pool: Executor) -> None:  # noqa: ARG002 - others' threads
+        self._fault: VecsearchError | None = None
+        super().__init__(path, ThreadPoolExecutor(THREADS))
+
+    async def now(self) -> Generation:
+        """What it is, as of a moment ago.
+
+        Raises:
+            CollectionNotFound: It is not there any more.
+            IncompleteAnswer: A part of it does not answer, or it is being pushed anew.
+            StoreError: The other server did not answer.
+        """
+        await super().now()
+        looking = self._looking
+        if looking is not None and time.monotonic() - self.generation.made > OLD_SECONDS:
+            await asyncio.shield(looking)  # nobody has asked for long
+        if self._fault is not None:
+            raise type(self._fault)(*self._fault.args)
+        return self.generation
+
+    def look(self) -> None:
+        """See what it is now."""
+        try:
+            super().look()
+        except VecsearchError as error:
+            self._fault = error
+        else:
+            self._fault = None
+
+    def close(self) -> None:
+        """Let go of its threads."""
+        super().close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _first(self) -> StoredGeneration:
-        return StoredGeneration(self.collection.snapshot(), 0)
+        return self._made(StoredCollection.at(str(self._place)), 0)
 
     def _newer(self) -> StoredGeneration | None:
-        """What it is now, if it has more or fewer items, or was looked at some time ago."""
+        """What it is now, if it is another, or was looked at some time ago."""
         before = self.generation
-        self.collection.refresh(wait=False)
-        changed = len(self.collection) != len(before)
+        now = before.collection.snapshot()
+        now.refresh(wait=False)
+        changed = len(now) != len(before) or now.profile != before.collection.profile
         if not changed and time.monotonic() - before.made < KEPT_SECONDS:
             return None
-        return StoredGeneration(self.collection.snapshot(), before.number + changed)
+        return self._made(now, before.number + changed)
+
+    def _made(self, collection: StoredCollection, number: int) -> StoredGeneration:
+        return StoredGeneration(collection, self._pool, number)

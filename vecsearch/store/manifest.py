@@ -216,13 +216,12 @@ class Manifest:
         """
         try:
             if path.exists() and not path.is_file():
-                raise DamagedCollection(f"{path} is no regular file.")
+                raise DamagedCollection(f"{path} is no regular file. {_mend(path)}")
             data = path.read_bytes()
             body = json.loads(data)["manifest"]
             if _sealed(body) != data:
                 raise DamagedCollection(
-                    f"{path} is damaged: its hash does not match its content. Mend it: vecsearch "
-                    f"repair {path.parent}"
+                    f"{path} is damaged: its hash does not match its content. {_mend(path)}"
                 )
             if body["format"] != FORMAT:
                 raise NewerFormat(
@@ -249,9 +248,14 @@ class Manifest:
             )
             manifest._check(path)
         except OSError as error:
-            raise DamagedCollection(f"{path} cannot be read: {error.strerror}.") from error
+            raise DamagedCollection(
+                f"{path} cannot be read: {error.strerror}. See that you may read it, and that its "
+                "disk is whole."
+            ) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise DamagedCollection(f"{path} is damaged: it is no manifest of ours.") from error
+            raise DamagedCollection(
+                f"{path} is damaged: it is no manifest of ours. {_mend(path)}"
+            ) from error
         return manifest
 
     def _check(self, path: Path) -> None:
@@ -266,7 +270,13 @@ class Manifest:
         if folder and not ENCODER_FOLDER.fullmatch(folder):
             outside.append(folder)
         if self.name != path.name or missing or outside or total != self.count or not whole:
-            raise DamagedCollection(f"{path} contradicts itself, or names files it must not.")
+            raise DamagedCollection(
+                f"{path} contradicts itself, or names files it must not. {_mend(path)}"
+            )
+
+
+def _mend(path: Path) -> str:
+    return f"Mend it: vecsearch repair {path.parent}"
 
 
 def _source(body: Any) -> Source | None:

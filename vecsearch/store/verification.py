@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vecsearch.errors import DamagedCollection
+from vecsearch.errors import DamagedCollection, NewerFormat
 from vecsearch.store.manifest import generations, manifest_name
 from vecsearch.store.store import Store
 
@@ -31,9 +31,12 @@ def verify_store(folder: Path) -> Verification:
 
     Raises:
         CollectionNotFound: There is none.
+        NewerFormat: A later version has written it.
     """
     try:
         store = Store(folder)
+    except NewerFormat:
+        raise
     except DamagedCollection as error:  # the manifest itself, which holds the hashes
         name = manifest_name(generations(folder)[-1])
         return Verification(0, 0, [Damage(name, str(error))])

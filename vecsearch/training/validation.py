@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.classification import knn_vote
-from vecsearch.index import ExactIndex
-from vecsearch.types import JSON, Distances, Metric, Rows, Vectors
+from vecsearch.index import ExactIndex, nearest_others
+from vecsearch.types import JSON, Metric, Vectors
 
 NEIGHBOURS = 5
 PAIRS = 20_000
@@ -54,24 +54,18 @@ def validate(
     """
     searched = held if among_themselves else gallery
     classes = held_codes if among_themselves else gallery_codes
-    spare = int(among_themselves)
-    distances, rows = ExactIndex([searched], Metric.EUCLIDEAN).search(held, NEIGHBOURS + spare)
+    index = ExactIndex([searched], Metric.EUCLIDEAN)
     if among_themselves:
-        distances, rows = _without_self(distances, rows)
+        own = np.arange(len(held))
+        distances, rows = nearest_others(index, held.__getitem__, own, NEIGHBOURS)
+    else:
+        distances, rows = index.search(held, NEIGHBOURS)
     codes = classes[rows]
     return Figures(
         pair_accuracy(held, held_codes, seed),
         float((codes[:, 0] == held_codes).mean()),
         float((knn_vote(codes, distances)[0] == held_codes).mean()),
     )
-
-
-def _without_self(distances: Distances, rows: Rows) -> tuple[Distances, Rows]:
-    """Neighbours of queries that are in the gallery themselves, less each query, or the last."""
-    kept = rows != np.arange(len(rows))[:, None]
-    kept[kept.all(1), -1] = False
-    shape = len(rows), rows.shape[1] - 1
-    return distances[kept].reshape(shape), rows[kept].reshape(shape)
 
 
 def pair_accuracy(vectors: Vectors, codes: NDArray[np.int64], seed: int) -> float | None:

@@ -18,16 +18,6 @@ NAME = re.compile(r"[A-Za-z_]\w{0,200}", re.ASCII)
 FORM = "milvus://HOST:19530/NAME"
 
 
-def is_address(place: object) -> bool:
-    """Whether something names a collection on Milvus, rather than a folder.
-
-    Example:
-        >>> is_address("milvus://localhost/shop"), is_address("indexes/shop")
-        (True, False)
-    """
-    return isinstance(place, str) and place.partition("://")[0] in SCHEMES and "://" in place
-
-
 @dataclass(frozen=True)
 class Address:
     """A collection on a Milvus server, or in a file of Milvus Lite.

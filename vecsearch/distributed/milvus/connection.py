@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vecsearch.distributed.milvus.address import Address
-from vecsearch.errors import MissingPackage, ServerUnreachable, VecsearchError
+from vecsearch.errors import CollectionNotFound, MissingPackage, StoreError
 
 if TYPE_CHECKING:  # it takes a second to import
     from pymilvus import CollectionSchema, MilvusClient
@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # it takes a second to import
 # How long to wait for a server that does not answer, in seconds; and for a question.
 CONNECT_SECONDS = 10
 SECONDS = 60
+# What the server says when there is no collection of a name.
+NO_COLLECTION = 100
 
 
 def connect(address: Address) -> "MilvusClient":
@@ -22,7 +24,7 @@ def connect(address: Address) -> "MilvusClient":
 
     Raises:
         MissingPackage: pymilvus is not installed.
-        ServerUnreachable: It does not answer.
+        StoreError: It does not answer.
     """
     # They write what they raise to stderr, too, with a traceback.
     for name in ("pymilvus", "milvus_lite"):
@@ -43,8 +45,8 @@ def asking(address: Address) -> Iterator[None]:
 
     Raises:
         MissingPackage: pymilvus is not installed.
-        ServerUnreachable: The server does not answer.
-        VecsearchError: It refuses.
+        CollectionNotFound: There is none of that name any more.
+        StoreError: The server does not answer, or refuses.
     """
     try:
         from grpc import RpcError
@@ -57,19 +59,21 @@ def asking(address: Address) -> Iterator[None]:
     try:
         yield
     except MilvusUnavailableException as error:
-        raise ServerUnreachable(_unreachable(address)) from error
+        raise StoreError(_unreachable(address)) from error
     except MilvusException as error:
         text = str(error.message).strip()
         if "Fail connecting" in text or "illegal connection" in text:
-            raise ServerUnreachable(_unreachable(address)) from error
-        if "Open local milvus failed" in text:
-            raise ServerUnreachable(
+            raise StoreError(_unreachable(address)) from error
+        if text == "Open local milvus failed":
+            raise StoreError(
                 f"{address.uri} cannot be opened: another process has it open, which only one can "
                 "at a time, or it is no file of Milvus Lite."
             ) from error
-        raise VecsearchError(f"Milvus refuses, for {address}: {text}") from error
+        if error.code == NO_COLLECTION:
+            raise CollectionNotFound(f"There is no collection {address} any more.") from error
+        raise StoreError(f"Milvus refuses, for {address}: {text}") from error
     except RpcError as error:
-        raise ServerUnreachable(_unreachable(address)) from error
+        raise StoreError(_unreachable(address)) from error
 
 
 def send(

@@ -12,7 +12,6 @@ from vecsearch.distributed.milvus.filters import terms_of
 from vecsearch.distributed.stores import Block, Neighbour, Profile
 from vecsearch.errors import InvalidArgument
 from vecsearch.store import Record, Records
-from vecsearch.types import Vectors
 
 if TYPE_CHECKING:
     from pymilvus import CollectionSchema, MilvusClient
@@ -41,8 +40,8 @@ def schema_of(client: "MilvusClient", profile: Profile) -> "CollectionSchema":
     return schema
 
 
-def columns_of(vectors: Vectors, records: Records) -> dict[str, list[Any]]:
-    """Items as columns.
+def columns_of(records: Records) -> dict[str, list[str]]:
+    """Items as columns, but for their vectors.
 
     Raises:
         InvalidArgument: Milvus cannot take one of them.
@@ -58,7 +57,6 @@ def columns_of(vectors: Vectors, records: Records) -> dict[str, list[Any]]:
         "metadata": _jsons(metadata, names),
         "terms": _jsons(terms, names),
         "file": _jsons(records.files, names),
-        "vector": vectors.tolist(),
     }
 
 

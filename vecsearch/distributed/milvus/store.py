@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,7 @@ BLOCK_ROWS, BLOCK_BYTES = 5000, 8 << 20
 QUESTIONS_AT_ONCE = 16
 GRAPH = {"M": 16, "efConstruction": 200}
 # How far the graph is searched at least, and for so many times k. With a filter, farther: at 64 it
-# finds 0.88 of the nearest, at 512 0.92, and at 1024 no more (benchmarks/milvus_push.py).
+# finds 0.89 of the nearest, at 512 0.93, and at 1024 no more (benchmarks/milvus_push.py).
 EF, EF_TIMES, EF_FILTERED, EF_FILTERED_TIMES = 64, 2, 512, 8
 MOST_EF = 32768
 INDEX_SECONDS = 3600
@@ -199,11 +200,15 @@ class MilvusStore:
         checked = check_vectors(vectors, profile.dim, profile.metric)
         if len(set(records.ids)) < len(records):
             raise InvalidArgument("An id is there twice.")
-        columns = columns_of(checked, records)  # all of them, before any is sent
+        columns = columns_of(records)  # all of them, before any is sent
         schema, step = schema_of(client, profile), self._step
         with asking(self.address):
             for start in range(0, len(records), step):
-                part = {key: values[start : start + step] for key, values in columns.items()}
+                stop = start + step
+                part: dict[str, list[Any]] = {
+                    key: all_[start:stop] for key, all_ in columns.items()
+                }
+                part["vector"] = checked[start:stop].tolist()
                 send(client, self.address.name, schema, part, new)
         self._unsettle()
 
@@ -268,11 +273,6 @@ class MilvusStore:
         self, conditions: tuple[Condition, ...], limit: int, offset: int
     ) -> tuple[Sequence[Record], int]:
         """Some of the items of which conditions hold, in the order of their ids, and how many."""
-        if offset + limit > MOST_HITS:
-            raise InvalidArgument(
-                f"Milvus shows the first {MOST_HITS} items, and no further ones: ask for those of "
-                "which a condition holds, or for what is near to something."
-            )
         self._ready()
         where = compiled(conditions)
         count = self._count(where)
@@ -280,17 +280,29 @@ class MilvusStore:
             self._refuse_unknown(keys_of(conditions))
         if offset >= count:
             return [], count
-        rows = self._queried(where, ["id", *SHOWN], limit=limit, offset=offset)
+        if offset >= MOST_HITS:
+            raise InvalidArgument(
+                f"Milvus shows the first {MOST_HITS} items, and no further ones: ask for those of "
+                "which a condition holds, or for what is near to something."
+            )
+        most = min(limit, MOST_HITS - offset)
+        rows = self._queried(where, ["id", *SHOWN], limit=most, offset=offset)
         return [shown_of(one["id"], one) for one in rows], count
 
     def health(self, wait: bool = True) -> Health:
-        """How it is."""
+        """How it is. Whether it is still what it was, as after another push, is looked at anew."""
+        before, self._properties = self._properties, None
+        if before is not None and before.files != self.properties.files:
+            self._encoder = None
         self._ready(look=False)
         if wait:
             self._unsettle()
         items = self._count("", consistency_level="Strong" if wait else self._level)
         with asking(self.address):
-            return health_of(self._client, self.address.name, items, self.address.is_file)
+            health = health_of(self._client, self.address.name, items, self.address.is_file)
+        if not self.properties.whole:
+            return replace(health, faults=[*health.faults, "it was not pushed to its end"])
+        return health
 
     def encoder_folder(self) -> Path | None:
         """A temporary folder with its encoder, whose files are checked."""

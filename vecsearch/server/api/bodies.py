@@ -7,6 +7,7 @@ import numpy as np
 from fastapi import Request
 
 from vecsearch.encoders import Encoder
+from vecsearch.encoding import encode_pixels
 from vecsearch.errors import InvalidArgument
 from vecsearch.server.generation import Generation, What
 from vecsearch.server.models import Query
@@ -55,7 +56,7 @@ async def subject_of(request: Request, generation: Generation, state: State) -> 
         if query.vector is not None:
             return Subject("vector", as_vector(query.vector, generation))
         text = query.text or ""
-        vector = await in_pool(state.light, _words, generation, text)
+        vector = await in_pool(generation.light, _words, generation, text)
         return Subject(text, vector, encoded=True)
     image = await image_of(request, generation, state, " or JSON as application/json")
     return Subject("upload", image.vector, encoded=True)
@@ -109,9 +110,9 @@ async def image_of(
     data = await state.reception.read(request)
     if not data:
         raise Problem(422, "The body is empty: send the bytes of an image.")
-    encoder = await in_pool(state.light, lambda: generation.collection.encoder)
+    encoder = await in_pool(generation.light, lambda: generation.collection.encoder)
     pixels, size = await state.decoder.pixels(data, encoder.preprocess)
-    vectors = await in_pool(state.light, encoder.encode, pixels[None])
+    vectors = await in_pool(state.light, encode_pixels, pixels[None], encoder)
     return Upload(data, size, vectors[0], encoder)
 
 

@@ -26,25 +26,25 @@ Side = Literal["64", "128", "256"]
 @router.get("/items", response_model=Items)
 async def items(
     generation: TheGeneration,
-    state: TheState,
     where: Annotated[Conditions, Query()] = [],  # noqa: B006 - FastAPI copies it
     limit: Annotated[Limit, Query()] = 60,
     offset: Annotated[Offset, Query()] = 0,
 ) -> Response:
     """A page of items, in the order of the collection."""
-    return as_json(await in_pool(state.light, _page, generation, where, limit, offset))
+    return as_json(await in_pool(generation.light, _page, generation, where, limit, offset))
 
 
 def _page(generation: Generation, where: list[str], limit: int, offset: int) -> dict[str, Any]:
     shown, total = generation.page(as_conditions(where), limit, offset)
     after = offset + len(shown)
-    return {"items": shown, "total": total, "next": after if after < total else None}
+    more = after < min(total, generation.shown)
+    return {"items": shown, "total": total, "next": after if more else None}
 
 
 @router.get("/items/{id:path}", response_model=Item)
-async def item(id: str, generation: TheGeneration, state: TheState) -> Response:  # noqa: A002
+async def item(id: str, generation: TheGeneration) -> Response:  # noqa: A002
     """One item."""
-    return as_json(item_of(await in_pool(state.light, generation.record, id)))
+    return as_json(item_of(await in_pool(generation.light, generation.record, id)))
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def thumbnail(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The picture of an item, encoded anew, in a box of so many pixels."""
-    record = await in_pool(state.light, generation.record, id)
+    record = await in_pool(generation.light, generation.record, id)
     root = generation.collection.root
     path = path_of(record, root)
     if path is None:

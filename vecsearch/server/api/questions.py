@@ -11,6 +11,7 @@ from vecsearch.clustering import Assigner
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import as_metric
 from vecsearch.recommendation import recommend as recommend_items
+from vecsearch.recommendation.examples import ItemId
 from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
 from vecsearch.server.api.quick import QuickRoute
 from vecsearch.server.api.responses import as_json
@@ -55,17 +56,19 @@ router.add_api_route(
 
 
 @router.post("/recommend", response_model=Hits)
-async def recommend(asked: Recommend, generation: TheGeneration, state: TheState) -> Response:
+async def recommend(asked: Recommend, generation: TheGeneration) -> Response:
     """Items that are like some examples and unlike others, which never come back themselves."""
-    return as_json(await in_pool(state.light, _recommended, generation, asked))
+    return as_json(await in_pool(generation.light, _recommended, generation, asked))
 
 
 def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
-    for name in (*asked.like, *asked.unlike):
-        generation.record(name)  # an id, and never a file of the server
-    like: list[Any] = [*asked.like, *(as_vector(one, generation) for one in asked.like_vectors)]
+    generation.vectors([*asked.like, *asked.unlike])  # or there is no such item
+    like: list[Any] = [
+        *map(ItemId, asked.like),
+        *(as_vector(one, generation) for one in asked.like_vectors),
+    ]
     unlike: list[Any] = [
-        *asked.unlike,
+        *map(ItemId, asked.unlike),
         *(as_vector(one, generation) for one in asked.unlike_vectors),
     ]
     hits = recommend_items(
@@ -123,13 +126,13 @@ async def classify(
         return Classifier(generation.collection, **options)  # type: ignore[arg-type]
 
     key = ("judge", clusters, *options.values())
-    known = await ready(generation.once(state.light, key, judge))
-    return as_json(await in_pool(state.light, _judged, generation, known, subject))
+    known = await ready(generation.once(generation.light, key, judge))
+    return as_json(await in_pool(generation.light, _judged, generation, known, subject))
 
 
 def _judged(generation: Generation, judge: Classifier | Assigner, subject: Subject) -> Any:
     what = subject.what
-    vector = (generation.vector(what) if isinstance(what, str) else what)[None]
+    vector = generation.vectors([what]) if isinstance(what, str) else what[None]
     if isinstance(judge, Assigner):
         return classified(subject.name, judge.assign_vectors(vector)[0])
     found = judge.classify_vectors(vector)[0]

@@ -1,10 +1,12 @@
 """How the service is, and which collections it has."""
 
+from contextlib import suppress
 from importlib.metadata import version
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from vecsearch.errors import CollectionNotFound, IncompleteAnswer, StoreError
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.api.summaries import summary_of
 from vecsearch.server.models import Health, Summaries, Summary
@@ -29,11 +31,14 @@ async def health(state: TheState) -> Response:
 
 @router.get("/collections", response_model=Summaries)
 async def collections(state: TheState) -> Response:
-    """All collections."""
+    """All collections that can be asked now."""
     found = []
     for served in state.served.values():
-        generation = await served.now()
-        found.append(await in_pool(state.light, summary_of, served.name, generation, state))
+        with suppress(StoreError, IncompleteAnswer, CollectionNotFound):  # until it is back
+            generation = await served.now()
+            found.append(
+                await in_pool(generation.light, summary_of, served.name, generation, state)
+            )
     return as_json({"collections": found})
 
 
@@ -41,4 +46,4 @@ async def collections(state: TheState) -> Response:
 async def collection(served: TheServed, state: TheState) -> Response:
     """One collection: what it is, and what it can be asked."""
     generation = await served.now()
-    return as_json(await in_pool(state.light, summary_of, served.name, generation, state))
+    return as_json(await in_pool(generation.light, summary_of, served.name, generation, state))

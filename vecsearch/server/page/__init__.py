@@ -1,11 +1,13 @@
 """The web page over the API: one for all collections, and one for each."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from vecsearch.errors import CollectionNotFound, IncompleteAnswer, StoreError
 from vecsearch.server.generation import Generation
 from vecsearch.server.page.drawing import VIEWS, render, static_files, static_version
 from vecsearch.server.served import in_pool
@@ -25,10 +27,11 @@ def add_page(app: FastAPI) -> None:
             return RedirectResponse(f"/c/{quote(next(iter(served)), safe='')}", 303)
         shown = []
         for name, one in served.items():
-            generation = await one.now()
-            encoder = generation.collection.encoder_name
-            faces = await in_pool(app.state.vecsearch.light, _faces, generation)
-            shown.append((name, len(generation), encoder, faces))
+            with suppress(StoreError, IncompleteAnswer, CollectionNotFound):  # until it is back
+                generation = await one.now()
+                encoder = generation.collection.encoder_name
+                faces = await in_pool(generation.light, _faces, generation)
+                shown.append((name, len(generation), encoder, faces))
         return _page(render("index.html.j2", collections=shown))
 
     @app.get("/c/{name}", include_in_schema=False)
