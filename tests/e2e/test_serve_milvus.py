@@ -39,7 +39,7 @@ def built(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Collection:
     built = Collection.build(small / "train", folder, dim=4, size=(28, 28), color="grey")
     prices = [{"price": number} for number in range(10)]
     vectors = np.arange(10)[:, None] ** 2 + np.array([50, 0, 0, 0])
-    built.add_vectors(vectors, [f"priced/{n}" for n in range(10)], ["thing"] * 10, prices)
+    built.add_vectors(vectors, [f"zoo/{n}" for n in range(10)], ["thing"] * 10, prices)
     return built
 
 
@@ -150,15 +150,15 @@ def test_what_it_is_and_how_its_items_look(server: Server, small: Path) -> None:
     [
         ("GET", "items/nobody", None, 404, "no item 'nobody'"),
         ("GET", "thumbnails/nobody", None, 404, "no item 'nobody'"),
-        ("GET", "thumbnails/priced/3", None, 404, "has no picture"),
+        ("GET", "thumbnails/zoo/3", None, 404, "has no picture"),
         ("POST", "query", {"id": "nobody"}, 404, "no item 'nobody'"),
         ("POST", "recommend", {"like": ["nobody"]}, 404, "no item 'nobody'"),
         ("POST", "classify", {"id": "nobody"}, 404, "no item 'nobody'"),
-        ("POST", "query?metric=cosine", {"id": "priced/3"}, 400, "euclidean metric"),
-        ("POST", "query?recall=0.5", {"id": "priced/3"}, 400, "was not measured"),
-        ("POST", "query?where=colour=red", {"id": "priced/3"}, 400, "has 'colour'"),
+        ("POST", "query?metric=cosine", {"id": "zoo/3"}, 400, "euclidean metric"),
+        ("POST", "query?recall=0.5", {"id": "zoo/3"}, 400, "was not measured"),
+        ("POST", "query?where=colour=red", {"id": "zoo/3"}, 400, "has 'colour'"),
         ("GET", "clusters?name=mine", None, 404, "No clustering"),
-        ("DELETE", "items/priced/3", None, 403, "without --writable"),
+        ("DELETE", "items/zoo/3", None, 403, "without --writable"),
     ],
 )
 def test_what_cannot_be_is_said(
@@ -247,11 +247,11 @@ def test_what_others_write_is_seen(server: Server, address: str) -> None:
     vector = np.full((1, 4), 1000.0)
     Collection.open(address).add_vectors(vector, ["new"], ["thing"])
     end = time.monotonic() + 20
-    while len(client) == before["items"]:
+    while (after := server.ask("GET", "/api/v1/collections/there").json) == before:
         assert time.monotonic() < end
         time.sleep(0.2)
+    assert len(client) == before["items"] + 1
     assert client.query_vectors(vector, 1)[0][0].item.id == "new"
-    after = server.ask("GET", "/api/v1/collections/there").json
     assert (after["items"], after["generation"]) == (before["items"] + 1, before["generation"] + 1)
     assert after["labels"]["thing"] == before["labels"]["thing"] + 1
     Collection.open(address).remove(["new"])
