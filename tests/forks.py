@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -67,7 +68,8 @@ def _say(to: IO[str], message: object) -> None:
 def serve() -> None:
     """Fork for each line that comes; a fork ends as the command does."""
     for name in IMPORTED:
-        importlib.import_module(name)
+        with suppress(ModuleNotFoundError):  # the core alone has not all of them
+            importlib.import_module(name)
     gc.freeze()  # what is not looked at is not copied
     for line in sys.stdin:
         child = os.fork()
