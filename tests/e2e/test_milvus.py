@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from likeness import close
 from milvus_server import MilvusServer
 
 from vecsearch import (
@@ -33,18 +34,6 @@ pytest.importorskip("pymilvus")
 
 Run = Callable[..., list[Any]]
 LOOK = ("--size", "28x28", "--color", "grey", "--dim", "8")
-
-
-def close(found: Any, expected: Any) -> bool:
-    """Whether two answers are equal, but for the last digits of numbers."""
-    if isinstance(expected, dict):
-        same = isinstance(found, dict) and list(found) == list(expected)
-        return same and all(close(found[key], expected[key]) for key in expected)
-    if isinstance(expected, list):
-        return len(found) == len(expected) and all(map(close, found, expected))
-    if isinstance(expected, float):
-        return bool(found == pytest.approx(expected, abs=2e-4))
-    return bool(found == expected)
 
 
 @pytest.fixture
@@ -368,6 +357,15 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(InvalidArgument):
         Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["host/a-b", "host:x/a", "host/a/b/c", "host/a?consistency=odd", ""]
+)
+def test_what_is_no_address_tells_no_secret_either(wrong: str) -> None:
+    with pytest.raises(InvalidArgument) as told:
+        Address.parse(f"milvus://root:Secret@{wrong}")
+    assert "Secret" not in str(told.value)
 
 
 def test_an_address_tells_no_secret() -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from likeness import close
 from milvus_server import MilvusServer
 from serving import Server, serving
 
@@ -74,18 +75,6 @@ def server(built: Collection, address: str) -> Iterator[Server]:
     """Both, served."""
     with serving(built.path, address) as running:
         yield running
-
-
-def close(found: Any, expected: Any) -> bool:
-    """Whether two answers are equal, but for the last digits of numbers."""
-    if isinstance(expected, dict):
-        same = found.keys() == expected.keys()
-        return same and all(close(found[key], expected[key]) for key in expected)
-    if isinstance(expected, list):
-        return len(found) == len(expected) and all(map(close, found, expected))
-    if isinstance(expected, float):
-        return bool(found == pytest.approx(expected, abs=2e-4))
-    return bool(found == expected)
 
 
 def both(server: Server, method: str, path: str, *rest: Any) -> tuple[Any, Any]:

@@ -15,6 +15,8 @@ PORT = 19530
 TOKEN = "VECSEARCH_MILVUS_TOKEN"  # noqa: S105 - the name of a variable
 # Milvus takes no other characters in the name of a collection.
 NAME = re.compile(r"[A-Za-z_]\w{0,200}", re.ASCII)
+# Whom an address names, with a password, which no message repeats.
+SECRET = re.compile(r"//[^/]*@")
 FORM = "milvus://HOST:19530/NAME"
 
 
@@ -53,11 +55,12 @@ class Address:
             >>> Address.parse("milvus://10.0.0.7/shop?consistency=strong")
             Address(uri='http://10.0.0.7:19530', name='shop', database='', consistency='strong')
         """
+        shown = SECRET.sub("//…@", text)
         try:
             parts = urlsplit(text)
             port = parts.port or PORT
         except ValueError as error:
-            raise InvalidArgument(f"{text!r} is no address: write {FORM}.") from error
+            raise InvalidArgument(f"{shown!r} is no address: write {FORM}.") from error
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         consistency = options.pop("consistency", "session")
         if options or parts.fragment:
@@ -69,17 +72,17 @@ class Address:
         *above, name = parts.path.strip("/").split("/")
         if parts.scheme not in SCHEMES or not NAME.fullmatch(name):
             raise InvalidArgument(
-                f"{text!r} is no address: write {FORM}, with a NAME of letters, digits and _."
+                f"{shown!r} is no address: write {FORM}, with a NAME of letters, digits and _."
             )
         if not parts.hostname:
             file = "/" + "/".join(above)
             if not file.endswith(".db"):
                 raise InvalidArgument(
-                    f"{text!r} has no host: write {FORM}, or milvus:///FILE.db/NAME."
+                    f"{shown!r} has no host: write {FORM}, or milvus:///FILE.db/NAME."
                 )
             return cls(file, name, consistency=consistency)  # type: ignore[arg-type]
         if len(above) > 1:
-            raise InvalidArgument(f"{text!r} is no address: write milvus://HOST/DATABASE/NAME.")
+            raise InvalidArgument(f"{shown!r} is no address: write milvus://HOST/DATABASE/NAME.")
         token = os.environ.get(TOKEN, "")
         if parts.username is not None:
             token = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
