@@ -158,6 +158,28 @@ def test_nearest_of_some_candidates() -> None:
     assert found.tolist() == [[0, 2**0.5, np.inf]]
 
 
+@pytest.mark.parametrize("cuts", [[], [130], [1, 40, 41, 299]])
+@pytest.mark.parametrize("offset", [0, 1000])
+@pytest.mark.parametrize("metric", list(Metric))
+def test_nearest_of_many_candidates(metric: Metric, offset: int, cuts: list[int]) -> None:
+    """So many that single precision sorts most of them out, which at an offset can tell little."""
+    rng = np.random.default_rng(2)
+    vectors = (offset + rng.normal(size=(300, 256))).astype(np.float32)
+    candidates = np.array([rng.permutation(300)[:120] for _ in range(12)])
+    candidates[:, 5] = -1
+    index = ExactIndex(np.split(vectors, cuts), metric)
+    found, rows = index.nearest_of(vectors[:12], candidates, 10)
+    for one in range(12):
+        among = np.sort(candidates[one][candidates[one] >= 0])
+        apart = distances(vectors[one], vectors[among], metric)
+        order = np.argsort(apart, kind="stable")[:10]
+        np.testing.assert_array_equal(rows[one], among[order])
+        np.testing.assert_array_equal(found[one], apart[order])
+        alone = index.nearest_of(vectors[one][None], candidates[one][None], 10)
+        np.testing.assert_array_equal(alone[0][0], found[one])
+        np.testing.assert_array_equal(alone[1][0], rows[one])
+
+
 def test_published_neighbours_of_sift(data: Callable[[str], Path]) -> None:
     folder = data("truth_ann_ngt_sift5k")
     gallery = np.loadtxt(folder / "sift-dataset-5k.tsv")[:, :128].astype(np.float32)

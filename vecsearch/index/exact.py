@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import faiss
 import numpy as np
@@ -11,25 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import gpu
 from vecsearch.index.batches import by_products
-from vecsearch.index.metrics import check_vectors, distances, normalized
+from vecsearch.index.kinds import bare
+from vecsearch.index.metrics import check_vectors, normalized
 from vecsearch.index.ranges import QUERIES, Gallery, Pairs, as_radius, within
+from vecsearch.index.refine import EPSILON, Refiner
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 Allowed: TypeAlias = NDArray[np.bool_]
 
-WORK_BYTES = 64 << 20
-# What is done in parts of this size stays in a processor's own memory.
-CACHED_BYTES = 1 << 20
 # Of less than this share of a block the vectors are taken out rather than all looked through.
 GATHERED = 0.3
 # How many more than k FAISS is asked for, so that the k nearest are almost always among them.
 SPARE = 16
-# From so many times k candidates on, those that are too far are sorted out in single precision, if
-# there are so many numbers in them: fewer are measured as quickly in double precision.
-MANY_CANDIDATES = 2
-MANY_NUMBERS = 4096
-MANY_NUMBERS_OF_ONE = 16_384
-EPSILON, TINY = float(np.finfo(np.float32).eps), float(np.finfo(np.float32).tiny)
 
 
 class ExactIndex:
@@ -59,6 +52,7 @@ class ExactIndex:
         self._metric = metric
         self._cosine = metric is Metric.COSINE
         self._starts = np.cumsum([0, *(len(block) for block in blocks)])
+        self._refiner = Refiner(self._blocks, metric)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -97,79 +91,18 @@ class ExactIndex:
         found, rows = self.nearest_of(queries, candidates, k)
         for query in np.flatnonzero(~(found[:, -1] <= floor)).tolist():
             every = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
-            found[query], rows[query] = self._nearest(queries[query], every, k)
+            found[query], rows[query] = self._refiner.nearest(queries[query], every, k)
         return found, rows
 
     def nearest_of(
         self, queries: Vectors, candidates: Rows, k: int
     ) -> tuple[NDArray[np.float64], Rows]:
-        """The k nearest of each query's own candidates, measured in double precision, ``(n, k)``.
+        """The k nearest of each query's own candidates; as ``Refiner.nearest_of``."""
+        return self._refiner.nearest_of(queries, candidates, k)
 
-        Args:
-            queries: ``(n, dim)`` float32.
-            candidates: Rows, ``(n, k or more)``, none twice for a query; −1 is none.
-            k: How many; where there are fewer, the last are at infinity, and −1.
-        """
-        if len(queries) == 1:
-            return self._nearest_of_one(queries[0], candidates[0], k)
-        found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
-        candidates = self._nearer(queries, candidates, k)
-        width = max(k, int(np.count_nonzero(candidates >= 0)) // max(1, len(queries)))
-        step = max(1, CACHED_BYTES // (8 * width * queries.shape[1]))
-        for start in range(0, len(queries), step):
-            part = slice(start, start + step)
-            near = np.sort(candidates[part], axis=1)
-            used = int(np.count_nonzero((near >= 0).any(axis=0)))
-            near = near[:, near.shape[1] - max(k, used) :]
-            apart = distances(queries[part, None], self.take(np.maximum(near, 0)), self._metric)
-            apart[near < 0] = np.inf
-            order = np.argsort(apart, axis=1, kind="stable")[:, :k]
-            each = np.arange(len(near))[:, None]
-            found[part], rows[part] = apart[each, order], near[each, order]
-        return found, rows
-
-    def _nearest_of_one(
-        self, query: Vectors, candidates: Rows, k: int
-    ) -> tuple[NDArray[np.float64], Rows]:
-        """As ``nearest_of`` for a query alone, in a third of the time."""
-        near = candidates.copy()
-        near.sort()
-        if near[0] < 0:
-            near = near[np.searchsorted(near, 0) :]
-        if len(self._blocks) == 1 and self._is_sorted_out(len(near), k, MANY_NUMBERS_OF_ONE):
-            squares = _squares(query[None], self._blocks[0], near[None])[0]
-            near = near[squares <= self._limit(np.partition(squares, k - 1)[k - 1])]
-        apart, rows = self._nearest(query, near, k)
-        if (lack := k - len(rows)) > 0:
-            apart = np.concatenate([apart, np.full(lack, np.inf)])
-            rows = np.concatenate([rows, np.full(lack, -1)])
-        return apart[None], rows[None]
-
-    def _nearer(self, queries: Vectors, candidates: Rows, k: int) -> Rows:
-        """Candidates with −1 for those that single precision already shows to be too far."""
-        if not self._is_sorted_out(candidates.shape[1], k):
-            return candidates
-        apart = np.full(candidates.shape, np.inf, np.float32)
-        for block, start in zip(self._blocks, self._starts.tolist(), strict=False):
-            inside = (candidates >= start) & (candidates < start + len(block))
-            places = np.where(inside, candidates - start, -1)
-            np.minimum(apart, _squares(queries, block, places), out=apart)
-        kth = np.partition(apart, k - 1, axis=1)[:, k - 1 : k]
-        return np.where(apart <= self._limit(kth), candidates, -1)
-
-    def _is_sorted_out(self, count: int, k: int, least: int = MANY_NUMBERS) -> bool:
-        """Whether so many candidates of a query are first measured in single precision."""
-        enough = count >= MANY_CANDIDATES * k and count * (self.dim or 0) >= least
-        return enough and not self._cosine
-
-    def _limit(self, kth: Any) -> Any:
-        """How large a square in single precision may be, beside the kth, of one of the k nearest.
-
-        Its sums of squares of differences are off by less than dim + 4 units of rounding, and take
-        a tenth of the time of double precision.
-        """
-        dim = self.dim or 0
-        return np.float64(kth) * (1 + 2 * (dim + 4) * EPSILON) + 2 * dim * TINY
+    def take(self, rows: Rows) -> Vectors:
+        """The vectors at some rows, ``(…, dim)``, whichever blocks they lie in."""
+        return self._refiner.take(rows)
 
     def _candidates(
         self, queries: Vectors, k: int, allowed: Allowed | None
@@ -309,32 +242,6 @@ class ExactIndex:
         margin = 1 + self._blocks[0].shape[1] * EPSILON
         return float((margin * max(squares)) ** 0.5)
 
-    def _nearest(self, query: Vectors, rows: Rows, k: int) -> tuple[NDArray[np.float64], Rows]:
-        """The k nearest of ascending rows in double precision, by distance, then by row."""
-        step = max(1, WORK_BYTES // (32 * len(query)))
-        if len(rows) <= step:
-            apart = distances(query, self.take(rows), self._metric)
-        else:
-            apart = np.concatenate(
-                [
-                    distances(query, self.take(rows[start : start + step]), self._metric)
-                    for start in range(0, len(rows), step)
-                ]
-            )
-        order = apart.argsort(kind="stable")[:k]
-        return apart[order], rows[order]
-
-    def take(self, rows: Rows) -> Vectors:
-        """The vectors at some rows, ``(…, dim)``, whichever blocks they lie in."""
-        if len(self._blocks) == 1:
-            return self._blocks[0].take(rows, axis=0)
-        taken = np.empty((*rows.shape, self._blocks[0].shape[1]), np.float32)
-        blocks = np.searchsorted(self._starts, rows, side="right") - 1
-        for at in np.unique(blocks).tolist():
-            inside = blocks == at
-            taken[inside] = self._blocks[at][rows[inside] - self._starts[at]]
-        return taken
-
 
 def _knn(
     queries: Vectors, vectors: Vectors, k: int, kind: int, allowed: Allowed | None
@@ -348,8 +255,6 @@ def _knn(
         return found
     values = np.empty((len(queries), k), np.float32)
     rows = np.empty((len(queries), k), np.int64)
-    # The plain functions of FAISS, which its stubs do not describe as they are in Python.
-    bare: Any = faiss
     selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
     arrays = [bare.swig_ptr(array) for array in (queries, vectors, values, rows)]
     shape = vectors.shape[1], len(queries), len(vectors), k
@@ -358,13 +263,3 @@ def _knn(
     else:
         bare.knn_inner_product(*arrays[:2], *shape, *arrays[2:], selector)
     return values, rows
-
-
-def _squares(queries: Vectors, vectors: Vectors, rows: Rows) -> NDArray[np.float32]:
-    """Squared distances between each query and its own rows, ``(n, m)``; infinity where −1."""
-    squares = np.empty(rows.shape, np.float32)
-    places = np.ascontiguousarray(rows, np.int64)
-    bare: Any = faiss
-    arrays = [bare.swig_ptr(array) for array in (squares, queries, vectors, places)]
-    bare.fvec_L2sqr_by_idx(*arrays, queries.shape[1], *rows.shape)
-    return squares
