@@ -29,7 +29,10 @@ TRAINED_A_LIST = 64
 LEAST_TRAINED = 65_536
 SAMPLE_BYTES = 1 << 30
 ADDED_BYTES = 16 << 20
-FACTORS = (1.0, 2.0, 4.0, 8.0, 16.0, float(MOST_FACTOR))
+FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0, float(MOST_FACTOR))
+# What a walk through a graph reads for each candidate that it keeps: so many vectors, each of which
+# takes as long to come to as this many bytes to read.
+WALKED, WALKED_BYTES = 16, 256
 
 
 @dataclass(frozen=True)
@@ -233,23 +236,26 @@ class ApproximateIndex:
     def ladder(self, k: int) -> list[SearchSettings]:
         """Settings worth trying for k neighbours, from the quickest search to the farthest.
 
-        With lists, by how many bytes are read of them, and of the vectors that are measured anew;
-        what a walk through a graph keeps is measured as a whole, where the graph itself does not
-        measure exactly.
+        That is, by about how many bytes are read of the index, and of the vectors that are
+        measured anew.
         """
         inner = inner_of(self._index)
         moved = inner.d < self._index.d
         factors = FACTORS[:1] if _measures_exactly(inner) and not moved else FACTORS
+        measured = 8 * k * self._index.d
         if isinstance(inner, bare.IndexIVF):
             found = [
                 SearchSettings(one, 1, each) for one in _steps(inner.nlist) for each in factors
             ]
             listed = len(self) / inner.nlist * inner.code_size
-            measured = 8 * k * self._index.d
             return sorted(found, key=lambda one: one.nprobe * listed + one.k_factor * measured)
         if isinstance(inner, bare.IndexHNSW):
             kept = [round(k * 2 ** (step / 2)) for step in range(15)]
-            return [SearchSettings(1, one, min(one / k, factors[-1])) for one in kept]
+            found = [
+                SearchSettings(1, one, each) for one in kept for each in factors if each * k <= one
+            ]
+            walked = WALKED * (bare.downcast_index(inner.storage).sa_code_size() + WALKED_BYTES)
+            return sorted(found, key=lambda one: one.ef_search * walked + one.k_factor * measured)
         return [SearchSettings(1, 1, factor) for factor in factors]
 
     def candidates(self, queries: Vectors, k: int, allowed: Allowed | None = None) -> Rows:

@@ -17,7 +17,7 @@ HNSW_LINKS = 32
 PARSED_DIM = 64
 # What is tried: so many times the root of the count as lists, so many dims after a PCA.
 LIST_FACTORS = (1, 4)
-REDUCED = (64, 96)
+REDUCED = (64, 128)
 LEAST_RABITQ = 32
 # What a vector becomes in the lists of IVF, by the names of such kinds; {half} is half the dims,
 # {quarter} a quarter of them, if they divide so.
@@ -105,8 +105,8 @@ def check_kind(kind: str) -> None:
 def kinds_to_try(count: int, dim: int) -> list[str]:
     """Kinds of index that may be the best for so many vectors, the quickest to make first.
 
-    Lists of whole vectors, of a byte or a few bits each dim, and graphs; and the first after a PCA
-    where there are many dims. What finds by codes is measured anew by the vectors themselves.
+    Lists of whole vectors, of a byte or a few bits each dim, and graphs; and both after a PCA where
+    there are many dims. What finds by codes is measured anew by the vectors themselves.
 
     Example:
         >>> kinds_to_try(10_000, 32)[:3]
@@ -124,4 +124,6 @@ def kinds_to_try(count: int, dim: int) -> list[str]:
             found += [f"{prefix}{one},RaBitQfs"] if rest >= LEAST_RABITQ else []
     # Panorama stops comparing where the first dims tell enough, as those of a PCA do.
     panorama = [f"PCA{dim},{one},FlatPanorama8" for one in ivf if reduced and dim % 8 == 0]
-    return [*found, *panorama[:1], *(f"HNSW{HNSW_LINKS},{code}" for code in ("SQ8", "Flat"))]
+    graphs = [f"{prefix}HNSW{HNSW_LINKS},SQ8" for prefix, rest in reduced if rest == REDUCED[-1]]
+    graphs += [f"HNSW{HNSW_LINKS},{code}" for code in ("SQ8", "Flat")]
+    return [*found, *panorama[:1], *graphs]

@@ -68,12 +68,14 @@ def check_vectors(
         with np.errstate(over="ignore", invalid="ignore"):
             array = np.ascontiguousarray(given, np.float32)
     # The product is quick to take, and finite if all are, unless it overflows.
-    if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
+    square = float(np.vdot(array, array))
+    if not math.isfinite(square) and not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise InvalidArgument(
             f"Vector {first + row} holds NaN, infinity or more than float32 can hold."
         )
-    if metric is Metric.COSINE and len(zeros := zero_rows(array)):
+    is_one = len(array) == 1 and square > 0
+    if metric is Metric.COSINE and not is_one and len(zeros := zero_rows(array)):
         row = first + int(zeros[0])
         raise InvalidArgument(f"Vector {row} is zero: cosine cannot compare what has no direction.")
     return array
@@ -127,9 +129,8 @@ def distances(queries: NDArray[Any], others: NDArray[Any], metric: Metric) -> Di
     left, right = queries.astype(np.float64), others.astype(np.float64)
     products = _products(left, right)
     lengths = np.sqrt(_products(left, left) * _products(right, right))
-    cosines = np.zeros_like(products)
-    np.divide(products, lengths, out=cosines, where=lengths > 0)
-    return np.clip(1 - cosines, 0, 2)
+    cosines = products / np.where(lengths > 0, lengths, np.inf)
+    return np.minimum(np.maximum(1 - cosines, 0), 2)  # np.clip takes five times as long for few
 
 
 def _products(left: NDArray[Any], right: NDArray[Any]) -> Distances:
