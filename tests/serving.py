@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from conftest import COMMAND, PROJECT
 
@@ -46,7 +46,7 @@ class Server:
     @property
     def token(self) -> str | None:
         found = re.search(r"token=(.*)", self.url)
-        return found[1] if found else None
+        return unquote(found[1]) if found else None
 
     def ask(
         self,

@@ -33,7 +33,8 @@ def relabel(
 ) -> Changes:
     """Give an item another label or other metadata. Its vector stays.
 
-    ``update`` gives it the label of its folder again, where labels come from there.
+    ``update`` gives it the label of its folder again once its file has changed or moved, or the
+    tables of labels and metadata have, where labels come from there.
 
     Args:
         collection: Where it is.

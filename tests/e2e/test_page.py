@@ -316,6 +316,99 @@ def test_keys_alone(visitor: Visitor, queried: Callable[[str], Path]) -> None:
     assert second
 
 
+def test_the_focus_stays_where_it_was(visitor: Visitor, queried: Callable[[str], Path]) -> None:
+    page = visitor.window("/c/shop")
+    chip = page.get_by_role("button", name="trouser", exact=True)
+    chip.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("40 items")
+    expect(chip).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("121 items")
+    upload(page, queried("bag"))
+    before = page.evaluate("history.length")
+    page.locator("#diversity").focus()
+    for step in (1, 2, 3):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_url(f"**diversity=0.{step}**")
+        expect(page.locator("#diversity")).to_be_focused()
+    assert page.evaluate("history.length") == before + 1
+    page.go_back()
+    expect(page.locator("#diversity")).to_have_value("0")
+
+    # The link for who uses keys leads to the items, and leaves the search as it is.
+    asked = page.url
+    page.locator("a.skip").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+    expect(page.locator("#panel .verdict .label")).to_be_visible()
+    assert page.url == asked
+
+
+def test_a_large_window_is_filled(visitor: Visitor) -> None:
+    """The end of the first 60 is in sight before they come."""
+    page = visitor.window(viewport={"width": 2560, "height": 1400})
+    slowly(page, "**/items?*")
+    page.goto(f"{visitor.base}/c/shop")
+    expect(page.locator("#grid > li")).to_have_count(120)
+
+
+def slowly(page: Page, pattern: str) -> None:
+    """Answers that take a moment."""
+
+    def later(route: Route) -> None:
+        page.wait_for_timeout(300)
+        route.continue_()
+
+    page.route(pattern, later)
+
+
+def test_a_page_that_does_not_come_takes_none_away(visitor: Visitor) -> None:
+    page = visitor.window("/c/shop")
+    expect(page.locator("#grid > li")).to_have_count(60)
+    page.route("**/items?*", lambda route: route.abort())
+    page.mouse.wheel(0, 100_000)
+    expect(page.locator("#problem")).to_be_visible()
+    assert len(shown(page)) == 60
+    page.unroute("**/items?*")
+    page.mouse.wheel(0, -100_000)
+    page.wait_for_timeout(300)
+    page.mouse.wheel(0, 100_000)
+    expect(page.locator("#grid > li")).to_have_count(120)
+    expect(page.locator("#problem")).to_be_hidden()
+    visitor.leave()
+    visitor.errors.clear()
+
+
+def test_a_search_that_is_given_up_leaves_nothing_dimmed(visitor: Visitor) -> None:
+    page = visitor.window("/c/shop")
+    expect(page.locator("#grid > li")).to_have_count(60)
+    page.route("**/recommend*", lambda _: None)
+    page.locator("#grid a").first.click()
+    expect(page.locator("#grid")).to_have_attribute("aria-busy", "true")
+    page.go_back()
+    expect(page.locator("#panel .invitation")).to_be_visible()
+    expect(page.locator("#grid")).not_to_have_attribute("aria-busy", "true")
+    visitor.leave()
+    visitor.errors.clear()
+
+
+def test_the_map_is_the_one_that_was_asked_for_last(visitor: Visitor) -> None:
+    page = visitor.window("/c/shop/map")
+    expect(page.locator("#map canvas")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/map?method=tsne", lambda route: held.append(route))  # noqa: PLW0108 - as above
+    page.get_by_label("How it is drawn").select_option("tsne")
+    while not held:
+        page.wait_for_timeout(50)
+    page.get_by_label("How it is drawn").select_option("lda")
+    expect(page.locator("#map canvas")).to_be_visible()
+    with page.expect_response("**/map?method=tsne"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page.get_by_label("How it is drawn")).to_have_value("lda")
+
+
 def test_who_has_no_token_is_asked_for_it(visitor: Visitor) -> None:
     page = visitor.window("/c/shop?like=bag%2Fagain.png")
     page.context.clear_cookies()

@@ -1,10 +1,12 @@
 """``vecsearch serve`` as its users start it, and ``Client`` as they ask it."""
 
+import gc
 import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -230,6 +232,84 @@ def test_changes(small: Path, tmp_path: Path) -> None:
         assert re.fullmatch("uploads/[0-9a-f]{16}", unnamed)
 
 
+def test_uploads_move_with_their_collection(small: Path, tmp_path: Path) -> None:
+    index = tmp_path / "before" / "mine"
+    index.parent.mkdir()
+    Collection.build(small / "train", index, dim=4, size=(28, 28), color="grey")
+    new = sorted((small / "test" / "bag").iterdir())[0]
+    with serving(index, "--writable") as server:
+        Client(server.url).add(new, id="mine", label="bag")
+    index.parent.rename(tmp_path / "after")
+    index = tmp_path / "after" / "mine"
+    moved = Collection.open(index)
+    assert moved.get("mine").path == next((tmp_path / "after" / "mine.uploads").iterdir())
+    moved.update(refit=True)
+    assert Collection.open(index).get("mine").label == "bag"
+    with serving(index, "--writable") as server:
+        client = Client(server.url)
+        assert client.thumbnail("mine", 64)[8:12] == b"WEBP"
+        client.remove(["mine"])
+    assert not list((tmp_path / "after" / "mine.uploads").iterdir())
+
+
+def test_a_disk_that_cannot_be_written_is_told(small: Path, tmp_path: Path) -> None:
+    index = tmp_path / "mine"
+    Collection.build(small / "train", index, dim=4, size=(28, 28), color="grey")
+    (tmp_path / "mine.uploads").write_text("in the way")
+    with serving(index, "--writable") as server:
+        client = Client(server.url)
+        with pytest.raises(ServerError, match="The disk of the server does not do it") as caught:
+            client.add(sorted((small / "test" / "bag").iterdir())[0])
+        assert caught.value.status == 503
+        assert str(tmp_path) not in str(caught.value)
+        assert len(client) == 30
+
+
+def test_any_token_and_any_other_cookie(index: Path) -> None:
+    token = "a+b/c=&d#e%41 f"
+    with serving(index, "--token", token) as server:
+        assert len(Client(server.url)) == len(Client(server.url.split("?")[0], token=token))
+        no_other = {"Authorization": "none"}
+        told = server.ask("GET", "/" + server.url.split("/")[-1], headers=no_other)
+        assert told.status == 303
+        own = told.headers["set-cookie"].split(";")[0]
+        for other in ("a=b c", 'a={"x":1}', "a"):
+            known = {**no_other, "Cookie": f"{other}; {own}"}
+            answer = server.ask("GET", "/api/v1/collections", headers=known)
+            assert answer.status == 200, other
+
+
+def test_items_beyond_a_hundred_thousand(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(101_500, 2))
+    Collection.from_vectors(vectors, path=tmp_path / "many")
+    with serving(tmp_path / "many") as server:
+        client = Client(server.url)
+        assert sum(1 for _ in client) == 101_500
+        with pytest.raises(InvalidArgument, match="less than or equal to 1000"):
+            client.query_ids(["0"], k=5000)
+
+
+def test_connections_end_with_their_threads(client: Client) -> None:
+    for _ in range(5):
+        thread = threading.Thread(target=client.health)
+        thread.start()
+        thread.join()
+    gc.collect()
+    assert len(client._connection._opened) <= 1
+
+
+def test_after_a_quiet_time_the_first_answer_is_new(small: Path, tmp_path: Path) -> None:
+    index = tmp_path / "quiet"
+    mine = Collection.build(small / "train", index, dim=4, size=(28, 28), color="grey")
+    with serving(index) as server:
+        client = Client(server.url)
+        for removed in [item.id for item in mine][:3]:
+            assert len(client) == len(mine)
+            mine.remove([removed])
+            time.sleep(0.7)
+        assert len(client) == 27
+
+
 def test_it_sees_what_others_commit(small: Path, tmp_path: Path) -> None:
     index = tmp_path / "shared"
     mine = Collection.build(small / "train", index, dim=4, size=(28, 28), color="grey")
@@ -245,6 +325,17 @@ def test_it_sees_what_others_commit(small: Path, tmp_path: Path) -> None:
         found = {hit.item.id for hit in client.query_ids([next(iter(mine)).id], 30)[0]}
         assert len(found) == 27
         assert not found & set(removed)
+
+
+def test_it_survives_its_terminal_under_nohup(index: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it to who it starts
+    try:
+        with serving(index) as server:
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+            assert len(Client(server.url)) == 30
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vecsearch.errors import (
     CollectionLocked,
@@ -51,12 +51,12 @@ class Connection:
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
         self._host, self._base = parts.netloc, parts.path.rstrip("/")
-        given = [one.partition("=")[2] for one in parts.query.split("&") if one[:6] == "token="]
-        known = token if token is not None else next(iter(given), None)
+        given = dict(parse_qsl(parts.query, keep_blank_values=True))
+        known = token if token is not None else given.get("token")
         self._headers = {} if known is None else {"Authorization": f"Bearer {known}"}
         self._timeout = timeout
         self._local = threading.local()
-        self._opened: list[http.client.HTTPConnection] = []
+        self._opened: weakref.WeakSet[_Kept] = weakref.WeakSet()
         weakref.finalize(self, _close_all, self._opened)
 
     def send(
@@ -93,10 +93,11 @@ class Connection:
     def _exchange(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, bytes]:
-        kept: http.client.HTTPConnection | None = getattr(self._local, "kept", None)
-        if kept is None:
-            kept = self._local.kept = self._kind(self._host, timeout=self._timeout)
-            self._opened.append(kept)
+        held: _Kept | None = getattr(self._local, "held", None)
+        if held is None:
+            held = self._local.held = _Kept(self._kind(self._host, timeout=self._timeout))
+            self._opened.add(held)
+        kept = held.connection
         fresh = kept.sock is None
         try:
             try:
@@ -111,9 +112,19 @@ class Connection:
             raise ServerError(0, f"{self._host} does not answer: {error}.") from error
 
 
-def _close_all(opened: list[http.client.HTTPConnection]) -> None:
-    for one in opened:
-        one.close()
+class _Kept:
+    """The connection of a thread, closed when that ends."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+def _close_all(opened: weakref.WeakSet[_Kept]) -> None:
+    for one in list(opened):
+        one.connection.close()
 
 
 def _asked(
@@ -148,8 +159,8 @@ def _error(status: int, data: bytes) -> VecsearchError:
         return CollectionLocked(detail)
     if status == 404 and detail.startswith("There is no collection"):
         return CollectionNotFound(detail)
-    if status in (400, 404, 415):
-        return InvalidArgument(detail)
-    if status == 422:
+    if status == 422 and detail.startswith(("The picture", "The body is empty")):
         return ImageError(detail)
+    if status in (400, 404, 415, 422):
+        return InvalidArgument(detail)
     return ServerError(status, detail)

@@ -179,6 +179,8 @@ def _json_lines(table: Path) -> tuple[bytes, list[tuple[int, dict[str, Any]]]]:
             continue
         try:
             row = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+            if b"\\u" in line:  # or half a character would be seen when all is to be written
+                json.dumps(row, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"{table}, line {number}: it is not JSON: {error}.") from error
         if not isinstance(row, dict):

@@ -24,6 +24,9 @@ GONE, UNKNOWN = -1, -2
 STAT_BLOCK = 200
 HIDDEN = "hidden"
 UNOPENED = "folder cannot be opened"
+NOWHERE = "a link that leads nowhere"
+# What the folder of a collection's own pictures is called, after it.
+UPLOADS = ".uploads"
 MANIFEST = re.compile(r"manifest-\d{6,18}\.json")
 
 
@@ -147,7 +150,10 @@ class _Walker:
             if reason_against is not None:
                 self._skipped.append(Skipped(Path(entry.path), reason_against))
             elif entry.is_dir():
-                folders.append(entry)
+                if _holds_uploads(entry):
+                    self._skipped.append(Skipped(Path(entry.path), "the uploads of a collection"))
+                else:
+                    folders.append(entry)
             else:
                 here.append(prefix + entry.name)
         self.found += here
@@ -181,6 +187,17 @@ def _is_collection(names: list[str]) -> bool:
     return any(map(MANIFEST.fullmatch, names)) or {".lock", "draft"}.issubset(names)
 
 
+def _holds_uploads(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder is that of the uploads of a collection beside it."""
+    collection = entry.path.removesuffix(UPLOADS)
+    if collection == entry.path:
+        return False
+    try:
+        return _is_collection(os.listdir(collection))
+    except OSError:
+        return False
+
+
 def _reason_against(entry: os.DirEntry[str]) -> str | None:
     """Why an entry is left out by its name and kind alone, or None."""
     try:
@@ -196,7 +213,7 @@ def _reason_against(entry: os.DirEntry[str]) -> str | None:
         if not entry.is_file():
             return _kind(entry.stat().st_mode)
     except OSError as error:
-        return f"a link that leads nowhere: {error.strerror}"
+        return f"{NOWHERE}: {error.strerror}"
     return against
 
 

@@ -36,14 +36,16 @@ def worker_pool(jobs: int, memory: int | None = None) -> Any:
 
 
 def submit(pool: Any, work: Callable[..., T], *args: Any) -> "Future[T]":
-    """Let a pool do something; if it is broken, what comes back says so."""
+    """Let a pool do something; if it is broken or has ended, what comes back says so."""
     from concurrent.futures import Future
     from concurrent.futures.process import BrokenProcessPool
+
+    from loky.process_executor import ShutdownExecutorError
 
     try:
         with _interrupts_held():
             future: Future[T] = pool.submit(work, *args)
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, ShutdownExecutorError) as error:
         future = Future()
         future.set_exception(error)
     return future

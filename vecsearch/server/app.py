@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from vecsearch.server.api import PREFIX, router
+from vecsearch.server.bodies import Bounded
 from vecsearch.server.metrics import Metrics
 from vecsearch.server.page import add_page
 from vecsearch.server.problems import handle_problems
@@ -51,6 +52,7 @@ def make_app(
         lifespan=life,
     )
     app.state.vecsearch = state
+    app.add_middleware(Bounded, most=settings.upload_bytes)
     handle_problems(app)
     app.include_router(router)
     add_reports(app, settings.reports)

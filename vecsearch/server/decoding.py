@@ -4,8 +4,11 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from loky.process_executor import ShutdownExecutorError
 
 from vecsearch.errors import ImageError
 from vecsearch.images import Preprocess, decode
@@ -17,6 +20,7 @@ from vecsearch.types import Pixels
 T = TypeVar("T")
 
 WORKERS = 2
+TURNS = 2 * WORKERS  # one each, and the next
 # 50 megapixels in 4 bytes, three times over, which is what turning and flattening them takes.
 MEMORY = 1 << 30
 SECONDS = 20.0
@@ -31,7 +35,9 @@ class Decoder:
     def __init__(self) -> None:
         self._pool: Any = None
         self._waiting = 0
-        self._turns = asyncio.Semaphore(2 * WORKERS)  # one each, and the next
+        self._closed = False
+        self._turns = asyncio.Semaphore(TURNS)
+        self._alone = asyncio.Lock()  # or two would wait for the turns that the other has
         self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
@@ -75,6 +81,7 @@ class Decoder:
 
     def close(self) -> None:
         """End the processes."""
+        self._closed = True
         if self._pool is not None:
             self._pool.shutdown(kill_workers=True)
             self._pool = None
@@ -84,22 +91,37 @@ class Decoder:
             raise Problem(429, "Too many pictures are waiting to be decoded: come again.")
         self._waiting += 1
         try:
-            for _ in range(2):
-                pool = self._pools()
-                try:
-                    async with self._turns:  # or the wait for others would count as its own
-                        future = asyncio.wrap_future(submit(pool, work, *args))
-                        return await asyncio.wait_for(future, SECONDS)
-                except BrokenProcessPool:
-                    self._renew(pool)  # another one's picture may have been the cause
-                except TimeoutError as error:
-                    self._renew(pool)
-                    raise ImageError("It takes too long to decode.") from error
+            for alone in (False, True):  # another one's picture may have been the cause
+                with suppress(BrokenProcessPool):
+                    return await self._tried(alone, work, *args)
             raise ImageError("The decoder crashed on it, or ran out of memory.")
         finally:
             self._waiting -= 1
 
+    async def _tried(self, alone: bool, work: Callable[..., T], *args: Any) -> T:
+        """Do it when its turn comes, or the wait for others would count as its own time."""
+        async with AsyncExitStack() as turns:
+            if alone:
+                await turns.enter_async_context(self._alone)
+            for _ in range(TURNS if alone else 1):
+                await turns.enter_async_context(self._turns)
+            while True:
+                pool = self._pools()
+                future = asyncio.wrap_future(submit(pool, work, *args))
+                try:
+                    return await asyncio.wait_for(future, SECONDS)
+                except ShutdownExecutorError:
+                    continue  # another one's picture took too long
+                except TimeoutError as error:
+                    self._renew(pool)
+                    raise ImageError("It takes too long to decode.") from error
+                except BrokenProcessPool:
+                    self._renew(pool)
+                    raise
+
     def _pools(self) -> Any:
+        if self._closed:
+            raise Problem(503, "The server is stopping.")
         if self._pool is None:
             self._pool = worker_pool(WORKERS, MEMORY)
         return self._pool

@@ -13,6 +13,7 @@ Vector: TypeAlias = Annotated[list[Finite], Field(min_length=1, max_length=65_53
 Id: TypeAlias = Annotated[str, Field(max_length=4096)]
 Limit: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
 Offset: TypeAlias = Annotated[int, Field(ge=0, le=MOST_OFFSET)]
+Place: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 53)]
 Conditions: TypeAlias = Annotated[
     list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)
 ]

@@ -1,5 +1,7 @@
 """Errors as problem documents, application/problem+json: RFC 9457."""
 
+import errno
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -42,10 +44,12 @@ STATUSES: Mapping[type[VecsearchError], int] = {
     StoreError: 503,
     VecsearchError: 400,
 }
+LOG = logging.getLogger("uvicorn.error")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 AGAIN = {409: "1", 429: "1"}
 
 
-class Problem(Exception):
+class Problem(HTTPException):
     """An answer that is an error.
 
     Args:
@@ -55,8 +59,7 @@ class Problem(Exception):
     """
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.headers = status, detail, dict(headers or {})
+        super().__init__(status, detail, headers)
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -72,9 +75,6 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 def handle_problems(app: FastAPI) -> None:
     """Let all errors that are raised on purpose reach clients as problem documents."""
 
-    def own(_: Request, error: Any) -> Response:
-        return problem(error.status, error.detail, error.headers)
-
     def ours(_: Request, error: Exception) -> Response:
         status = next(code for kind, code in STATUSES.items() if isinstance(error, kind))
         said = str(error)
@@ -82,14 +82,19 @@ def handle_problems(app: FastAPI) -> None:
             said = f"The picture cannot be read: {said.removesuffix('.')}."
         return problem(status, said)
 
+    def disk(_: Request, error: Any) -> Response:
+        LOG.error("%s", error)  # with the path, which is not for clients
+        status = 507 if error.errno in FULL else 503
+        return problem(status, f"The disk of the server does not do it: {error.strerror or error}.")
+
     def invalid(_: Request, error: Any) -> Response:
         return problem(422, said_of(error))
 
     def http(_: Request, error: Any) -> Response:
         return problem(error.status_code, str(error.detail), error.headers)
 
-    app.add_exception_handler(Problem, own)
     app.add_exception_handler(VecsearchError, ours)
+    app.add_exception_handler(OSError, disk)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ValidationError, invalid)
     app.add_exception_handler(HTTPException, http)

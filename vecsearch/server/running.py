@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from urllib.parse import quote
 
 from vecsearch.errors import MissingPackage, VecsearchError
 from vecsearch.server.settings import Settings
@@ -96,7 +97,7 @@ def address_of(settings: Settings, listener: socket.socket) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - it is compared, not listened on
         host = socket.gethostname()
     shown = f"[{host}]" if ":" in host else host
-    token = f"?token={settings.token}" if settings.token is not None else ""
+    token = f"?token={quote(settings.token, safe='')}" if settings.token is not None else ""
     return f"http://{shown}:{port}/{token}"
 
 

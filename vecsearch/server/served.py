@@ -32,12 +32,14 @@ class Served:
 
     # How often to look whether another process has committed something; a look takes 30 µs.
     LOOK_SECONDS = 0.25
+    # After a quiet time the first waits so long for what a look finds.
+    PATIENCE_SECONDS = 0.2
 
     def __init__(self, path: Place, pool: Executor) -> None:
         self.name = name_of(path)
         self._place, self._pool = path, pool
         self._lock = threading.Lock()
-        self._looked = time.monotonic()
+        self._looked = self._began = time.monotonic()
         self._looking: asyncio.Future[None] | None = None
         self.generation = self._first()
         self.searcher = Searcher()
@@ -45,12 +47,18 @@ class Served:
     async def now(self) -> Generation:
         """The newest generation, as of a moment ago.
 
-        Whoever asks while it is looked for is answered from the one before.
+        Whoever asks while it takes long to make ready is answered from the one before.
         """
-        if self._looking is None and time.monotonic() - self._looked > self.LOOK_SECONDS:
+        now = time.monotonic()
+        quiet = now - self._looked
+        if self._looking is None and quiet > self.LOOK_SECONDS:
             loop = asyncio.get_running_loop()
             self._looking = loop.run_in_executor(self._pool, self.look)
             self._looking.add_done_callback(self._has_looked)
+            self._began = now
+        patience = self._began + self.PATIENCE_SECONDS - now
+        if self._looking is not None and quiet > 2 * self.LOOK_SECONDS and patience > 0:
+            await asyncio.wait([self._looking], timeout=patience)
         return self.generation
 
     def look(self) -> None:

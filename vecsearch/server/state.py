@@ -7,7 +7,6 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Path, Request
 
-from vecsearch.server.bodies import Reception
 from vecsearch.server.decoding import Decoder
 from vecsearch.server.generation import Generation
 from vecsearch.server.problems import Problem
@@ -29,7 +28,6 @@ class State:
         heavy: Threads for what takes seconds.
         writer: A thread for changes, one after the other.
         decoder: Decodes pictures.
-        reception: Takes in bodies.
     """
 
     settings: Settings
@@ -38,10 +36,6 @@ class State:
     heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(HEAVY))
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS))
     decoder: Decoder = field(default_factory=Decoder)
-    reception: Reception = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reception = Reception(self.settings.upload_bytes)
 
     def collection(self, name: str) -> Served:
         """A collection by its name.

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vecsearch.images import File
-from vecsearch.store import put_whole
+from vecsearch.store import put_whole, uploads_of
 
 # What a file is called after, by how it begins.
 BEGINNINGS = {
@@ -17,16 +17,6 @@ BEGINNINGS = {
     b"II*\0": ".tif",
     b"MM\0*": ".tif",
 }
-
-
-def uploads_of(index: Path) -> Path:
-    """The folder beside a collection that its uploads are kept in.
-
-    Neither in the collection, whose files are all named by its manifest, nor in the folder that it
-    follows, which is its user's.
-    """
-    place = index.resolve()
-    return place.with_name(f"{place.name}.uploads")
 
 
 def keep(index: Path, data: bytes, size: tuple[int, int]) -> File:

@@ -18,6 +18,7 @@ from vecsearch.store.records import Record, Records
 from vecsearch.store.repair import Encode, Repair, repair_store
 from vecsearch.store.segment import key_of
 from vecsearch.store.store import Store
+from vecsearch.store.uploads import uploads_of
 from vecsearch.store.verification import Damage, Verification, verify_store
 from vecsearch.store.writer import Writer
 
@@ -47,6 +48,7 @@ __all__ = [
     "put_whole",
     "repair_store",
     "segment_items",
+    "uploads_of",
     "verify_store",
     "write_part",
 ]

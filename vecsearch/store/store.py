@@ -30,6 +30,7 @@ from vecsearch.store.segment import (
     read_lines,
     read_page,
 )
+from vecsearch.store.uploads import moved_along
 from vecsearch.types import JSON, Clustering, Rows, Skipped, Vectors
 
 # Files of at least this many bytes are hashed by two threads; others are done before one starts.
@@ -171,7 +172,7 @@ class Store:
 
     def records_of(self, entry: SegmentEntry) -> Iterator[Record]:
         """The items of one segment."""
-        return self._read(entry, read_lines)
+        return (moved_along(one, self.folder) for one in self._read(entry, read_lines))
 
     def _read(self, entry: SegmentEntry, lines: Callable[[Path], Iterator[T]]) -> Iterator[T]:
         """What there is of each item of one segment."""
@@ -200,7 +201,7 @@ class Store:
             self._pages.keep((segment, page), lines)
         if line >= len(lines):
             raise DamagedCollection(f"{path} has no line for row {row}.")
-        return parse_line(lines[line].decode(), path)
+        return moved_along(parse_line(lines[line].decode(), path), self.folder)
 
     def _read_page(self, entry: SegmentEntry, page: int, path: Path) -> list[bytes]:
         """A page of lines of one segment, checked."""

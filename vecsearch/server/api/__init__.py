@@ -18,7 +18,8 @@ SAID = {
     415: "The body is neither JSON nor an image.",
     422: "It is not in the form that is described here, or no picture that can be read.",
     429: "Too much at a time: come again.",
-    503: "The collection on disk is damaged or gone.",
+    503: "The collection on disk is damaged or gone, or the disk cannot be used.",
+    507: "The disk is full.",
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {

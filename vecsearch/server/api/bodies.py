@@ -9,6 +9,7 @@ from fastapi import Request
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encode_pixels
 from vecsearch.errors import InvalidArgument
+from vecsearch.server.bodies import body_of
 from vecsearch.server.generation import Generation, What
 from vecsearch.server.models import Query
 from vecsearch.server.problems import Problem
@@ -47,7 +48,7 @@ async def subject_of(request: Request, generation: Generation, state: State) -> 
         ImageError: It is a picture that cannot be read.
     """
     if kind_of(request) == "application/json":
-        query = Query.model_validate_json(await state.reception.read(request))
+        query = Query.model_validate_json(await body_of(request))
         given = [one for one in (query.id, query.vector, query.text) if one is not None]
         if len(given) != 1:
             raise Problem(422, "Ask by one of these: id, vector, text.")
@@ -107,7 +108,7 @@ async def image_of(
             "This collection was made from vectors and has no encoder for images: ask by vector "
             "or id.",
         )
-    data = await state.reception.read(request)
+    data = await body_of(request)
     if not data:
         raise Problem(422, "The body is empty: send the bytes of an image.")
     encoder = await in_pool(generation.light, lambda: generation.collection.encoder)

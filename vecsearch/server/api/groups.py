@@ -14,7 +14,7 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.projection import project
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation
-from vecsearch.server.models import Clusters, Groups, Limit, Map, Members, Offset
+from vecsearch.server.models import Clusters, Groups, Limit, Map, Members, Place
 from vecsearch.server.problems import Problem
 from vecsearch.server.served import ready
 from vecsearch.server.state import State, TheGeneration, TheState
@@ -78,7 +78,7 @@ async def members(
     saved: Annotated[str | None, Query(alias="name", max_length=100)] = None,
     k: Annotated[int | None, Query(ge=1, le=MOST_CLUSTERS)] = None,
     limit: Annotated[Limit, Query()] = 60,
-    offset: Annotated[Offset, Query()] = 0,
+    offset: Annotated[Place, Query()] = 0,
 ) -> Response:
     """The items of a cluster, its medoid first, then by distance from the centre."""
     found = await _clustering(generation, state, saved, k)

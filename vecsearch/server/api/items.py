@@ -10,7 +10,7 @@ from starlette.responses import Response
 from vecsearch.errors import ImageError
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation, item_of
-from vecsearch.server.models import Conditions, Item, Items, Limit, Offset
+from vecsearch.server.models import Conditions, Item, Items, Limit, Place
 from vecsearch.server.problems import Problem
 from vecsearch.server.served import in_pool
 from vecsearch.server.state import TheGeneration, TheState
@@ -28,7 +28,7 @@ async def items(
     generation: TheGeneration,
     where: Annotated[Conditions, Query()] = [],  # noqa: B006 - FastAPI copies it
     limit: Annotated[Limit, Query()] = 60,
-    offset: Annotated[Offset, Query()] = 0,
+    offset: Annotated[Place, Query()] = 0,
 ) -> Response:
     """A page of items, in the order of the collection."""
     return as_json(await in_pool(generation.light, _page, generation, where, limit, offset))

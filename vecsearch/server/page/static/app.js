@@ -63,6 +63,11 @@ addEventListener("click", event => {
   const link = event.target.closest?.("a[href]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const to = new URL(link.href);
+  if (link.getAttribute("href").startsWith("#")) {  // of this page, whose # is not for places in it
+    event.preventDefault();
+    byId(link.hash.slice(1)).focus();
+    return;
+  }
   if (to.origin !== location.origin || !to.pathname.startsWith("/c/") || link.target) return;
   event.preventDefault();
   go(read(to));

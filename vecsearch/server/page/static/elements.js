@@ -31,6 +31,17 @@ export function button(name, act, { picture = null, bare = false, ...properties 
     picture && icon(picture), bare ? null : name);
 }
 
+// Let a part of the page hold other things. Who has the focus in it keeps it, by what is called as
+// before, or else comes to the first that can have it.
+export function refill(box, ...children) {
+  const had = box.contains(document.activeElement) ? document.activeElement : null;
+  box.replaceChildren(...children.filter(child => child !== null));
+  if (!had || box.contains(document.activeElement)) return;
+  const all = [...box.querySelectorAll("a, button, input, select, summary")];
+  (all.find(one => one.tagName === had.tagName && calledOf(one) === calledOf(had)) ?? all[0])?.focus();
+}
+const calledOf = one => one.id || one.getAttribute("aria-label") || one.textContent;
+
 export const byId = id => document.getElementById(id);
 
 // Text and numbers as they are read.

@@ -14,8 +14,11 @@ export class Endless {
     if (this.busy || !this.end.offsetParent) return;
     this.busy = true;
     const more = await this.load().finally(() => { this.busy = false; });
-    if (!more) return;
-    // If the end is in sight still, that is told anew.
+    if (more) this.again();
+  }
+
+  // If the end is in sight still, that is told anew.
+  again() {
     this.observer.unobserve(this.end);
     this.observer.observe(this.end);
   }

@@ -1,5 +1,5 @@
 // Labels to choose from, conditions on metadata, and the metric.
-import { button, byId, element } from "./elements.js";
+import { button, byId, element, refill } from "./elements.js";
 import { isQuery } from "./answers.js";
 import { go } from "./state.js";
 
@@ -43,11 +43,9 @@ export function showFilters(state, collection) {
   }) }, ...["euclidean", "cosine"].map(one =>
     element("option", { value: one, selected: one === (state.metric || collection.metric) }, one)));
 
-  const typing = document.activeElement?.id === "condition" ? byId("condition").value : null;
-  byId("filters").replaceChildren(
+  refill(byId("filters"),
     element("div", { class: "chips" }, ...chips),
     element("div", { class: "conditions" }, ...conditions, form, byId("count"), isQuery(state) ? metric : null));
-  if (typing !== null) byId("condition").focus();
   byId("known-keys").replaceChildren(...["label", "id", ...collection.keys].map(key => element("option", { value: `${key}=` })));
   byId("known-labels").replaceChildren(...labels.map(([label]) => element("option", { value: label })));
 }

@@ -10,12 +10,12 @@ import { fresh, go } from "./state.js";
 
 const METHODS = { pca: "By what varies most (PCA)", lda: "By what tells labels apart (LDA)", tsne: "By neighbours (t-SNE)" };
 const NEAR = 12, FINGER = 24, STEP = 60, KEPT = new Map();
-let now = null;
+let now = null, turn = 0;
 
 export async function show(state, collection) {
   const labels = Object.keys(collection.labels ?? {}).length;
   const method = state.method || (labels > 1 ? "lda" : "pca"), key = `${state.name} ${method}`;
-  const box = byId("map");
+  const box = byId("map"), mine = ++turn;
   if (now?.key === key) {
     now.scatter.draw();
     return;
@@ -23,12 +23,15 @@ export async function show(state, collection) {
   now?.scatter.close();
   now = null;
   box.replaceChildren(tools(state, method, labels), element("p", { class: "faint", role: "status" }, "Drawing the map …"));
-  if (!KEPT.has(key)) KEPT.set(key, await api.map(state.name, { method }));
-  draw(box, state, key, method, KEPT.get(key), labels);
+  const found = KEPT.get(key) ?? await api.map(state.name, { method });
+  if (mine !== turn) return;  // another is wanted by now, or the items are others
+  KEPT.set(key, found);
+  draw(box, state, key, method, found, labels);
 }
 
 // Other items are in the collection, or they are called otherwise.
 export const forgetMaps = () => {
+  turn++;
   KEPT.clear();
   now?.scatter.close();
   now = null;

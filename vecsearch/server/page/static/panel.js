@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { isQuery } from "./answers.js";
 import { addForm, itemTools } from "./edit.js";
-import { button, byId, element, told } from "./elements.js";
+import { button, byId, element, refill, told } from "./elements.js";
 import { fileOf, pictureOfExample } from "./pictures.js";
 import { address, fresh, go } from "./state.js";
 import { choosePicture, takePhoto } from "./take.js";
@@ -11,7 +11,7 @@ import { verdict } from "./verdict.js";
 export function showPanel(state, collection) {
   const panel = byId("panel");
   panel.classList.toggle("one", isSingle(state));
-  panel.replaceChildren(...(isQuery(state) ? query(state, collection) : invitation(collection)));
+  refill(panel, ...(isQuery(state) ? query(state, collection) : invitation(collection)));
 }
 
 const isSingle = ({ like, unlike }) => like.length === 1 && !unlike.length;
@@ -84,7 +84,8 @@ function row(title, state, kind) {
 function diversity(state) {
   const slider = element("input", {
     type: "range", id: "diversity", min: "0", max: "1", step: "0.1", value: state.diversity || "0",
-    onchange: event => go({ ...state, diversity: Number(event.target.value) ? event.target.value : "" }),
+    // Of all steps on the way, Back knows the first.
+    onchange: event => go({ ...state, diversity: Number(event.target.value) ? event.target.value : "" }, { instead: Boolean(state.diversity) }),
   });
   return element("div", { class: "slider" }, element("label", { for: "diversity" }, "Variety"), slider,
     element("span", { class: "ends faint", "aria-hidden": "true" }, element("span", {}, "alike"), element("span", {}, "varied")));

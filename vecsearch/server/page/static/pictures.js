@@ -4,8 +4,8 @@ import * as api from "./api.js";
 import { element } from "./elements.js";
 import { fromBase64, toBase64 } from "./numbers.js";
 
-const SMALL = 96, LARGE = 640;
-// Uploads of this page, by their vectors, to be shown in full and added to the collection.
+const SMALL = 96, LARGE = 640, KEPT = 50;
+// The last uploads of this page, by their vectors, to be shown large and added to the collection.
 const uploads = new Map();
 
 // Collections whose items have none.
@@ -30,7 +30,7 @@ export function pictureOfExample(collection, example, size) {
   if (example.id !== undefined) return pictureOf(collection, { id: example.id }, size);
   const canvas = element("canvas", { role: "img", "aria-label": example.name || "The picture asked about" });
   const upload = uploads.get(example.vector);
-  if (upload?.bitmap) paint(canvas, upload.bitmap, LARGE);
+  if (upload?.shown) paint(canvas, upload.shown, LARGE);
   else if (example.picture) fromText(example.picture).then(bitmap => paint(canvas, bitmap, LARGE)).catch(() => {});
   else return named(example.name || "a picture");
   return canvas;
@@ -53,10 +53,13 @@ export const decoded = file => createImageBitmap(file).catch(() => null);
 
 // Remember an upload; gives its picture as a text short enough for an address.
 export async function remember(vector, file, bitmap) {
-  uploads.set(vector, { file, bitmap });
+  const shown = bitmap && document.createElement("canvas"), canvas = document.createElement("canvas");
+  uploads.set(vector, { file, shown });
+  if (uploads.size > KEPT) uploads.delete(uploads.keys().next().value);
   if (!bitmap) return "";
-  const canvas = document.createElement("canvas");
+  paint(shown, bitmap, LARGE);
   paint(canvas, bitmap, SMALL);
+  bitmap.close();
   // Where WebP cannot be written, a JPEG comes, and is longer.
   const blob = await new Promise(done => canvas.toBlob(done, "image/webp", .4))
     .then(made => made?.type === "image/webp" ? made : new Promise(done => canvas.toBlob(done, "image/jpeg", .5)));

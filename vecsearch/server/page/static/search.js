@@ -41,7 +41,9 @@ export async function show(state, collection, returned) {
     byId("grid").setAttribute("aria-busy", "true");
     if (!await load()) return;
   }
+  byId("grid").removeAttribute("aria-busy");  // which a question has left that was given up
   grid.show(answers.items, collection.name);
+  end.again();
   told();
   if (again && !returned) grid.focus();
   scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
@@ -60,8 +62,10 @@ async function load() {
   } catch (error) {
     if (error.name === "AbortError" || answers !== now.answers) return null;
     byId("grid").removeAttribute("aria-busy");
-    grid.show([], now.collection.name);
-    byId("count").textContent = "";
+    if (!answers.items.length) {
+      grid.show([], now.collection.name);
+      byId("count").textContent = "";
+    }
     failed = true;
     problem(error.message);
     return null;
@@ -78,7 +82,7 @@ function told() {
   byId("count").textContent = text;
 }
 
-new Endless(byId("end"), async () => {
+const end = new Endless(byId("end"), async () => {
   if (!now.answers?.items.length || now.answers.done) return false;
   const found = await load();
   if (!found) return false;
