@@ -200,9 +200,14 @@ def settings_for(store: Store, recall: float) -> SearchSettings:
         curve = [(float(one["low"]), SearchSettings.from_json(one)) for one in body]
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedCollection(f"{store.folder}: the curve of its index is damaged.") from error
-    # Of equal ones the first, which is the quicker one.
-    if enough := [pair for pair in curve if pair[0] >= recall]:
-        return min(enough, key=lambda pair: pair[0])[1]
+    enough = [settings for low, settings in curve if low >= recall]
+    if enough:
+        found = enough[0]  # the quicker come first
+        if index.get("tuned"):
+            return found
+        # As in climb: a graph found the vectors that it holds, and others are harder to find.
+        farther = (one for one in enough[1:] if one.walks_farther(found))
+        return next(farther, found)
     most = max((low for low, _ in curve), default=0.0)
     raise InvalidArgument(
         f"The index of {store.folder} surely finds {most:.3f} of the nearest, not {recall:g}: tune "

@@ -18,6 +18,7 @@ from recalled import K, batch_rate, load, rate, recall, resident
 
 from vecsearch import Collection, tune
 from vecsearch.ann import settings_for
+from vecsearch.index import kinds_to_try
 
 TARGETS = (0.99, 0.95, 0.9)
 THREADS = 2
@@ -64,11 +65,15 @@ def main(folder: str, quick: bool) -> None:
         collection = Collection.from_vectors(data["base"], path=path, metric=metric, index="exact")
         print(json.dumps({"kind": "exact", "settings": "", "build": 0, **alone(folder, path)}))
         started = time.perf_counter()
-        first = tune(collection, recall=TARGETS[0], kinds=QUICK if quick else None)
+        count, dim = data["base"].shape
+        kinds: list[str] | None = None
+        if count >= LARGE:  # a graph of so many takes minutes to make, too
+            kinds = [one for one in kinds_to_try(count, dim) if "HNSW" not in one]
+        first = tune(collection, recall=TARGETS[0], kinds=QUICK if quick else kinds)
         tuning = time.perf_counter() - started
         for target in TARGETS[: 2 if quick else None]:
             enough = [one for one in first.measured if one.interval[0] >= target]
-            if len(data["base"]) >= LARGE:  # another kind takes minutes to make
+            if count >= LARGE:  # another kind takes minutes to make
                 stored = collection.info()["index"]
                 enough = [one for one in enough if one.kind == stored]
             if not enough:

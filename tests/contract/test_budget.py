@@ -9,6 +9,7 @@ import pytest
 
 from vecsearch import Collection, InvalidArgument
 from vecsearch.index import as_bytes
+from vecsearch.index.budget import needed
 
 # Anonymous memory, which is what no file stands behind, looked at every two milliseconds.
 MEASURED = """
@@ -64,6 +65,12 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     message = r"takes up to \d+ MB while it is made, more than the memory budget of 200 MB: .* fits"
     with pytest.raises(InvalidArgument, match=message):
         Collection.from_vectors(vectors, index="hnsw", memory_budget="200MB")
+
+
+def test_vectors_beside_codes_count() -> None:
+    assert needed("IVF64,PQ4,RFlat", 100_000, 784) >= 4 * 784 * 100_000
+    assert needed("PCA32,IVF64,Flat,RFlat", 100_000, 784) >= 4 * (784 + 32) * 100_000
+    assert needed("IVF64,PQ4", 100_000, 784) < 200e6
 
 
 def test_sizes() -> None:

@@ -161,8 +161,12 @@ def test_nearest_of_some_candidates() -> None:
 @pytest.mark.parametrize("cuts", [[], [130], [1, 40, 41, 299]])
 @pytest.mark.parametrize("offset", [0, 1000])
 @pytest.mark.parametrize("metric", list(Metric))
-def test_nearest_of_many_candidates(metric: Metric, offset: int, cuts: list[int]) -> None:
+@pytest.mark.parametrize("work", [1 << 16, 64 << 20])
+def test_nearest_of_many_candidates(
+    work: int, metric: Metric, offset: int, cuts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So many that single precision sorts most of them out, which at an offset can tell little."""
+    monkeypatch.setattr("vecsearch.index.refine.WORK_BYTES", work)
     rng = np.random.default_rng(2)
     vectors = (offset + rng.normal(size=(300, 256))).astype(np.float32)
     candidates = np.array([rng.permutation(300)[:120] for _ in range(12)])
@@ -215,6 +219,25 @@ def test_rankings_put_the_earlier_of_equals_first() -> None:
     gallery = np.repeat(np.array([[3.0, 0], [1, 0], [2, 0]], np.float32), 4, axis=0)
     rows = ranked(np.array([[0, 0.1]], np.float32), gallery, Metric.EUCLIDEAN)
     np.testing.assert_array_equal(rows, [[4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3]])
+
+
+def test_rankings_of_equals_are_not_by_rounding() -> None:
+    gallery = np.array([[1, 1], [3, 3], [7, 7], [0.1, 0.1], [5, 4]], np.float32)
+    (_, order), *_ = rankings(gallery[1:2], gallery, Metric.COSINE)
+    np.testing.assert_array_equal(order, [[0, 1, 2, 3, 4]])
+    rng = np.random.default_rng(0)
+    copies = np.repeat(rng.normal(size=(7, 97)).astype(np.float32), 37, axis=0)
+    for metric in Metric:
+        for block, order in rankings(copies, copies, metric):
+            own = np.arange(len(copies))[block, None] // 37 * 37
+            np.testing.assert_array_equal(order[:, :37], own + np.arange(37))
+
+
+@pytest.mark.parametrize("unit", [9e20, 9e-24])
+def test_rankings_of_the_very_far_and_the_very_near(unit: float) -> None:
+    gallery = np.array([[3 * unit], [unit], [2 * unit]], np.float32)
+    (_, order), *_ = rankings(np.zeros((1, 1), np.float32), gallery, Metric.EUCLIDEAN)
+    np.testing.assert_array_equal(order, [[1, 2, 0]])
 
 
 def test_distances_by_hand() -> None:

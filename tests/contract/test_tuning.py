@@ -3,12 +3,14 @@
 import logging
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from vecsearch import Collection, DamagedCollection, InvalidArgument, Measured, draw_tuning, tune
+from vecsearch.ann import settings_for
 from vecsearch.index import ExactIndex, Finding, PartialIndex, SearchSettings, train_index
 from vecsearch.store import Store, Writer
 from vecsearch.tuning.measuring import Bench, pareto
@@ -99,6 +101,7 @@ def test_each_recall_is_brute_force_s(plain: Path) -> None:
             (kind, True)
             for kind in ("IVF32,Flat", "IVF32,SQ8", "IVF32,RaBitQ", "HNSW16,SQ8", "SQ8")
         ],
+        ("IVF32,PQ8,RFlat", True),  # which measures the more anew itself the more it is asked for
         # Fast scan breaks ties as it comes, by how many it is asked for: means differ little.
         *[(kind, False) for kind in ("IVF32,PQ8x4fs", "IVF32,RaBitQfs")],
     ],
@@ -117,6 +120,28 @@ def test_one_search_tells_of_many_settings(kind: str, each: bool) -> None:
         if each:
             assert finding.shares(settings) == pytest.approx(shares, abs=1e-9)
         assert finding.shares(settings).mean() == pytest.approx(np.mean(shares), abs=0.005)
+
+
+@pytest.mark.parametrize("count", [12, 500, 979, 4096])
+def test_the_last_settings_look_into_all_lists(count: int) -> None:
+    vectors = clouds(4200)
+    made = train_index([vectors], Metric.EUCLIDEAN, f"IVF{count},SQ8")
+    assert made.ladder(10)[-1].nprobe == count
+
+
+def curve(*trials: tuple[float, int, float], tuned: bool) -> Any:
+    """A store whose index was measured so: recall, efSearch, k_factor."""
+    told = [{"low": low, "nprobe": 1, "ef_search": ef, "k_factor": k} for low, ef, k in trials]
+    index = {"curve": told, "tuned": tuned}
+    return SimpleNamespace(manifest=SimpleNamespace(index=index), folder="here")
+
+
+def test_a_recall_takes_the_quickest_settings_that_reach_it() -> None:
+    trials = (0.90, 14, 1.0), (0.96, 20, 2.0), (0.951, 28, 1.0), (0.98, 28, 2.0), (0.99, 40, 2.0)
+    assert settings_for(curve(*trials, tuned=True), 0.95) == SearchSettings(1, 20, 2.0)
+    # The vectors that a graph holds are found more easily than others: it is walked farther.
+    assert settings_for(curve(*trials, tuned=False), 0.95) == SearchSettings(1, 28, 2.0)
+    assert settings_for(curve(*trials, tuned=False), 0.99) == SearchSettings(1, 40, 2.0)
 
 
 def test_another_recall_takes_other_settings(own: Collection) -> None:

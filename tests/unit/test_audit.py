@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vecsearch import Collection, Labelled, Metric, evaluate
+from vecsearch import Collection, InvalidArgument, Labelled, Metric, evaluate
 from vecsearch.evaluation.audit import audit
 
 
@@ -187,3 +187,9 @@ def test_one_file_many_times_is_told_once_each(tmp_path: Path, small: Path) -> N
     assert {one.query for one in same} | {one.item for one in same} == {
         f"{'a' if at < 39 else 'b'}/{at:02}.png" for at in range(40)
     }
+
+
+def test_nothing_to_audit() -> None:
+    plain = Collection.from_vectors(np.eye(4, dtype=np.float32))
+    with pytest.raises(InvalidArgument, match="Nothing in the gallery has a label"):
+        evaluate(plain, leave_one_out=True, audited=True)

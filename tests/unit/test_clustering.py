@@ -153,6 +153,15 @@ def test_blocks_change_nothing(groups: Vectors, monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(parts.centers, whole.centers, rtol=1e-6)
 
 
+def test_what_is_too_large_for_scikit_learn_makes_exact_steps(
+    groups: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = cluster_vectors(groups, 6)
+    monkeypatch.setattr("vecsearch.index.kmeans.WHOLE_BYTES", 0)
+    found = cluster_vectors(groups, 6)
+    np.testing.assert_array_equal(found.codes, whole.codes)
+
+
 def test_a_sample_leads_where_everything_does(
     groups: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -269,6 +269,8 @@ def test_what_makes_no_sense(options: dict[str, Any], message: str) -> None:
 def test_lda_of_classes_that_do_not_scatter() -> None:
     with pytest.raises(InvalidArgument, match="are all the same: draw them with --method pca"):
         project_vectors([[0.0, 1]] * 3 + [[2.0, 3]] * 3, list("aaabbb"), method="lda")
+    with pytest.raises(InvalidArgument, match="the means of all of them are the same"):
+        project_vectors([[0.0, 0], [2, 1], [1, 3]] * 2, list("aaabbb"), method="lda")
 
 
 def test_few_and_flat_vectors() -> None:

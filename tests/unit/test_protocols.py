@@ -247,6 +247,14 @@ def graded(tmp_path: Path) -> tuple[Collection, Path, dict[str, dict[str, int]]]
     return books, path, judged
 
 
+def test_a_k_beyond_all_items_takes_no_memory(
+    graded: tuple[Collection, Path, dict[str, dict[str, int]]],
+) -> None:
+    books, qrels, _ = graded
+    found = evaluate(books, leave_one_out=True, qrels=qrels, ks=[39, 10**9]).measures
+    assert found["ndcg@1000000000"] == found["ndcg@39"]
+
+
 def test_judgements_and_runs_are_those_of_trec_eval(
     graded: tuple[Collection, Path, dict[str, dict[str, int]]], tmp_path: Path
 ) -> None:

@@ -250,6 +250,23 @@ def test_an_approximate_index_gives_stable_pages(tmp_path: Path) -> None:
     assert len(set(exact) & set(whole[:100])) > 90
 
 
+def test_an_approximate_index_goes_on_past_what_is_near(tmp_path: Path) -> None:
+    """60,000 vectors, the thousand nearest of which have one label: no item comes twice."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(40_000, 32)).astype(np.float32)
+    vectors[:2000] *= 0.1
+    labels = ["near"] * 2000 + [f"{number % 7}" for number in range(38_000)]
+    many = Collection.from_vectors(
+        vectors, labels=labels, path=tmp_path / "many", index="IVF64,Flat"
+    )
+    found = ids(recommend(many, ["5"], k=1200, offset=300))
+    assert len(set(found)) == 1200
+    assert set(found) == set(ids(recommend(many, ["5"], k=1200, offset=300, exact=True)))
+    few = recommend(many, ["5"], k=12, max_per={"label": 4})
+    assert [hit.item.label for hit in few].count("near") == 4
+    assert len(set(ids(few))) == 12
+
+
 def test_examples_are_items_files_pictures_and_vectors(tmp_path: Path) -> None:
     photos = Collection.build(PHOTOS, tmp_path / "photos", encoder="pixels", size=(16, 16))
     name = "cat/alpha.png"

@@ -130,6 +130,11 @@ def test_figures_by_hand() -> None:
     assert (alone.recall_at_1, alone.pair_accuracy) == (1, 1)
 
 
+def test_pairs_that_are_equally_far_apart_are_not_told_apart() -> None:
+    codes = np.arange(100) % 2
+    assert pair_accuracy(np.zeros((100, 8), np.float32), codes, 0) == 0.5
+
+
 def test_pair_accuracy() -> None:
     codes = np.arange(1000) % 2
     rng = np.random.default_rng(0)

@@ -78,9 +78,11 @@ class GradeJudge:
     def ndcg(self, block: slice, rows: Rows, ks: Sequence[int]) -> dict[int, Values]:
         """As ``Judge``; an item gains its grade."""
         gains = self._gains(block, rows[:, : max(ks)])
-        best = np.zeros((len(gains), max(ks)))
-        for query, judged in enumerate(self._grades[block]):
-            first = sorted(judged.values(), reverse=True)[: max(ks)]
+        grades = self._grades[block]
+        most = min(max(ks), max(map(len, grades), default=0))
+        best = np.zeros((len(gains), most))
+        for query, judged in enumerate(grades):
+            first = sorted(judged.values(), reverse=True)[:most]
             best[query, : len(first)] = first
         return {k: measures.graded_ndcg_at(gains, best, k) for k in ks}
 

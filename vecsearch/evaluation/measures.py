@@ -111,16 +111,16 @@ def graded_ndcg_at(gains: Values, best: Values, k: int) -> Values:
 
     Args:
         gains: What the answer at each rank gains, ``(n, depth)``.
-        best: The largest gains of the whole gallery, descending, ``(n, k or more)``.
+        best: The largest gains of the whole gallery, descending, ``(n, up to k, or more)``.
         k: How many answers count.
 
     Example:
         >>> graded_ndcg_at(np.array([[0.0, 2.0]]), np.array([[2.0, 1.0]]), 1)
         array([0.])
     """
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    depth = min(k, gains.shape[1])
-    return ratio(gains[:, :depth] @ discounts[:depth], best[:, :k] @ discounts[: best.shape[1]])
+    depth, most = (min(k, one.shape[1]) for one in (gains, best))
+    discounts = 1 / np.log2(np.arange(2, max(depth, most) + 2))
+    return ratio(gains[:, :depth] @ discounts[:depth], best[:, :most] @ discounts[:most])
 
 
 def _running_precision(relevance: Relevance) -> Values:

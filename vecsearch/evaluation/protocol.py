@@ -116,6 +116,7 @@ def evaluate(
             rows = [row for row, label in enumerate(posed.labels) if label is not None]
             known, posed = with_labels(known), posed.part(rows)
             called = [names[row] for row in rows]
+            _check_labelled(known, rows)
         found, *kept = audit(known, posed, called, wanted, progress)
         less: list[dict[str, float]] = [{}, {}]
         for at, part in enumerate(kept):
@@ -198,11 +199,7 @@ def evaluate_vectors(
     if qrels is None:
         kept = with_labels(gallery)
         rows = [row for row, label in enumerate(queries.labels) if label is not None]
-        if not kept.ids or not rows:
-            empty = "gallery" if not kept.ids else "queries"
-            raise InvalidArgument(
-                f"Nothing in the {empty} has a label, so there is nothing to compare: {LABEL_THEM}."
-            )
+        _check_labelled(kept, rows)
     asked = queries.part(rows)
     called = [called[row] for row in rows]
     own = _own_rows(kept, asked)
@@ -239,6 +236,14 @@ def evaluate_vectors(
         check_matched(result, kept)
     details = None if notes is None else notes.details(kept, asked, wanted)
     return replace(result, settings=settings, details=details)
+
+
+def _check_labelled(gallery: Labelled, queries: Sequence[int]) -> None:
+    if not gallery.ids or not queries:
+        empty = "gallery" if not gallery.ids else "queries"
+        raise InvalidArgument(
+            f"Nothing in the {empty} has a label, so there is nothing to compare: {LABEL_THEM}."
+        )
 
 
 def check_matched(found: Evaluation, gallery: Labelled) -> Evaluation:

@@ -83,6 +83,10 @@ class SearchSettings:
         nprobe, ef_search = (math.ceil(one / share) for one in (self.nprobe, self.ef_search))
         return SearchSettings(nprobe, ef_search, self.k_factor)
 
+    def walks_farther(self, other: "SearchSettings") -> bool:
+        """Whether a search with these walks farther through a graph than one with the others."""
+        return self.ef_search > other.ef_search and self.goes_as_far_as(other)
+
     def goes_as_far_as(self, other: "SearchSettings") -> bool:
         """Whether a search with these finds what one with the others finds."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
@@ -227,6 +231,14 @@ class ApproximateIndex:
         return isinstance(inner_of(self._index), bare.IndexHNSW)
 
     @property
+    def refines(self) -> bool:
+        """Whether it measures anew itself, the more of them the more it is asked for."""
+        kind = bare.downcast_index(self._index)
+        while isinstance(kind, bare.IndexPreTransform):
+            kind = bare.downcast_index(kind.index)
+        return isinstance(kind, bare.IndexRefine)
+
+    @property
     def nbytes(self) -> int:
         """How many bytes its file has."""
         sizes: list[int] = []
@@ -288,9 +300,9 @@ def _sample(blocks: Sequence[Vectors], most: int, cosine: bool) -> Vectors:
 
 
 def _steps(most: int) -> list[int]:
-    """1, 2, 3, 4, 6, 8, 11 … up to ``most``."""
+    """1, 2, 3, 4, 6, 8, 11 … and ``most``."""
     powers = (round(2 ** (step / 2)) for step in range(2 * most.bit_length()))
-    return sorted({min(one, most) for one in powers})
+    return sorted({most, *(min(one, most) for one in powers)})
 
 
 def inner_of(index: Any) -> Any:

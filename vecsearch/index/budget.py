@@ -63,19 +63,24 @@ def needed(kind: str, count: int, dim: int) -> int:
     if factory == EXACT:
         return 0
     made: Any = faiss.index_factory(dim, factory)
-    inner: Any = made
-    while isinstance(inner, bare.IndexPreTransform):
-        inner = bare.downcast_index(inner.index)
+    inner, refined = bare.downcast_index(made), 0
+    while isinstance(inner, bare.IndexPreTransform | bare.IndexRefine):
+        if isinstance(inner, bare.IndexRefine):
+            refined += bare.downcast_index(inner.refine_index).sa_code_size()
+            inner = bare.downcast_index(inner.base_index)
+        else:
+            inner = bare.downcast_index(inner.index)
+    beside = int(GROWTH_OF_ONE * count * refined) + BESIDE
     lists = bare.try_extract_index_ivf(made)
     if lists is not None:
         centers = 4 * lists.nlist * lists.d
-        return int(GROWTH * count * (lists.code_size + 8) + 2 * centers) + BESIDE
+        return int(GROWTH * count * (lists.code_size + 8) + 2 * centers) + beside
     if isinstance(inner, bare.IndexHNSW):
         links = 4 * (2 * inner.hnsw.nb_neighbors(1) + 4)
         stored = bare.downcast_index(inner.storage).code_size + links
     else:
         stored = inner.sa_code_size()
-    return int(GROWTH_OF_ONE * count * stored) + BESIDE
+    return int(GROWTH_OF_ONE * count * stored) + beside
 
 
 def fits(kind: str, count: int, dim: int, budget: int | None) -> bool:

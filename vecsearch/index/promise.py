@@ -54,11 +54,11 @@ class Finding:
         self._index, self._queries, self._nearest = index, queries, nearest
         self._allowed = allowed
         self.ladder = index.ladder(nearest.shape[1])
-        self._places: dict[tuple[int, int], tuple[Rows, Rows]] = {}
+        self._places: dict[tuple[float, ...], tuple[Rows, Rows]] = {}
 
     def shares(self, settings: SearchSettings) -> NDArray[np.float64]:
         """Which part of its nearest each query finds, ``(n,)``, by settings of ``ladder``."""
-        way = settings.nprobe, settings.ef_search
+        way = self._way(settings)
         if way not in self._places:
             self._places[way] = self._search(way)
         places, counts = self._places[way]
@@ -69,10 +69,15 @@ class Finding:
         shares[np.minimum(counts, taken) < k] = 1
         return shares
 
-    def _search(self, way: tuple[int, int]) -> tuple[Rows, Rows]:
+    def _way(self, settings: SearchSettings) -> tuple[float, ...]:
+        """What settings have in common that differ only in how many candidates they take."""
+        asked = settings.k_factor if self._index.refines else 0.0
+        return settings.nprobe, settings.ef_search, asked
+
+    def _search(self, way: tuple[float, ...]) -> tuple[Rows, Rows]:
         """At which place each of the nearest comes, and how many come, with the most candidates."""
         farthest = max(
-            (one for one in self.ladder if (one.nprobe, one.ef_search) == way),
+            (one for one in self.ladder if self._way(one) == way),
             key=lambda one: one.k_factor,
         )
         k = self._nearest.shape[1]
@@ -137,7 +142,7 @@ def climb(
                 break
             if enough is None:
                 enough = settings
-            elif settings.ef_search > enough.ef_search and settings.goes_as_far_as(enough):
+            elif settings.walks_farther(enough):
                 break
     return reached
 

@@ -26,9 +26,11 @@ def rankings(queries: Vectors, gallery: Vectors, metric: Metric) -> Iterator[tup
     """
     rows = np.arange(len(gallery), dtype=np.uint64)
     for block, apart in _compared(queries, gallery, metric):
+        if metric is Metric.EUCLIDEAN:  # whose squares single precision may not hold
+            np.sqrt(apart, out=apart)
         # The bits of floats from 0 up are in the order of the floats. With the row behind them
         # they are one integer, and sorting integers is five times as fast as a stable argsort.
-        bits = np.maximum(apart, 0).astype(np.float32).view(np.uint32)
+        bits = apart.astype(np.float32).view(np.uint32)
         keys = (bits.astype(np.uint64) << np.uint64(32)) | rows
         keys.sort(axis=1)
         yield block, (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
@@ -48,14 +50,13 @@ def distance_blocks(
         Which queries, and their distances ``(block, m)`` float64. Memory is as for ``rankings``.
     """
     for block, apart in _compared(queries, gallery, metric):
-        np.maximum(apart, 0, out=apart)
         yield block, apart if metric is Metric.COSINE else np.sqrt(apart, out=apart)
 
 
 def _compared(
     queries: Vectors, gallery: Vectors, metric: Metric
 ) -> Iterator[tuple[slice, Distances]]:
-    """Blocks of 1 − cos, or of squared Euclidean distances; what is 0 may be a little less."""
+    """Blocks of 1 − cos, or of squared Euclidean distances."""
     step = max(1, BLOCK_BYTES // (8 * max(1, len(gallery))))
     parts = _Parts(gallery, metric)
     for start in range(0, len(queries), step):
@@ -72,6 +73,8 @@ class _Parts:
 
     def __init__(self, gallery: Vectors, metric: Metric) -> None:
         self._gallery, self._cosine = gallery, metric is Metric.COSINE
+        # What is less than this, beside the squares of the lengths, is nothing but rounding.
+        self._rounding = (gallery.shape[1] + 8) * np.finfo(np.float64).eps
         self._middle = 0.0 if self._cosine else gallery.mean(axis=0, dtype=np.float64)
         self._step = max(1, PART_BYTES // (8 * gallery.shape[1]))
         self._kept: list[NDArray[np.float64]] = []
@@ -86,14 +89,18 @@ class _Parts:
             yield self._moved(self._gallery[start : start + self._step])
 
     def distances(self, queries: Vectors, part: NDArray[np.float64]) -> NDArray[np.float64]:
-        """1 − cos, or the square of the Euclidean distance, ``(queries, part)``."""
+        """1 − cos, or the square of the Euclidean distance, ``(queries, part)``, 0 if that near."""
         moved = self._moved(queries)
         near: NDArray[np.float64] = moved @ part.T
         if self._cosine:
-            return 1 - near
+            apart = 1 - near
+            np.copyto(apart, 0, where=apart < self._rounding)
+            return apart
+        squares = np.einsum("ij,ij->i", moved, moved)[:, None] + np.einsum("ij,ij->i", part, part)
         near *= -2
-        near += np.einsum("ij,ij->i", part, part)
-        near += np.einsum("ij,ij->i", moved, moved)[:, None]
+        near += squares
+        squares *= self._rounding
+        np.copyto(near, 0, where=near < squares)
         return near
 
     def _moved(self, vectors: Vectors) -> NDArray[np.float64]:

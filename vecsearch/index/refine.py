@@ -50,6 +50,10 @@ class Refiner:
             found, rows = self._nearest_of_one(queries[0], candidates[0], k)
             return found[None], rows[None]
         found, rows = np.empty((len(queries), k)), np.empty((len(queries), k), np.int64)
+        if 32 * candidates.shape[1] * self._dim > WORK_BYTES:  # too many to be measured at once
+            for at, query in enumerate(queries):
+                found[at], rows[at] = self._nearest_of_one(query, candidates[at], k)
+            return found, rows
         if self._are_sorted_out(candidates.shape[1], k, MANY_NUMBERS):
             candidates = self._possible(queries, candidates, k)
         width = max(k, int(np.count_nonzero(candidates >= 0)) // max(1, len(queries)))

@@ -115,6 +115,11 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of dims that others contain, which change nothing
         fitted = LinearDiscriminantAnalysis().fit(reduced, own)
+    if not fitted.scalings_.shape[1]:
+        raise InvalidArgument(
+            "LDA weighs how classes differ, but the means of all of them are the same: draw them "
+            "with --method pca."
+        )
     scalings = fitted.scalings_[:, : min(2, len(names) - 1, fitted.scalings_.shape[1])]
     directions = _upright(before @ scalings)
     explained = [float(share) for share in fitted.explained_variance_ratio_[: scalings.shape[1]]]

@@ -222,6 +222,8 @@ def check_settings(method: str, sample: int | None, neighbours: float | None) ->
         raise InvalidArgument(f"A map is of 2 items or more, not of a sample of {sample}.")
     if neighbours is not None and not (neighbours >= 2 and math.isfinite(neighbours)):
         raise InvalidArgument(f"An item is seen with 2 neighbours or more, not {neighbours}.")
+    if neighbours is not None and method not in ("tsne", "umap"):
+        raise InvalidArgument(f"{NAMES[method]} knows no neighbours: leave them out.")
     if method == "umap":
         check_umap()
 

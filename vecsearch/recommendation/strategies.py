@@ -98,11 +98,14 @@ def _middle(vectors: Vectors, metric: Metric) -> NDArray[np.float64] | None:
 def _near_mean(
     view: View, query: Vectors, allowed: NDArray[np.bool_], metric: Metric, exact: bool
 ) -> Iterator[Pool]:
-    index, left = view.index(metric, exact), allowed.copy()
+    index, left = view.index(metric, exact), allowed
     while left.any():
         apart, rows = (part[0] for part in index.search(query, POOL, left))
         yield Pool(rows, apart, scores(apart, metric))
+        left = left.copy()
         left[rows] = False
+        # All that is near is gone by now, which an approximate index would look through first.
+        index = view.index(metric, True)
 
 
 def _by_examples(

@@ -86,4 +86,6 @@ def pair_accuracy(vectors: Vectors, codes: NDArray[np.int64], seed: int) -> floa
     order = np.argsort(distances, kind="stable")
     are_same = order < count
     right_so_far = np.cumsum(are_same) + (count - np.cumsum(~are_same))
-    return float(max(count, right_so_far.max()) / (2 * count))
+    # No threshold lies between two that are equally far apart.
+    ends = np.append(np.diff(distances[order]) > 0, True)
+    return float(max(count, right_so_far[ends].max()) / (2 * count))
