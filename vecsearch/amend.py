@@ -1,5 +1,6 @@
 """Change a collection by hand: add items, remove items, compact."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,18 +100,15 @@ class Found:
 
 def find_images(source: Source | None, places: Iterable[str | Path]) -> Found:
     """The image files among some paths and below them, as a collection calls them."""
-    root = Path(source.root) if source is not None else Path("/")
+    root = Path(source.root) if source is not None else None
     by_folder = source is None or source.labels == FROM_FOLDERS
     paths: dict[str, None] = {}
     labels: dict[str, str] = {}
     skipped: list[Skipped] = []
     for place in places:
-        whole = Path(place).resolve()
-        if not whole.exists():
+        if not Path(place).exists():
             raise InvalidArgument(f"There is no file {str(place)!r}. Nothing was added.")
-        if not whole.is_dir():
-            # Where it lies, not where it leads if it is a link: so a build would call it.
-            whole = Path(place).parent.resolve() / Path(place).name
+        whole = _as_walked(Path(place), root)
         if not whole.is_dir():
             name = _below(whole, root)
             if not is_utf8(name):
@@ -361,8 +359,22 @@ def refuse_nothing(skipped: Sequence[Skipped]) -> NoReturn:
     raise InvalidArgument(f"Nothing was added{reason}")
 
 
-def _below(path: Path, root: Path) -> str:
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+def _as_walked(place: Path, root: Path | None) -> Path:
+    """Where something is by the names that a walk through the root comes by, links among them."""
+    # Where it lies, not where it leads if it is a link: so a build would call it.
+    plain = place.resolve() if place.is_dir() else place.parent.resolve() / place.name
+    if root is None or ".." in place.parts or plain.is_relative_to(root):
+        return plain
+    given = Path(os.path.abspath(place))
+    for parent in given.parents:
+        if parent.resolve() == root:
+            return root / given.relative_to(parent)
+    return plain
+
+
+def _below(path: Path, root: Path | None) -> str:
+    inside = root is not None and path.is_relative_to(root)
+    return (path.relative_to(root) if inside else path).as_posix()  # type: ignore[arg-type]
 
 
 def some(names: Sequence[str]) -> str:

@@ -152,7 +152,8 @@ def read_into(
     shape = encoder.preprocess.shape if pixels else (encoder.dim,)
     kind = np.dtype(np.uint8 if pixels else np.float32)
     _drop_stale(draft, folder, kind.itemsize * int(np.prod(shape)))
-    done = {entry[0] for note in draft.notes for entry in (*note["files"], *note["skipped"])}
+    before = len(draft.notes)
+    done = {entry[0] for note in draft.notes for entry in (*note["files"], *_settled(note))}
     if done:
         log.info(
             "Going on where it was interrupted: %d of %d files are done.",
@@ -160,8 +161,7 @@ def read_into(
             len(folder.paths),
         )
     rest = [path for path in folder.paths if path not in done]
-    before = len(done)
-    batches = read_folder(folder, rest, encoder.preprocess, jobs, progress, before)
+    batches = read_folder(folder, rest, encoder.preprocess, jobs, progress, len(done))
     if pixels:
         for batch in batches:
             draft.append(_note(batch.files, batch.skipped, folder.root), batch.pixels)
@@ -173,8 +173,10 @@ def read_into(
         draft.rows(kind, shape),
         [
             Skipped(folder.root / path, reason, size, mtime)
-            for note in draft.notes
-            for path, reason, size, mtime in note["skipped"]
+            for number, note in enumerate(draft.notes)
+            for path, reason, size, mtime in (
+                _settled(note) if number < before else note["skipped"]
+            )
         ],
     )
 
@@ -186,6 +188,11 @@ def _note(files: Sequence[File], skipped: Sequence[Skipped], root: Path) -> dict
             [_below(one.path, root), one.reason, one.size, one.mtime_ns] for one in skipped
         ],
     }
+
+
+def _settled(note: Mapping[str, Any]) -> list[Any]:
+    """What a note says was left out and still would be; the others are tried again."""
+    return [entry for entry in note["skipped"] if entry[2] is not None]
 
 
 def _drop_stale(draft: Draft, folder: ImageFolder, row_bytes: int) -> None:
@@ -201,7 +208,7 @@ def _drop_stale(draft: Draft, folder: ImageFolder, row_bytes: int) -> None:
         ):
             return draft.keep(number)
         # One without facts was changing when it was read; the next update looks again.
-        read = [*files, *(entry for entry in skipped if entry[2] is not None)]
+        read = [*files, *_settled(note)]
         paths = [entry[0] for entry in read]
         facts = [[entry[2], entry[3]] for entry in read]
         if len(set(paths)) < len(paths) or not left.issuperset(paths):

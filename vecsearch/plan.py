@@ -12,6 +12,7 @@ from vecsearch.build import source_of
 from vecsearch.errors import ImageError
 from vecsearch.images import (
     GONE,
+    NOWHERE,
     UNKNOWN,
     UNOPENED,
     UNREADABLE,
@@ -20,10 +21,13 @@ from vecsearch.images import (
     any_absolute,
     hash_file,
     is_absolute,
+    reason_by_name,
     stat_files,
 )
 from vecsearch.store import Record, SegmentEntry, SideFile, Store
 from vecsearch.types import Skipped
+
+TAKEN = "an item that was added by hand has its id"
 
 
 @dataclass(frozen=True)
@@ -82,13 +86,17 @@ def make_plan(store: Store, found: ImageFolder) -> Plan:
     plan = Plan()
     known = _known(store)
     now = Files(found.paths, stat_files(found.root, found.paths))
-    if now.equals(known) and not _tables_differ(store, found):
+    if now.equals(known) and not tables_differ(store, found):
         return plan
     before = {str(one.path): one for one in store.skipped() if one.mtime_ns is not None}
     stood, rows = known.by_path(), dict(zip(known.paths, _known_rows(store), strict=True))
     kept: list[tuple[int, str]] = []
     news: dict[str, int] = {}
-    for path, facts in now.by_path().items():
+    # What was added by hand under a name that no walk takes is looked at all the same.
+    listed = set(now.paths)
+    unusual = [path for path in stood if path not in listed and is_passed_over(found.root, path)]
+    more = Files(unusual, stat_files(found.root, unusual))
+    for path, facts in [*now.by_path().items(), *more.by_path().items()]:
         left = before.get(path)
         if path in stood:
             if facts in (stood[path], (UNKNOWN, UNKNOWN)):
@@ -99,22 +107,35 @@ def make_plan(store: Store, found: ImageFolder) -> Plan:
             plan.skipped.append(replace(left, path=found.root / path))
         else:
             news[path] = facts[0]
-    unopened = tuple(
-        f"{one.path.relative_to(found.root).as_posix()}/"
-        for one in found.skipped
-        if one.reason.startswith(UNOPENED)
-    )
+    unopened = below_unopened(found)
+    listed.update(unusual)
     gone = {
         path: rows[path]
-        for path in stood.keys() - now.by_path().keys()
-        if not (unopened and path.startswith(unopened))
+        for path in stood
+        if path not in listed and not (unopened and path.startswith(unopened))
     }
     _take_in(store, found.root, news, plan)
     _follow_moved(store, found.root, news, gone, plan)
     _yield_to_others(store, found.root, plan)
-    if _tables_differ(store, found):
+    if tables_differ(store, found):
         _relabel(store, found, kept, plan)
     return plan
+
+
+def below_unopened(found: ImageFolder) -> tuple[str, ...]:
+    """What the paths of files begin with that may be there, though no walk comes to them now."""
+    return tuple(
+        f"{one.path.relative_to(found.root).as_posix()}/"
+        for one in found.skipped
+        if one.reason.startswith((UNOPENED, NOWHERE))
+    )
+
+
+def is_passed_over(root: Path, path: str) -> bool:
+    """Whether a file is there that a walk leaves out by its name."""
+    *folders, name = path.split("/")
+    hidden = any(one.startswith(".") for one in folders)
+    return (hidden or reason_by_name(name) is not None) and (root / path).is_file()
 
 
 def _known(store: Store) -> Files:
@@ -188,9 +209,14 @@ def _take_in(store: Store, root: Path, news: dict[str, int], plan: Plan) -> None
         path = name.removeprefix(here)
         if row >= 0:
             try:
-                plan.moved[row] = path, hash_file(name)
+                content = hash_file(name)
             except ImageError:
                 continue
+            before = store.record(row).file
+            if before is None or before["sha256"] == content.sha256:
+                plan.moved[row] = path, content
+            else:
+                plan.changed[path] = row
             del news[path]
 
 
@@ -202,12 +228,12 @@ def _follow_moved(
     plan: Plan,
 ) -> None:
     """Which new files are old ones under another name. Only those of a size that went are read."""
-    files = {row: store.record(row).file for row in gone.values()} if news else {}
+    files = {old: store.record(row).file for old, row in gone.items()} if news else {}
     sizes = {file["size"] for file in files.values() if file is not None}
-    by_content: dict[str, list[int]] = {}
-    for row, file in files.items():
+    by_content: dict[str, list[str]] = {}
+    for old, file in files.items():
         if file is not None:
-            by_content.setdefault(str(file["sha256"]), []).append(row)
+            by_content.setdefault(str(file["sha256"]), []).append(old)
     for path, size in news.items():
         content = None
         if size in sizes:
@@ -215,8 +241,12 @@ def _follow_moved(
                 content = hash_file(root / path)
             except ImageError:
                 content = None
-        if content is not None and by_content.get(content.sha256):
-            plan.moved[by_content[content.sha256].pop(0)] = path, content
+        if content is not None and (those := by_content.get(content.sha256)):
+            # Of copies rather the one that was called so in another folder.
+            name = path.rpartition("/")[2]
+            old = next((one for one in those if one.rpartition("/")[2] == name), those[0])
+            those.remove(old)
+            plan.moved[gone[old]] = path, content
         else:
             plan.new.append(path)
     plan.gone = [row for row in gone.values() if row not in plan.moved]
@@ -231,7 +261,7 @@ def _yield_to_others(store: Store, root: Path, plan: Plan) -> None:
     for path, row in zip(paths, rows.tolist(), strict=True):
         if row < 0 or row in going:
             continue
-        plan.skipped.append(Skipped(root / path, "an item that was added by hand has its id"))
+        plan.skipped.append(Skipped(root / path, TAKEN))
         if path in moved:
             del plan.moved[moved[path]]
             plan.gone.append(moved[path])
@@ -239,7 +269,7 @@ def _yield_to_others(store: Store, root: Path, plan: Plan) -> None:
             plan.new.remove(path)
 
 
-def _tables_differ(store: Store, found: ImageFolder) -> bool:
+def tables_differ(store: Store, found: ImageFolder) -> bool:
     """Whether labels or metadata come from elsewhere than before, or from changed tables."""
     before = store.manifest.source
     now = source_of(found)
@@ -253,7 +283,8 @@ def _hash(labels: str | SideFile) -> str:
 
 
 def _relabel(store: Store, found: ImageFolder, kept: Iterable[tuple[int, str]], plan: Plan) -> None:
-    for row, path in sorted(kept):
+    touched = ((row, path) for row, (path, _) in plan.touched.items())
+    for row, path in sorted([*kept, *touched]):
         old = store.record(row)
         now = _named(old, path, found)
         if (old.label, old.metadata) != (now.label, now.metadata):
@@ -262,7 +293,7 @@ def _relabel(store: Store, found: ImageFolder, kept: Iterable[tuple[int, str]], 
 
 def renewed(store: Store, old: Record, path: str, found: ImageFolder) -> Record:
     """An item whose file was moved or touched: what was said of it stays, if no table says more."""
-    if path == old.id and not _tables_differ(store, found):
+    if path == old.id and not tables_differ(store, found):
         return old
     now = _named(old, path, found)
     return now if path == old.id or path in found.metadata else replace(now, metadata=old.metadata)

@@ -7,7 +7,7 @@ import numpy as np
 
 from vecsearch.ann import keep_indexed
 from vecsearch.encoding import encode, encoder_of, facts_of, read_folder
-from vecsearch.images import ImageFolder
+from vecsearch.images import ImageFolder, is_absolute
 from vecsearch.store import Encode, Record, Repair, Store, repair_store
 from vecsearch.types import Vectors
 
@@ -37,10 +37,12 @@ def _encoding(store: Store) -> Encode:
         source = manifest.source
         nothing = np.empty((0, manifest.dim), np.float32)
         with_files = {one.path: one for one in records if one.path is not None}
-        if source is None or not with_files:
+        if source is None:  # of images that a list named: these can be found where they are
+            with_files = {path: one for path, one in with_files.items() if is_absolute(path)}
+        if manifest.encoder is None or not with_files:
             return [], nothing
         encoder = encoder_of(store)
-        root = Path(source.root)
+        root = Path("/" if source is None else source.root)
         images = ImageFolder(root, list(with_files), {}, ())
         saved: list[Record] = []
         vectors = [nothing]

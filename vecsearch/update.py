@@ -1,6 +1,6 @@
 """Follow a folder of images at the cost of what changed in it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,21 @@ from vecsearch.encoders import Encoder, remake_encoder, unfitted
 from vecsearch.encoding import encoder_of
 from vecsearch.errors import DamagedCollection, InvalidArgument
 from vecsearch.images import (
+    NOWHERE,
     UNOPENED,
     ImageFolder,
     is_absolute,
     scan,
 )
-from vecsearch.plan import Plan, make_plan, renewed
+from vecsearch.plan import (
+    TAKEN,
+    Plan,
+    below_unopened,
+    is_passed_over,
+    make_plan,
+    renewed,
+    tables_differ,
+)
 from vecsearch.store import Record, SideFile, Store, Writer, printable
 from vecsearch.types import Progress, Rows, Skipped
 
@@ -82,24 +91,47 @@ def refit_collection(
                 f"The collection {path} was made from vectors: nothing is fitted."
             )
         found = _scan(store, folder, labels, metadata)
-        if closed := [one for one in found.skipped if one.reason.startswith(UNOPENED)]:
+        before = {record.id: record for record in store.records()}
+        lost = below_unopened(found)
+        if closed := [
+            one
+            for one in found.skipped
+            if one.reason.startswith(UNOPENED)
+            or (one.reason.startswith(NOWHERE) and _any_below(lost, before.values()))
+        ]:
             raise InvalidArgument(
                 f"{closed[0].path} cannot be opened: what it holds would be lost. Nothing was "
                 "changed."
             )
-        before = {record.id: record for record in store.records()}
         if strangers := [one.id for one in before.values() if one.path is None]:
             raise InvalidArgument(
                 f"{len(strangers)} items have no image file, as {strangers[0]!r}: they cannot be "
                 "encoded anew. Remove them first."
             )
+        plan = make_plan(store, found)
+        followed = {path: store.record(row) for row, (path, _) in plan.moved.items()}
+        gone = {one.path for one in followed.values()}
+        yields = [one for one in plan.skipped if one.reason == TAKEN]
+        out = {one.path for one in yields}
         by_hand = {one.path: one for one in before.values() if one.path and is_absolute(one.path)}
-        there = [name for name in by_hand if Path(name).is_file()]
+        there = [name for name in by_hand if name not in gone and Path(name).is_file()]
+        listed = set(found.paths)
+        unusual = {
+            one.path: one.label
+            for one in before.values()
+            if one.path is not None
+            and one.path not in listed
+            and not is_absolute(one.path)
+            and is_passed_over(found.root, one.path)
+        }
+        named = [one for one in found.paths if found.root / one not in out]
         whole = replace(
             found,
-            paths=[*found.paths, *there],
+            paths=[*named, *unusual, *there],
+            skipped=[*found.skipped, *yields],
             labels={
                 **found.labels,
+                **{name: label for name, label in unusual.items() if label is not None},
                 **{name: label for name in there if (label := by_hand[name].label) is not None},
             },
             metadata={
@@ -108,6 +140,7 @@ def refit_collection(
                     for one in before.values()
                     if one.path and (found.metadata_from is None or one.path in by_hand)
                 },
+                **{path: old.metadata for path, old in followed.items()},
                 **found.metadata,
             },
             ids={name: by_hand[name].id for name in there},
@@ -120,13 +153,19 @@ def refit_collection(
         metric = store.manifest.metric
         indexed = fill(writer, whole, encoder, metric, None, jobs, progress)
         after = {record.id for record in Store(path).records()}
+        renamed = sorted((old.id, name) for name, old in followed.items() if name in after)
         return Changes(
             indexed=indexed,
-            added=sorted(after - before.keys()),
+            added=sorted(after - before.keys() - {new for _, new in renamed}),
             changed=sorted(after & before.keys()),
-            removed=sorted(before.keys() - after),
+            renamed=renamed,
+            removed=sorted(before.keys() - after - {old for old, _ in renamed}),
             skipped=Store(path).skipped(),
         )
+
+
+def _any_below(beginnings: tuple[str, ...], records: Iterable[Record]) -> bool:
+    return any(one.path is not None and one.path.startswith(beginnings) for one in records)
 
 
 def _scan(
@@ -177,8 +216,8 @@ def _apply(
         drafted = read_into(draft, part, ready, metric, False, jobs, progress)
         skipped += drafted.skipped
         before = {path: store.record(row).metadata for path, row in plan.changed.items()}
-        if found.metadata_from is None:
-            part = replace(part, metadata=before)
+        if not tables_differ(store, found):
+            part = replace(part, metadata={**before, **found.metadata})
         for start in range(0, len(drafted.files), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             files = drafted.files[rows]
@@ -192,7 +231,8 @@ def _apply(
     _add_again(writer, kept)
     writer.remove(np.array([*kept, *plan.changed.values(), *plan.gone], np.int64))
     changes = _changes(store, plan, skipped, encoded)
-    if kept or encoded or _differs(store, found, plan, changes.skipped):
+    done = kept or encoded or plan.changed or plan.gone
+    if done or _is_told_otherwise(store, found, changes.skipped):
         left = left_out(changes.skipped, found.root)
         writer.commit(source=source_of(found), skipped=left)
     return changes
@@ -201,7 +241,12 @@ def _apply(
 def _differs(store: Store, found: ImageFolder, plan: Plan, skipped: Sequence[Skipped]) -> bool:
     """Whether there is anything to write."""
     others = (plan.new, plan.changed, plan.moved, plan.touched, plan.gone, plan.relabelled)
-    if any(others) or source_of(found) != store.manifest.source:
+    return any(others) or _is_told_otherwise(store, found, skipped)
+
+
+def _is_told_otherwise(store: Store, found: ImageFolder, skipped: Sequence[Skipped]) -> bool:
+    """Whether another folder is followed, or other files are left out of it."""
+    if source_of(found) != store.manifest.source:
         return True
     return _facts(left_out(skipped, found.root)) != _facts(store.skipped())
 
