@@ -92,6 +92,9 @@ def command(
     seed: int,
 ) -> None:
     """Fit encoders to the images of FOLDER and see how well each answers QUERIES."""
+    if queries is not None:
+        others = ("protocol", "folds", "holdout")
+        options.refuse_others(click.get_current_context(), "QUERIES", others)
     with screen.progress() as progress:
         lines = vecsearch.compare(
             folder,

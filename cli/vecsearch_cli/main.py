@@ -1,6 +1,7 @@
 """The group of all verbs. A verb is imported when it is called, so that --help is quick."""
 
 import importlib
+import io
 import signal
 import sys
 
@@ -96,9 +97,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    # So that a build that is asked to stop takes back what it wrote.
+    if isinstance(sys.stdin, io.TextIOWrapper):  # names of files need not be text
+        sys.stdin.reconfigure(errors="surrogateescape")
+    # So that a build that is asked to stop takes back what it wrote. Under nohup it goes on.
     for name in ("SIGTERM", "SIGHUP"):
-        if (number := getattr(signal, name, None)) is not None:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda sent, _: sys.exit(128 + sent))
     try:
         code = vecsearch.main(prog_name="vecsearch", standalone_mode=False)

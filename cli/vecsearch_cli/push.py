@@ -60,6 +60,8 @@ def command(
     Vectors, ids, labels, metadata and the encoder go there, so that images can be asked about from
     anywhere. A push that was interrupted goes on when it is run again.
     """
+    from vecsearch.distributed.milvus import Address
+
     started = time.monotonic()
     collection = vecsearch.Collection.open(index)
     with screen.progress() as progress:
@@ -73,7 +75,7 @@ def command(
             progress=progress,
         )
     answer: dict[str, Any] = {
-        "address": str(address),
+        "address": str(Address.parse(str(address))),
         **vars(pushed),
         "seconds": round(time.monotonic() - started, 3),
     }

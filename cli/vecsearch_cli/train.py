@@ -126,6 +126,8 @@ def command(
     After each epoch it is measured on images that were held out, and the best epoch is kept. A
     training that was interrupted goes on where it was when the same command is run again.
     """
+    if no_augment:
+        options.refuse_others(click.get_current_context(), "--no-augment", ("augment",))
     started = time.monotonic()
     with screen.progress() as progress:
         encoder = vecsearch.train(

@@ -1,6 +1,7 @@
 """What all verbs share: their common options, and how errors reach the user."""
 
 import logging
+import re
 import sys
 import traceback
 from collections import Counter
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # it brings NumPy, which --help has no use for
     from vecsearch.types import Progress, Skipped
 
 SHOWN = 20
+# A password in an address, which no message repeats.
+SECRET = re.compile(r"//[^/]*@")
 FORMATS = ("table", "json", "jsonl", "csv")
 
 
@@ -37,7 +40,8 @@ class Place(click.ParamType[Path | str]):
         if isinstance(value, Path) or "://" not in value:
             return Path(value)
         if not self._anywhere:
-            self.fail(f"{value!r} is no folder, and this is done in one.", param, ctx)
+            shown = SECRET.sub("//…@", value)
+            self.fail(f"{shown!r} is no folder, and this is done in one.", param, ctx)
         return str(value)
 
 

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +339,28 @@ def test_a_busy_store_is_asked_again_and_a_dead_one_ends_the_build(
     failures["left"] = 10**9
     with pytest.raises(VecsearchError, match="after 4 tries: slow down"):
         build(f"file://{root}", tmp_path / "two")
+
+
+def test_what_a_list_may_hold(root: Path, tmp_path: Path) -> None:
+    """Classes by number, the first of which is 0, dates, and numbers that are none."""
+    paths = sorted(seeds_of(IMAGES // 2))[:4]
+    rows: dict[str, list[Any]] = {
+        "path": [str(root / path) for path in paths],
+        "label": [0, 1, 2, None],
+        "taken": [datetime(2026, 11, 26, 12), None, None, None],
+        "price": [1.5, float("nan"), 3.0, None],
+        "cost": [Decimal("2.50"), None, None, None],
+    }
+    pq.write_table(pa.table(rows), tmp_path / "some.parquet")
+    ours = build(tmp_path / "some.parquet", tmp_path / "ours")
+    assert [item.label for item in ours] == ["0", "1", "2", None]
+    assert [dict(item.metadata) for item in ours] == [
+        {"taken": "2026-11-26T12:00:00", "price": 1.5, "cost": 2.5}, {}, {"price": 3.0}, {},
+    ]  # fmt: skip
+    rows["blob"] = [b"a", b"b", b"c", b"d"]
+    pq.write_table(pa.table(rows), tmp_path / "some.parquet")
+    with pytest.raises(InvalidArgument, match="The column 'blob' holds bytes"):
+        list_images(tmp_path / "some.parquet")
 
 
 def test_a_list_of_images(root: Path, tmp_path: Path) -> None:

@@ -508,6 +508,35 @@ def test_a_network_of_timm(tmp_path: Path) -> None:
         make_encoder("timm:nothing", weights=str(file)).dim  # noqa: B018
 
 
+def test_networks_see_what_their_packages_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    torchvision()
+    import open_clip
+    import timm
+
+    for name in ("vit_tiny_patch16_224", "test_vit", "convnext_nano.r384_in12k_ft_in1k"):
+        encoder: Any = make_encoder(f"timm:{name}", weights="DEFAULT")
+        network = timm.create_model(name, num_classes=0)
+        how = timm.data.resolve_model_data_config(network)
+        theirs = timm.data.create_transform(**how, is_training=False).transforms
+        look = encoder._network(None)[1]
+        assert look.resize[1] == np.atleast_1d(theirs[0].size)[0], name
+        assert look.fit == ("stretch" if how["crop_mode"] == "squash" else "crop")
+    real = open_clip.create_model
+
+    def trained(name: str, **how: Any) -> Any:  # as the weights of SigLIP want it
+        network = real(name, pretrained_text=False)
+        look = {"resize_mode": "squash", "interpolation": "bilinear"}
+        open_clip.set_model_preprocess_cfg(network, {**network.visual.preprocess_cfg, **look})
+        return network
+
+    encoder = make_encoder("openclip:RN50", weights="FILE")
+    look = encoder._network(None)[1]
+    assert (look.fit, look.filter) == ("crop", "bicubic")
+    monkeypatch.setattr(open_clip, "create_model", trained)
+    look = encoder._network("webli")[1]
+    assert (look.fit, look.filter) == ("stretch", "bilinear")
+
+
 def test_a_network_of_openclip_knows_words(tmp_path: Path) -> None:
     torchvision()
     import open_clip
@@ -623,6 +652,23 @@ def test_the_encoder_of_a_chain_sees_each_image_once(
 def test_chains_that_cannot_be(name: str, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         make_encoder(name)
+
+
+def test_a_name_is_an_encoder_before_it_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: tuple[Pixels, list[str]]
+) -> None:
+    saved: Any = make_encoder("pca", dim=3, preprocess=LOOK)
+    saved.fit(shapes[0], None)
+    saved.save(tmp_path / "pca")
+    (tmp_path / "lda").mkdir()
+    monkeypatch.chdir(tmp_path)
+    made: Any = make_encoder("concat:pixels,pca", preprocess=LOOK)
+    assert not is_fitted(made.encoders[1])
+    made = make_encoder("concat:pixels,./pca", preprocess=LOOK)
+    assert made.encoders[1].dim == 3
+    other = Preprocess((9, 9), "crop", "grey")
+    with pytest.raises(InvalidArgument, match="has its own size, fit and colour"):
+        make_encoder("chain:./pca+lda", preprocess=other)
 
 
 def test_options_that_no_part_takes_are_refused() -> None:

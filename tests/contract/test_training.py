@@ -160,6 +160,7 @@ def test_a_checkpoint_of_another_training_is_not_taken(clothes: Path, tmp_path: 
         {"loss": "triplet"},
         {"dim": 8},
         {"size": (20, 20)},
+        {"fit": "crop"},
     ]
     for other in others:
         with pytest.raises(InvalidArgument, match="an unfinished training with other images or"):
@@ -337,6 +338,24 @@ def test_pixels_in_a_file_make_no_difference(
     assert trained.fingerprint == vecsearch.open_encoder(model).fingerprint
 
 
+def test_few_or_many_is_told_by_all_images(model: Path) -> None:
+    """Large images go through the network a few at a time, however many there are."""
+    encoder: Any = vecsearch.open_encoder(model)
+    height, width, channels = encoder.preprocess.shape
+    asked: list[tuple[int, bool]] = []
+
+    def run(images: Any, many: bool) -> Any:
+        asked.append((len(images), many))
+        return np.zeros((len(images), encoder.dim), np.float32)
+
+    encoder._run = run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vecsearch.encoders.siamese.BLOCK_BYTES", 2 * 256 * height * width)
+        for count in (3, 6):
+            encoder.encode(np.zeros((count, height, width, channels), np.uint8))
+    assert asked == [(2, False), (1, False), *[(2, True)] * 3]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -367,14 +386,14 @@ def test_every_way_to_train(clothes: Path, tmp_path: Path, settings: dict[str, A
     assert isinstance(loaded, SiameseEncoder)
     assert loaded.trained.onnx is not None
     under_onnx, under_torch = (
-        run_onnx(loaded.trained.onnx)(images),
-        run_torch(loaded.trained)(images),
+        run_onnx(loaded.trained.onnx)(images, True),
+        run_torch(loaded.trained)(images, True),
     )
     np.testing.assert_allclose(under_onnx, under_torch, atol=1e-4)
     if loaded.trained.architecture["backbone"] in ("small", "conv3"):
         plain = run_plain(loaded.trained)
-        np.testing.assert_allclose(plain(images), under_torch, atol=1e-4)
-        np.testing.assert_array_equal(loaded.encode(images[:1]), plain(images[:1]))
+        np.testing.assert_allclose(plain(images, True), under_torch, atol=1e-4)
+        np.testing.assert_array_equal(loaded.encode(images[:1]), plain(images[:1], False))
     np.testing.assert_allclose(loaded.encode(images[:1]), loaded.encode(images)[:1], atol=1e-5)
     lines = (tmp_path / "a" / "history.csv").read_text().splitlines()
     losses = [float(line.split(",")[1]) for line in lines[1:]]

@@ -592,3 +592,40 @@ def test_demo(vecsearch: Command, tmp_path: Path) -> None:
     assert table.returncode == 0
     assert "5 nearest neighbours, by class" in table.stdout
     assert max(map(len, table.stdout.splitlines())) <= 80
+
+
+def test_names_on_stdin_need_not_be_text(index: Path, small: Path, tmp_path: Path) -> None:
+    """In a UTF-8 locale, a name in Latin-1 among others."""
+    picture = sorted((small / "test" / "bag").iterdir())[0]
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    shutil.copy(picture, odd)
+    run = subprocess.run(
+        [COMMAND, "query", index, "-", "-k", "1", "--format", "jsonl"],
+        input=os.fsencode(picture) + b"\n" + odd + b"\n",
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    first, second = map(json.loads, run.stdout.splitlines())
+    assert first["hits"][0]["id"] == second["hits"][0]["id"]
+
+
+def test_options_that_mean_nothing_are_refused(
+    vecsearch: Command, index: Path, small: Path, tmp_path: Path
+) -> None:
+    train, test = small / "train", small / "test"
+    told = failed(vecsearch("compare", train, test, "--protocol", "unseen"), 2)
+    assert "--protocol does not go with QUERIES" in told
+    told = failed(vecsearch("plot", index, "-o", tmp_path / "a.png", "--neighbours", 5), 2)
+    assert "knows no neighbours" in told
+    told = failed(
+        vecsearch("train", train, "-o", tmp_path / "m", "--no-augment", "--augment", "flip"), 2
+    )
+    assert "--augment does not go with --no-augment" in told
+
+
+def test_a_password_in_an_address_is_not_told(vecsearch: Command) -> None:
+    told = failed(vecsearch("update", "milvus://root:secret@localhost/shop"), 2)
+    assert "is no folder" in told
+    assert "secret" not in told

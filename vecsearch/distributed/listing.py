@@ -1,7 +1,11 @@
 """Which images a build on many machines is made of: a folder, a URL, or a list."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from datetime import time as clock
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +181,8 @@ def _filled(
     if column is None:
         return {}
     values = (column[at] for at in order)
-    return {path: str(value) for path, value in zip(paths, values, strict=True) if value}
+    labels = ((path, str(value)) for path, value in zip(paths, values, strict=True) if _is(value))
+    return {path: label for path, label in labels if label}
 
 
 def _metadata(
@@ -186,6 +191,32 @@ def _metadata(
     if not columns:
         return {}
     return {
-        path: {key: column[at] for key, column in columns.items() if column[at] is not None}
+        path: {key: _plain(key, column[at]) for key, column in columns.items() if _is(column[at])}
         for path, at in zip(paths, order, strict=True)
     }
+
+
+def _is(value: Any) -> bool:
+    """Whether there is a value; NaN is none, as elsewhere in tables."""
+    return value is not None and value == value  # noqa: PLR0124 - which NaN is not
+
+
+def _plain(column: str, value: Any) -> JSON:
+    """What JSON can hold of a value, as dates in ISO's form.
+
+    Raises:
+        InvalidArgument: It is of no kind that could be written.
+    """
+    if isinstance(value, date | datetime | clock):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f"The column {column!r} holds {type(value).__name__}, which metadata cannot hold: "
+            "leave it out, or make text of it."
+        ) from error
+    plain: JSON = value
+    return plain

@@ -56,6 +56,11 @@ class ChainEncoder(CompositeEncoder):
         self.steps = [Step.parse(text) for text in texts]
         self._whole = whole
         self.base = make_part(whole, preprocess, **how)
+        if preprocess is not None and self.base.preprocess != preprocess:
+            raise InvalidArgument(
+                f"{whole} has its own size, fit and colour, which it was made with: leave these "
+                "options out."
+            )
         self.preprocess = self.base.preprocess
         self._maps: list[Affine] = []
         self._facts: dict[str, JSON] = {}

@@ -196,10 +196,11 @@ def make_part(name: str, preprocess: Preprocess | None, **options: Any) -> Encod
     Raises:
         InvalidArgument: There is neither.
     """
-    if Path(name).is_dir():
-        return open_encoder(name)
     sized = SIZED.fullmatch(name)
     kind, dim = (sized[1], float(sized[2])) if sized else (name, None)
+    known = any(entry.name == kind.partition(":")[0] for entry in encoder_entries())
+    if not known and Path(name).is_dir():  # of an encoder's own name it is ./NAME
+        return open_encoder(name)
     return make_encoder(kind, dim=dim, preprocess=preprocess, **only_taken(kind, options))
 
 
@@ -267,12 +268,19 @@ def lacking(found: Any, what: str = "requires") -> str:
         found: The encoder, or its class.
         what: ``requires``, or ``requires_to_fit`` for those that it needs only to learn.
     """
-    import importlib.util
-
     for module, extra in getattr(found, what, ()):
-        if importlib.util.find_spec(module) is None:
+        if not _is_installed(module):
             return f"needs the package {module}: pip install 'vecsearch[{extra}]'"
     return ""
+
+
+def _is_installed(module: str) -> bool:
+    import importlib.util
+
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package that is not there itself
+        return False
 
 
 def _taken(found: Any) -> str:

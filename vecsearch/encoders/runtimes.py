@@ -21,7 +21,8 @@ FEW_IMAGES = 4
 # How ONNX says that a tensor lies in a file of its own: an entry with this key.
 ELSEWHERE = b"\x0a\x08location"
 
-Run: TypeAlias = Callable[[Pixels], Vectors]
+Run: TypeAlias = Callable[[Pixels, bool], Vectors]
+"""Takes a block of images, and whether there are more than a few in all."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ def runtime_of(trained: Trained) -> Run:
     To load onnxruntime takes longer than to embed a few images in NumPy, so that these networks
     are asked there first which are simple enough.
     """
-    few = run_plain(trained) if PlainNetwork.knows(trained.architecture) else None
-    many: Run | None = None
+    plain = run_plain(trained) if PlainNetwork.knows(trained.architecture) else None
+    other: Run | None = None
 
-    def run(images: Pixels) -> Vectors:
-        nonlocal many
-        if few is not None and len(images) <= FEW_IMAGES:
-            return few(images)
-        many = many or _runtime(trained, few)
-        return many(images)
+    def run(images: Pixels, many: bool) -> Vectors:
+        nonlocal other
+        if plain is not None and not many:
+            return plain(images, many)
+        other = other or _runtime(trained, plain)
+        return other(images, many)
 
     return run
 
@@ -80,7 +81,7 @@ def run_plain(trained: Trained) -> Run:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise DamagedCollection(f"The network cannot be made of its weights: {error}") from error
 
-    def run(images: Pixels) -> Vectors:
+    def run(images: Pixels, many: bool) -> Vectors:  # noqa: ARG001 - it is all the same to it
         try:
             return network(images)
         except (KeyError, TypeError, ValueError) as error:
@@ -123,9 +124,9 @@ def run_onnx(network: bytes) -> Run:
             options.intra_op_num_threads = 1
         return onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
 
-    def run(images: Pixels) -> Vectors:
+    def run(images: Pixels, many: bool) -> Vectors:
         try:
-            (vectors,) = session(len(images) > FEW_IMAGES).run(None, {"images": images})
+            (vectors,) = session(many).run(None, {"images": images})
         except Exception as error:
             # It raises a class of its own for each kind of damage.
             raise DamagedCollection(f"The network cannot be run: {error}") from error
@@ -141,7 +142,7 @@ def run_torch(trained: Trained) -> Run:
 
     network = network_of(trained)
 
-    def run(images: Pixels) -> Vectors:
+    def run(images: Pixels, many: bool) -> Vectors:  # noqa: ARG001 - as above
         with torch.inference_mode():
             writable = np.require(images, requirements="W")  # torch knows no other
             found: Vectors = network(torch.from_numpy(writable)).numpy()

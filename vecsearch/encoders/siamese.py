@@ -16,7 +16,7 @@ from vecsearch.encoders.base import (
     reading,
     save_settings,
 )
-from vecsearch.encoders.runtimes import Run, Trained, network_of, runtime_of
+from vecsearch.encoders.runtimes import FEW_IMAGES, Run, Trained, network_of, runtime_of
 from vecsearch.errors import DamagedCollection, InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
@@ -150,9 +150,10 @@ class SiameseEncoder:
         vectors = np.empty((len(checked), self.dim), np.float32)
         height, width, _ = self.preprocess.shape
         step = max(1, BLOCK_BYTES // (BYTES_A_PIXEL * height * width))
+        many = len(checked) > FEW_IMAGES  # large images come a few at a time, however many
         for start in range(0, len(checked), step):
             block = np.ascontiguousarray(checked[start : start + step])
-            found = self._run(block)
+            found = self._run(block, many)
             if found.shape != (len(block), vectors.shape[1]):
                 raise DamagedCollection(f"The network gives {found.shape}, not vectors of its dim.")
             vectors[start : start + step] = found

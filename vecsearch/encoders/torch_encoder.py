@@ -20,7 +20,7 @@ from vecsearch.encoders.networks import check_batch
 from vecsearch.encoders.registry import lacking
 from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, VecsearchError
 from vecsearch.images import Preprocess
-from vecsearch.images.decoding import Filter
+from vecsearch.images.decoding import Filter, Fit
 from vecsearch.types import JSON, Pixels, Vectors
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Look:
         mean: Taken from the channels of pixels in [0, 1].
         std: What they are divided by then.
         filter: What they are resized by.
+        fit: How they come to ``resize``.
     """
 
     size: tuple[int, int]
@@ -48,15 +49,19 @@ class Look:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     filter: Filter
+    fit: Fit = "crop"
 
     @classmethod
     def from_json(cls, values: Any, filtered: Filter) -> "Look":
         """Back from ``to_json``, and the filter, which stands with the preprocessing."""
-        return cls(**{name: tuple(value) for name, value in values.items()}, filter=filtered)
+        sizes: dict[str, Any] = {name: tuple(value) for name, value in values.items()}
+        return cls(**sizes, filter=filtered)
 
     def to_json(self) -> dict[str, JSON]:
-        """As plain values, less the filter."""
-        return {name: list(value) for name, value in vars(self).items() if name != "filter"}
+        """As plain values, less what stands with the preprocessing."""
+        return {
+            name: list(value) for name, value in vars(self).items() if name not in ("filter", "fit")
+        }
 
 
 class TorchEncoder:
@@ -104,7 +109,7 @@ class TorchEncoder:
     @property
     def preprocess(self) -> Preprocess:
         """What images are brought to."""
-        fit = "crop" if self._given is None else self._given.fit
+        fit = self.look.fit if self._given is None else self._given.fit
         return Preprocess(self.look.resize, fit, filter=self.look.filter)
 
     @property

@@ -1,14 +1,14 @@
 """Networks of torchvision, timm and OpenCLIP."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vecsearch.encoders.base import Requires
 from vecsearch.encoders.torch_encoder import Look, TorchEncoder
 from vecsearch.errors import InvalidArgument
-from vecsearch.images.decoding import FILTERS
+from vecsearch.images.decoding import FILTERS, Fit
 from vecsearch.spelling import did_you_mean
 from vecsearch.types import Vectors
 
@@ -78,11 +78,16 @@ class TimmEncoder(TorchEncoder):
         network = timm.create_model(self.network, pretrained=fetched is not None, num_classes=0)
         how = timm.data.resolve_model_data_config(network)
         _, height, width = how["input_size"]
-        resize = (round(width / how["crop_pct"]), round(height / how["crop_pct"]))
+        resize = int(width / how["crop_pct"]), int(height / how["crop_pct"])
+        fit: Fit = "stretch" if how.get("crop_mode") == "squash" else "crop"
         filtered: Any = how["interpolation"] if how["interpolation"] in FILTERS else "bicubic"
         return network, Look(
-            (width, height), resize, tuple(how["mean"]), tuple(how["std"]), filtered
+            (width, height), resize, tuple(how["mean"]), tuple(how["std"]), filtered, fit
         )
+
+
+# What OpenCLIP calls the ways of images to a square.
+FITS: Mapping[str, Fit] = {"shortest": "crop", "squash": "stretch", "longest": "pad"}
 
 
 class OpenClipEncoder(TorchEncoder):
@@ -138,7 +143,16 @@ class OpenClipEncoder(TorchEncoder):
         width, height = (sides, sides) if isinstance(sides, int) else (sides[1], sides[0])
         mean = getattr(visual, "image_mean", None) or open_clip.OPENAI_DATASET_MEAN
         std = getattr(visual, "image_std", None) or open_clip.OPENAI_DATASET_STD
-        return network, Look((width, height), (width, height), tuple(mean), tuple(std), "bicubic")
+        how = getattr(visual, "preprocess_cfg", {})
+        filtered: Any = how.get("interpolation")
+        return network, Look(
+            (width, height),
+            (width, height),
+            tuple(mean),
+            tuple(std),
+            filtered if filtered in FILTERS else "bicubic",
+            FITS.get(how.get("resize_mode", "shortest"), "crop"),
+        )
 
     def _features(self, network: Any, values: "Tensor") -> "Tensor":
         features: Tensor = network.encode_image(values)

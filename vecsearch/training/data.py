@@ -1,6 +1,7 @@
 """The images that a network learns from, and what they are brought to."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def pictures(
             f"{first.path.name} ({first.reason})."
         )
     labels = [folder.labels.get(file.path) for file in found.files]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(preprocess.to_json(), sort_keys=True).encode())
     for file, label in zip(found.files, labels, strict=True):
         digest.update(f"{file.path}\0{file.sha256}\0{label}\n".encode())
     pixels = np.array(found.pixels) if found.pixels.nbytes <= MEMORY_BYTES else found.pixels
