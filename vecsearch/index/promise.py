@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,9 +92,16 @@ class Finding:
 
 def interval(shares: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
     """Where the mean over as many other queries lies, in 95 of 100 cases: a bootstrap."""
-    drawn = np.random.default_rng(seed).integers(0, len(shares), (REPLICATES, len(shares)))
-    low, high = np.quantile(shares[drawn].mean(axis=1), ENDS)
+    low, high = np.quantile(_drawn(len(shares), seed) @ shares / len(shares), ENDS)
     return float(low), float(high)
+
+
+@lru_cache(maxsize=1)
+def _drawn(count: int, seed: int) -> NDArray[np.float64]:
+    """How often each of so many is drawn in each replicate: the same for all settings."""
+    rng = np.random.default_rng(seed)
+    drawn = (rng.integers(0, count, count) for _ in range(REPLICATES))
+    return np.array([np.bincount(one, minlength=count) for one in drawn], np.float64)
 
 
 def climb(
