@@ -107,7 +107,11 @@ def make_plan(store: Store, found: ImageFolder) -> Plan:
             plan.skipped.append(replace(left, path=found.root / path))
         else:
             news[path] = facts[0]
-    unopened = below_unopened(found)
+    unopened = tuple(
+        f"{one.path.relative_to(found.root).as_posix()}/"
+        for one in found.skipped
+        if one.reason.startswith((UNOPENED, NOWHERE))
+    )
     listed.update(unusual)
     gone = {
         path: rows[path]
@@ -120,15 +124,6 @@ def make_plan(store: Store, found: ImageFolder) -> Plan:
     if tables_differ(store, found):
         _relabel(store, found, kept, plan)
     return plan
-
-
-def below_unopened(found: ImageFolder) -> tuple[str, ...]:
-    """What the paths of files begin with that may be there, though no walk comes to them now."""
-    return tuple(
-        f"{one.path.relative_to(found.root).as_posix()}/"
-        for one in found.skipped
-        if one.reason.startswith((UNOPENED, NOWHERE))
-    )
 
 
 def is_passed_over(root: Path, path: str) -> bool:
@@ -220,6 +215,12 @@ def _take_in(store: Store, root: Path, news: dict[str, int], plan: Plan) -> None
             del news[path]
 
 
+def taken_in(store: Store, plan: Plan) -> dict[str, int]:
+    """Which of the changed files are items from elsewhere that lie below the root now."""
+    records = ((path, row, store.record(row)) for path, row in plan.changed.items())
+    return {path: row for path, row, old in records if old.path and is_absolute(old.path)}
+
+
 def _follow_moved(
     store: Store,
     root: Path,
@@ -255,7 +256,7 @@ def _follow_moved(
 def _yield_to_others(store: Store, root: Path, plan: Plan) -> None:
     """Leave out files whose ids are those of items that have no file, or one elsewhere."""
     moved = {path: row for row, (path, _) in plan.moved.items()}
-    paths = [*plan.new, *moved]
+    paths = [*plan.new, *moved, *taken_in(store, plan)]
     going = {*plan.gone, *plan.moved}
     rows = store.find(paths)
     for path, row in zip(paths, rows.tolist(), strict=True):
@@ -265,6 +266,8 @@ def _yield_to_others(store: Store, root: Path, plan: Plan) -> None:
         if path in moved:
             del plan.moved[moved[path]]
             plan.gone.append(moved[path])
+        elif path in plan.changed:
+            del plan.changed[path]  # it stays the item that it is
         else:
             plan.new.remove(path)
 

@@ -21,11 +21,11 @@ from vecsearch.images import (
 from vecsearch.plan import (
     TAKEN,
     Plan,
-    below_unopened,
     is_passed_over,
     make_plan,
     renewed,
     tables_differ,
+    taken_in,
 )
 from vecsearch.store import Record, SideFile, Store, Writer, printable
 from vecsearch.types import Progress, Rows, Skipped
@@ -92,13 +92,7 @@ def refit_collection(
             )
         found = _scan(store, folder, labels, metadata)
         before = {record.id: record for record in store.records()}
-        lost = below_unopened(found)
-        if closed := [
-            one
-            for one in found.skipped
-            if one.reason.startswith(UNOPENED)
-            or (one.reason.startswith(NOWHERE) and _any_below(lost, before.values()))
-        ]:
+        if closed := _closed(found, before.values()):
             raise InvalidArgument(
                 f"{closed[0].path} cannot be opened: what it holds would be lost. Nothing was "
                 "changed."
@@ -110,11 +104,13 @@ def refit_collection(
             )
         plan = make_plan(store, found)
         followed = {path: store.record(row) for row, (path, _) in plan.moved.items()}
+        followed.update((path, store.record(row)) for path, row in taken_in(store, plan).items())
         gone = {one.path for one in followed.values()}
         yields = [one for one in plan.skipped if one.reason == TAKEN]
         out = {one.path for one in yields}
         by_hand = {one.path: one for one in before.values() if one.path and is_absolute(one.path)}
         there = [name for name in by_hand if name not in gone and Path(name).is_file()]
+        stays = found.metadata_from is None or not tables_differ(store, found)
         listed = set(found.paths)
         unusual = {
             one.path: one.label
@@ -138,7 +134,7 @@ def refit_collection(
                 **{
                     one.path: one.metadata
                     for one in before.values()
-                    if one.path and (found.metadata_from is None or one.path in by_hand)
+                    if one.path and (stays or one.path in by_hand)
                 },
                 **{path: old.metadata for path, old in followed.items()},
                 **found.metadata,
@@ -164,8 +160,14 @@ def refit_collection(
         )
 
 
-def _any_below(beginnings: tuple[str, ...], records: Iterable[Record]) -> bool:
-    return any(one.path is not None and one.path.startswith(beginnings) for one in records)
+def _closed(found: ImageFolder, records: Iterable[Record]) -> list[Skipped]:
+    """Folders that cannot be looked into, and links that lead nowhere though items lie below."""
+    links = [one for one in found.skipped if one.reason.startswith(NOWHERE)]
+    paths = (one.path for one in records if one.path is not None) if links else ()
+    parents = {found.root / path.rpartition("/")[0] for path in paths}
+    folders = {folder for one in parents for folder in (one, *one.parents)}
+    lost = [one for one in links if one.path in folders]
+    return [*(one for one in found.skipped if one.reason.startswith(UNOPENED)), *lost]
 
 
 def _scan(
@@ -216,7 +218,7 @@ def _apply(
         drafted = read_into(draft, part, ready, metric, False, jobs, progress)
         skipped += drafted.skipped
         before = {path: store.record(row).metadata for path, row in plan.changed.items()}
-        if not tables_differ(store, found):
+        if found.metadata_from is None or not tables_differ(store, found):
             part = replace(part, metadata={**before, **found.metadata})
         for start in range(0, len(drafted.files), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
@@ -235,6 +237,8 @@ def _apply(
     if done or _is_told_otherwise(store, found, changes.skipped):
         left = left_out(changes.skipped, found.root)
         writer.commit(source=source_of(found), skipped=left)
+    elif to_encode:
+        draft.keep(0)  # of what could not be read there is nothing to go on with
     return changes
 
 

@@ -46,7 +46,8 @@ def test_a_link_that_leads_nowhere_just_now_keeps_its_items(root: Path, tmp_path
     (tmp_path / "drawer").rename(tmp_path / "disk")
     assert photos.update(jobs=1).added == ["c.png"]
     assert "away/1.png" in ids(photos)
-    (root / "dead").symlink_to(tmp_path / "nothing")  # nothing of it is in the collection
+    for name in ("0.png", "dead"):  # nothing of these is in the collection
+        (root / name).symlink_to(tmp_path / "nothing")
     photos.update(refit=True, jobs=1)
     assert "away/1.png" in ids(photos)
 
@@ -109,12 +110,16 @@ def test_fitting_anew_follows_as_an_update_does(
     paint(tmp_path / "up.png", 51)
     photos.add([tmp_path / "up.png"])
     (root / "a/0.png").rename(root / "b/again.png")
+    paint(whole / "else" / "2.png", 52)
+    photos.add([whole / "else" / "2.png"], metadata={"by": "hand, too"})
+    paint(whole / "else" / "2.png", 53)
     photos.update(whole, refit=True, jobs=1)
     found = held(photos)
     assert found["else/1.png"][1] == {"by": "hand"}
+    assert found["else/2.png"][1:] == ({"by": "hand, too"}, vector(53).tolist())
     assert {name for name in found if name.startswith("/")} == {f"{tmp_path}/up.png"}
     assert found["photos/b/again.png"][2] == vector(0).tolist()
-    assert len(found) == len(SEEDS) + 2
+    assert len(found) == len(SEEDS) + 3
 
 
 def test_fitting_anew_keeps_what_was_said_of_a_renamed_file(photos: Collection, root: Path) -> None:
@@ -167,10 +172,25 @@ def test_metadata_by_hand_stays_though_there_is_a_table(root: Path, tmp_path: Pa
     assert sorted(photos.update(jobs=1).changed) == ["a/0.png", "a/new.png"]
     assert held(photos)["a/new.png"][1] == {"price": 30}
     assert held(photos)["a/0.png"][1] == {"price": 3}
+    photos.update(refit=True, jobs=1)
+    assert held(photos)["a/new.png"][1] == {"price": 30}
     table.write_text("path,price\na/0.png,4\n")
-    paint(root / "a/new.png", 63)
     photos.update(jobs=1)
     assert held(photos)["a/0.png"][1] == {"price": 4}
+    paint(root / "a/0.png", 64)
+    photos.update(metadata="none", jobs=1)  # what it said stays
+    assert held(photos)["a/0.png"][1:] == ({"price": 4}, vector(64).tolist())
+
+
+def test_metadata_by_hand_stays_though_labels_change(root: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\na/0.png,x\n")
+    photos = Collection.build(root, tmp_path / "index", labels=table, **PIXELS)
+    relabel(photos, "a/0.png", metadata={"price": 3})
+    table.write_text("path,label\na/0.png,y\n")
+    paint(root / "a/0.png", 60)
+    photos.update(jobs=1)
+    assert held(photos)["a/0.png"] == ("y", {"price": 3}, vector(60).tolist())
 
 
 def test_copies_that_move_together_keep_their_own_metadata(root: Path, tmp_path: Path) -> None:
@@ -240,6 +260,7 @@ def test_a_file_that_cannot_be_read_is_no_reason_to_commit(
     for _ in range(3):
         assert photos.update(jobs=1).added == []
     assert photos.info()["generation"] == generation
+    assert not (photos.path / "draft").exists()
     monkeypatch.undo()
     assert photos.update(jobs=1).added == ["a/closed.png"]
 

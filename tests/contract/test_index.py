@@ -233,6 +233,14 @@ def test_rankings_of_equals_are_not_by_rounding() -> None:
             np.testing.assert_array_equal(order[:, :37], own + np.arange(37))
 
 
+def test_rankings_tell_squares_apart_whose_roots_are_one_in_single_precision() -> None:
+    gallery = np.array([[4000, 1, 1], [4000, 1, 0]], np.float32)
+    far, near = np.sqrt(np.square(gallery.astype(float)).sum(axis=1)).astype(np.float32)
+    assert near == far
+    (_, order), *_ = rankings(np.zeros((1, 3), np.float32), gallery, Metric.EUCLIDEAN)
+    np.testing.assert_array_equal(order, [[1, 0]])
+
+
 @pytest.mark.parametrize("unit", [9e20, 9e-24])
 def test_rankings_of_the_very_far_and_the_very_near(unit: float) -> None:
     gallery = np.array([[3 * unit], [unit], [2 * unit]], np.float32)

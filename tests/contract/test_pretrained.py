@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -669,6 +670,8 @@ def test_a_name_is_an_encoder_before_it_is_a_folder(
     other = Preprocess((9, 9), "crop", "grey")
     with pytest.raises(InvalidArgument, match="has its own size, fit and colour"):
         make_encoder("chain:./pca+lda", preprocess=other)
+    made = make_encoder("chain:pixels+lda", preprocess=replace(LOOK, filter="bilinear"))
+    assert made.preprocess.filter == "bilinear"
 
 
 def test_options_that_no_part_takes_are_refused() -> None:

@@ -258,7 +258,7 @@ def test_a_disk_that_cannot_be_written_is_told(small: Path, tmp_path: Path) -> N
     (tmp_path / "mine.uploads").write_text("in the way")
     with serving(index, "--writable") as server:
         client = Client(server.url)
-        with pytest.raises(ServerError, match="The disk of the server does not do it") as caught:
+        with pytest.raises(ServerError, match="The server's machine refuses") as caught:
             client.add(sorted((small / "test" / "bag").iterdir())[0])
         assert caught.value.status == 503
         assert str(tmp_path) not in str(caught.value)

@@ -57,6 +57,7 @@ class Connection:
         self._timeout = timeout
         self._local = threading.local()
         self._opened: weakref.WeakSet[_Kept] = weakref.WeakSet()
+        self._lock = threading.Lock()  # of what is opened
         weakref.finalize(self, _close_all, self._opened)
 
     def send(
@@ -88,7 +89,8 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections of all threads; others are opened when they are needed."""
-        _close_all(self._opened)
+        with self._lock:
+            _close_all(self._opened)
 
     def _exchange(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
@@ -96,7 +98,8 @@ class Connection:
         held: _Kept | None = getattr(self._local, "held", None)
         if held is None:
             held = self._local.held = _Kept(self._kind(self._host, timeout=self._timeout))
-            self._opened.add(held)
+            with self._lock:
+                self._opened.add(held)
         kept = held.connection
         fresh = kept.sock is None
         try:

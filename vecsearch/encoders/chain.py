@@ -56,7 +56,13 @@ class ChainEncoder(CompositeEncoder):
         self.steps = [Step.parse(text) for text in texts]
         self._whole = whole
         self.base = make_part(whole, preprocess, **how)
-        if preprocess is not None and self.base.preprocess != preprocess:
+        own = self.base.preprocess
+        if (
+            preprocess is not None
+            and not made_by_name(self.base, whole)
+            and (own.size, own.fit, own.color)
+            != (preprocess.size, preprocess.fit, preprocess.color)
+        ):
             raise InvalidArgument(
                 f"{whole} has its own size, fit and colour, which it was made with: leave these "
                 "options out."

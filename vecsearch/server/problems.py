@@ -83,9 +83,10 @@ def handle_problems(app: FastAPI) -> None:
         return problem(status, said)
 
     def disk(_: Request, error: Any) -> Response:
-        LOG.error("%s", error)  # with the path, which is not for clients
+        LOG.error("%s", error, exc_info=error)  # with the path, which is not for clients
         status = 507 if error.errno in FULL else 503
-        return problem(status, f"The disk of the server does not do it: {error.strerror or error}.")
+        said = error.strerror or "no reason is given"
+        return problem(status, f"The server's machine refuses: {said}.")
 
     def invalid(_: Request, error: Any) -> Response:
         return problem(422, said_of(error))

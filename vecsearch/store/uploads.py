@@ -1,5 +1,6 @@
 """Where pictures that were given to a collection alone are kept."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,5 +24,7 @@ def moved_along(record: Record, index: Path) -> Record:
         return record
     before = Path(record.path)
     now = uploads_of(index) / before.name
-    moved = before.is_absolute() and before.parent.name.endswith(UPLOADS) and not before.exists()
-    return replace(record, path=now.as_posix()) if moved and now.is_file() else record
+    upload = before.is_absolute() and before.parent.name.endswith(UPLOADS)
+    # These raise nothing where a folder above may not be looked into.
+    moved = upload and not os.path.exists(before) and os.path.isfile(now)
+    return replace(record, path=now.as_posix()) if moved else record

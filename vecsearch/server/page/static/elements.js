@@ -32,13 +32,14 @@ export function button(name, act, { picture = null, bare = false, ...properties 
 }
 
 // Let a part of the page hold other things. Who has the focus in it keeps it, by what is called as
-// before, or else comes to the first that can have it.
+// before; or else, who goes by keys comes to the first button.
 export function refill(box, ...children) {
-  const had = box.contains(document.activeElement) ? document.activeElement : null;
+  const had = box.contains(document.activeElement) ? document.activeElement : null, keyed = had?.matches(":focus-visible");
   box.replaceChildren(...children.filter(child => child !== null));
   if (!had || box.contains(document.activeElement)) return;
-  const all = [...box.querySelectorAll("a, button, input, select, summary")];
-  (all.find(one => one.tagName === had.tagName && calledOf(one) === calledOf(had)) ?? all[0])?.focus();
+  const same = [...box.querySelectorAll("a, button, input, select, summary")]
+    .find(one => one.tagName === had.tagName && calledOf(one) === calledOf(had));
+  (same ?? (keyed ? box.querySelector("a, button, summary") : null))?.focus();
 }
 const calledOf = one => one.id || one.getAttribute("aria-label") || one.textContent;
 
