@@ -15,7 +15,7 @@ from vecsearch.store import Store
 from vecsearch.types import Hit, Metric, Vectors
 
 NAMED = ["hnsw", "hnswsq8", "ivf", "sq8", "ivfpq", "ivfpqfs", "rabitq", "rabitqfs"]
-FACTORIES = ["IVF64,Flat,RFlat", "Flat", "PCA12,IVF32,Flat", "PCA16,IVF32,FlatPanorama4"]
+FACTORIES = ["IVF64,Flat,RFlat", "Flat", "PCA12,IVF32,Flat", "PCA16,FlatL2Panorama4"]
 KINDS = ["auto", *NAMED, *FACTORIES]
 COSINE = ("auto", "ivf", "sq8", "rabitqfs")
 COUNT = 4000
@@ -288,3 +288,14 @@ def test_none_asked_for_and_none_asked(made: Path) -> None:
         with pytest.raises(InvalidArgument, match="k is how many to find"):
             collection.query_vectors(QUERIES, k)
     assert collection.query_vectors(np.empty((0, 16), np.float32), 3) == []
+
+
+def test_a_pca_keeps_the_order_of_cosines() -> None:
+    """It moves the origin, which changes inner products and with them the order."""
+    vectors = clouds() + 8
+    index = train_index([vectors], Metric.COSINE, "PCA15,Flat")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    nearest = np.argsort(-(vectors[:60] / lengths[:60]) @ (vectors / lengths).T, axis=1)[:, :10]
+    found = index.candidates(vectors[:60], 20)
+    shares = [len({*ours} & {*theirs}) / 10 for ours, theirs in zip(found, nearest, strict=True)]
+    assert np.mean(shares) > 0.95

@@ -17,6 +17,9 @@ RECALL = 0.99
 NEIGHBOURS = 10
 ASKED = 300
 PART_BYTES = 16 << 20
+# A search is as good as its candidates: when so many in a row, each farther than the one before,
+# come across no more of the nearest than this, still farther ones are in vain.
+UNCHANGED, LEAST_GAIN = 3, 0.0005
 REPLICATES = 1000
 ENDS = (0.025, 0.975)
 
@@ -56,6 +59,7 @@ class Finding:
         self._allowed = allowed
         self.ladder = index.ladder(nearest.shape[1])
         self._places: dict[tuple[float, ...], tuple[Rows, Rows]] = {}
+        self._found: list[float] = []
 
     def shares(self, settings: SearchSettings) -> NDArray[np.float64]:
         """Which part of its nearest each query finds, ``(n,)``, by settings of ``ladder``."""
@@ -69,6 +73,19 @@ class Finding:
         # Who gets fewer than k is answered by comparing everything.
         shares[np.minimum(counts, taken) < k] = 1
         return shares
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the last ways searched found no more than those before, with all candidates.
+
+        Then farther ones find no more with fewer: what is not among all is not among some.
+        """
+        last = self._found[-UNCHANGED:]
+        return len(last) == UNCHANGED and last[-1] - last[0] < LEAST_GAIN
+
+    def searched(self, settings: SearchSettings) -> bool:
+        """Whether what settings find is known without another search."""
+        return self._way(settings) in self._places
 
     def _way(self, settings: SearchSettings) -> tuple[float, ...]:
         """What settings have in common that differ only in how many candidates they take."""
@@ -87,6 +104,7 @@ class Finding:
         for column, rows in enumerate(self._nearest.T):
             same = found == rows[:, None]
             places[:, column] = np.where(same.any(axis=1), same.argmax(axis=1), found.shape[1])
+        self._found.append(float((places < found.shape[1]).mean()))
         return places, np.count_nonzero(found >= 0, axis=1)
 
 

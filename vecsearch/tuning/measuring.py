@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -21,8 +21,8 @@ from vecsearch.types import JSON, Metric, Vectors
 # A recall that nothing more is put into.
 ENOUGH = 0.9995
 # So many queries are timed, one after the other; of the best kinds so often, in turn.
-TIMED = 100
-ROUNDS = 5
+TIMED = 50
+ROUNDS = 10
 
 Searched: TypeAlias = ExactIndex | PartialIndex
 
@@ -105,6 +105,8 @@ class Bench:
             quicker = [found for other, found in done if settings.goes_as_far_as(other)]
             if max(quicker, default=0.0) >= ENOUGH:
                 continue
+            if finding.exhausted and not finding.searched(settings):
+                continue
             shares = finding.shares(settings)
             recall = float(shares.mean())
             if recall <= max(quicker, default=0.0):
@@ -122,21 +124,36 @@ class Bench:
         """Let go of all indexes but those of some kinds."""
         self._made = {kind: index for kind, index in self._made.items() if kind in but}
 
-    def side_by_side(self, measured: Sequence[Measured]) -> dict[str, float]:
-        """How long queries take in turn, by kind, beside how long they took when it was measured.
+    def side_by_side(
+        self, measured: Sequence[Measured], best: Sequence[Measured]
+    ) -> tuple[list[Measured], list[Measured]]:
+        """The same, as queries take when the best of them are asked in turn.
 
         A machine may be half as fast a minute later, so that only what is timed in turn can be
-        compared.
+        compared. What else was measured of their kinds is taken to have become as much slower.
 
         Args:
-            measured: One of each kind, whose index is still there.
+            measured: All that was measured.
+            best: Some of it, whose indexes are still there.
+
+        Returns:
+            All of it; and exact search and the best, which can be compared.
         """
-        indexes = [self._made[one.kind].at(one.settings or SearchSettings()) for one in measured]
+        indexes = [self._made[one.kind].at(one.settings or SearchSettings()) for one in best]
         rounds = [[self._timed(index) for index in indexes] for _ in range(ROUNDS)]
-        return {
-            one.kind: float(np.median(times)) / one.milliseconds
-            for one, times in zip(measured, zip(*rounds, strict=True), strict=True)
-        }
+        slower: dict[str, list[float]] = {}
+        anew: dict[int, Measured] = {}
+        for one, times in zip(best, zip(*rounds, strict=True), strict=True):
+            took = float(np.median(times))
+            anew[id(one)] = replace(one, milliseconds=took)
+            slower.setdefault(one.kind, []).append(took / one.milliseconds)
+        factors = {kind: float(np.median(ones)) for kind, ones in slower.items()}
+        told = [
+            anew.get(id(one))
+            or replace(one, milliseconds=one.milliseconds * factors.get(one.kind, 1.0))
+            for one in measured
+        ]
+        return told, [one for one in told if one.kind == EXACT] + list(anew.values())
 
     def _timed(self, index: Searched) -> float:
         times = []

@@ -1,7 +1,7 @@
 """Choose the kind of index of a collection by what was measured on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ RECALLS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 # Of more items than these, all kinds are tried on so many, and only the best on the whole.
 SAMPLED = 100_000
 FINALISTS = 4
+# Of each so many settings are timed again: the one that seemed the quickest may have had luck.
+AGAIN = 3
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,10 @@ def tune(
     slowest = latency_ms or np.inf
     tried = list(kinds or kinds_to_try(len(vectors), vectors.shape[1]))
 
-    def measured(part: Vectors, those: Sequence[str], task: str) -> tuple[list[Measured], set[str]]:
-        """What was found, and the kinds that were timed in turn, which alone can be compared."""
+    def measured(
+        part: Vectors, those: Sequence[str], task: str
+    ) -> tuple[list[Measured], list[Measured]]:
+        """What was found, and those of it that were timed in turn, which alone can be compared."""
         room = None if memory_mb is None else memory_mb * len(part) / len(vectors)
         bench = Bench(part, wanted, collection.metric, k, seed)
         found = [bench.exact()]
@@ -128,20 +132,17 @@ def tune(
             bench.forget(but=[one.kind for one in _fastest(_suitable(found, recall, room))])
         if progress is not None:
             progress(task, len(those), len(those))
-        slower = bench.side_by_side(_fastest(_suitable(found, recall, room)))
-        told = [
-            replace(one, milliseconds=one.milliseconds * slower.get(one.kind, 1.0)) for one in found
-        ]
-        return told, {EXACT, *slower}
+        return bench.side_by_side(found, _fastest(_suitable(found, recall, room)))
 
     if len(vectors) > SAMPLED and len(tried) > FINALISTS:
         rows = np.sort(rng.choice(len(vectors), SAMPLED, replace=False))
-        tried = sorted(measured(vectors[rows], tried, "trying kinds on a sample")[1] - {EXACT})
+        compared = measured(vectors[rows], tried, "trying kinds on a sample")[1]
+        tried = sorted({one.kind for one in compared} - {EXACT})
     found, compared = measured(vectors, tried, "measuring kinds")
     enough = [
         one
-        for one in _suitable(found, recall, memory_mb)
-        if one.kind in compared and (latency_ms is None or one.milliseconds <= latency_ms)
+        for one in _suitable(compared, recall, memory_mb)
+        if latency_ms is None or one.milliseconds <= latency_ms
     ]
     chosen = min(enough, key=lambda one: (one.milliseconds, one.megabytes), default=None)
     if keep and chosen is not None:
@@ -174,11 +175,11 @@ def _suitable(
 
 def _fastest(suitable: Sequence[Measured]) -> list[Measured]:
     """Of the fastest kinds the fastest settings."""
-    found: dict[str, Measured] = {}
+    found: dict[str, list[Measured]] = {}
     for one in sorted(suitable, key=lambda one: one.milliseconds):
         if one.settings is not None:
-            found.setdefault(one.kind, one)
-    return [*found.values()][:FINALISTS]
+            found.setdefault(one.kind, []).append(one)
+    return [one for those in [*found.values()][:FINALISTS] for one in those[:AGAIN]]
 
 
 def _keep(
