@@ -21,7 +21,7 @@ export VECSEARCH_DATA ?= ../shared/data
 	seeds docs dist audit format clean
 
 help:
-	@echo "make demo       install, then run the main job on bundled images (1 minute)"
+	@echo "make demo       install (some minutes), then run the main job on bundled images (1 minute)"
 	@echo "make test       install, then run the tests"
 	@echo "make test-slow  the long proofs"
 	@echo "make test-core PYTHON=python3.13  the core by another Python, with the newest packages"

@@ -18,6 +18,9 @@ THING: dict[str, Any] = {
     "nothing": None,
     "full name": "Ann Lee",
     "empty": "",
+    'inch 19"': 3,
+    "back\\slash": 4,
+    "a][b": 5,
 }
 
 CONDITIONS: list[tuple[str, bool]] = [
@@ -50,6 +53,9 @@ CONDITIONS: list[tuple[str, bool]] = [
     ("none exists", False), ("nothing exists", False), ("nothing!=1", False),
     ("nothing=None", False), ("price exists", True), ("size exists", True),
     ("size=3", False), ("size<3", False), ("size!=3", True),
+    # Signs in keys
+    ('inch 19"=3', True), ('inch 19"<4', True), ('inch 19"!=3', False), ('inch 19" in 3,4', True),
+    ("back\\slash=4", True), ("back\\slash!=4", False), ("a][b=5", True), ("a][b>5", False),
     # Spaces, and signs in values
     ("  price  <=  30  ", True), ("full name=Ann Lee", True), ("full name exists", True),
     ("label=dress", True), ("id=a/1.png", True), ("colour=red=blue", False),

@@ -10,14 +10,14 @@ from typing import Literal, Self, TypeAlias, cast, get_args
 from numpy.typing import ArrayLike
 
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
-from vecsearch.ann import asked_for, keep_indexed, make_index
+from vecsearch.ann import asked_for, keep_indexed, make_index, reindex
 from vecsearch.build import build_collection
 from vecsearch.encoders import Encoder, make_encoder_for
 from vecsearch.errors import InvalidArgument
 from vecsearch.gallery import Gallery
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
-from vecsearch.index import as_metric
+from vecsearch.index import as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
 from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store
@@ -371,17 +371,25 @@ class Collection(Gallery):
         """
         export_store(self.view.store, Path(out))
 
-    def compact(self) -> Changes:
+    def compact(self, index: str | None = None) -> Changes:
         """Write anew what has removed items or many small files. Changes no answer.
 
         It is done in part after every write: where more than a fifth of a segment is dead.
 
+        Args:
+            index: Find neighbours in another way from now on: a kind as for ``build``.
+
         Raises:
+            InvalidArgument: There is no such kind, or FAISS cannot make it of these vectors.
             CollectionLocked: Another process is writing to the collection.
         """
+        if index is not None:
+            check_kind(index)
         changes = compact(self.path)
-        self.refresh()
-        keep_indexed(self.path, anew=True)
+        if index is None:
+            keep_indexed(self.path, anew=True)
+        else:
+            reindex(self.path, index)
         self.refresh()
         return changes
 

@@ -14,11 +14,12 @@ PACKAGES = ("vecsearch", "faiss-cpu", "numpy", "pillow", "scikit-learn", "onnxru
 
 def machine() -> dict[str, object]:
     """Processor, cores, memory and versions, as plain values."""
+    release = platform.release().split(".")
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": " ".join([platform.system(), ".".join(release[:2])]),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }

@@ -5,7 +5,7 @@
 
 SIZE is what its index is made with, as the links of a graph. ``build`` prints its seconds;
 ``search`` opens the file in a new process, so that memory is that of the index alone, and prints
-a line for each setting.
+a line for each setting. Of a library that has no files, SET may be several, with commas between.
 """
 
 import json
@@ -250,7 +250,12 @@ LIBRARIES: dict[str, Any] = {
 }
 
 
-def main(step: str, library: str, size: int, folder: str, path: str) -> None:
+def main(step: str, library: str, size: int, folders: str, path: str) -> None:
+    for folder in folders.split(","):
+        measure(step, library, size, folder, path)
+
+
+def measure(step: str, library: str, size: int, folder: str, path: str) -> None:
     data = load(folder)
     base, queries = np.asarray(data["base"]), data["queries"]
     cosine = (Path(folder) / "cosine").exists()
@@ -285,7 +290,8 @@ def main(step: str, library: str, size: int, folder: str, path: str) -> None:
     memory = peer.memory() if fileless else resident() - before - _touched(data)
     for line in lines:
         facts = {"memory": memory, "build": getattr(peer, "seconds", None)}
-        print(json.dumps({**line, **{name: one for name, one in facts.items() if one is not None}}))
+        told = {**line, **{name: one for name, one in facts.items() if one is not None}}
+        print(json.dumps({"set": Path(folder).name, **told}))
 
 
 def _touched(data: dict[str, np.ndarray]) -> int:

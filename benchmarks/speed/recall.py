@@ -13,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from outcome import arguments, keep, kept, plotted
 from sets import names, ready
 
@@ -30,8 +32,11 @@ SIZES = {
     "scikit-learn": (0,),
     "autofaiss": (0,),
 }
-# Of so many vectors only the first size, and not of those that take longest, unless with --all.
-LARGE = 500_000
+# Of so many vectors only the first size, and not of those that take longest, unless with --all. Of
+# so many dims, too: a graph of twice the links takes as long to make as all else, and is slower.
+LARGE, WIDE = 500_000, 256
+# What compiles itself for the first set, which takes a minute, goes through all of them at once.
+COMPILED = "pynndescent"
 SLOW = ("usearch", "voyager", "pynndescent", "autofaiss")
 PATIENCE = 1500
 
@@ -63,6 +68,21 @@ def peer(library: str, size: int, folder: Path) -> list[dict]:
     return [{"library": library, "size": size, **seconds, **one} for one in found]
 
 
+def compiled(folders: list[Path]) -> dict[str, list[dict]]:
+    """What compiles itself, over some sets in one process: its lines by set."""
+    found: dict[str, list[dict]] = {folder.name: [] for folder in folders}
+    (size,) = SIZES[COMPILED]
+    command = [str(PEERS), str(HERE / "peers.py"), "search", COMPILED, str(size)]
+    for one in spoken([*command, ",".join(map(str, folders)), "-"]):
+        found[one["set"]].append({"library": COMPILED, "size": size, **one})
+    return found
+
+
+def count_of(folder: Path) -> int:
+    """How many vectors a set has."""
+    return len(np.load(folder / "base.npy", mmap_mode="r"))
+
+
 def missing(library: str) -> str | None:
     """Why a library cannot be measured here, if it cannot."""
     if not PEERS.exists():
@@ -73,10 +93,10 @@ def missing(library: str) -> str | None:
     return None if run.returncode == 0 else (run.stderr.strip().splitlines() or ["?"])[-1]
 
 
-def measured(name: str, libraries: list[str], quick: bool, every: bool) -> dict:
-    """All libraries over one set."""
-    import numpy as np
-
+def measured(
+    name: str, libraries: list[str], quick: bool, every: bool, known: dict[str, list[dict]]
+) -> dict:
+    """All libraries over one set, of which one may be known already."""
     folder = ready(name, quick)
     shape = np.load(folder / "base.npy", mmap_mode="r").shape
     rows: list[dict] = []
@@ -88,14 +108,18 @@ def measured(name: str, libraries: list[str], quick: bool, every: bool) -> dict:
             if library == "vecsearch":
                 found = spoken([sys.executable, str(HERE / "tuned.py"), str(folder), *few])
                 rows += [{"library": "vecsearch", **one} for one in found]
-            elif library == "pynndescent" and quick:
+            elif library == COMPILED and name in known:
+                rows += known[name]
+                continue
+            elif library == COMPILED and quick:
                 left[library] = "takes a minute to compile, which a quick run has not"
             elif library in SLOW and shape[0] >= LARGE and not every:
                 left[library] = "takes too long to make, but with --all"
             elif reason := missing(library):
                 left[library] = reason
             else:
-                sizes = SIZES[library][: 1 if quick or shape[0] >= LARGE else None]
+                single = quick or shape[0] >= LARGE or shape[1] >= WIDE
+                sizes = SIZES[library][: 1 if single else None]
                 for size in sizes:
                     rows += peer(library, size, folder)
         except RuntimeError as error:
@@ -159,9 +183,17 @@ def main() -> None:
         libraries = given.libraries.split(",")
     wanted = given.sets.split(",") if given.sets else names(given.quick)
     sets = (kept("recall", given.quick) or {}).get("sets", {}) if given.sets else {}
+    known: dict[str, list[dict]] = {}
+    if COMPILED in libraries and not given.quick and not missing(COMPILED):
+        folders = [ready(name, given.quick) for name in wanted]
+        few = [one for one in folders if given.all or count_of(one) < LARGE]
+        started = time.perf_counter()
+        with suppress(RuntimeError):  # then each set by itself, and what fails is told
+            known = compiled(few)
+        print(f"{COMPILED}, all sets: {time.perf_counter() - started:.1f} s", flush=True)
     for name in wanted:
         print(name, flush=True)
-        sets[name] = measured(name, libraries, given.quick, given.all)
+        sets[name] = measured(name, libraries, given.quick, given.all, known)
         for target in TARGETS:
             rows = best(sets[name]["rows"], target).items()
             told = ", ".join(f"{library} {row['single']:,.0f}" for library, row in rows)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import vecsearch
+from vecsearch.encoders import knows_labels
 from vecsearch.spelling import did_you_mean
 from vecsearch_cli import options
 from vecsearch_cli.render import show
@@ -198,7 +199,7 @@ def _floor(name: str, value: str, ks: Sequence[int], task: Any) -> tuple[str, fl
 
 
 def _learned_labels(collection: vecsearch.Collection) -> bool:
-    return collection.root is not None and getattr(collection.encoder, "needs_labels", False)
+    return collection.root is not None and knows_labels(collection.encoder)
 
 
 def _tell(screen: Screen, result: vecsearch.Evaluation, flattered: bool) -> None:

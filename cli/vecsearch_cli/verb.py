@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # it brings NumPy, which --help has no use for
 
 SHOWN = 20
 # A password in an address, which no message repeats.
-SECRET = re.compile(r"//[^/]*@")
+SECRET = re.compile(r"//(?:[^/]*|[^/]*:.*)@")
 FORMATS = ("table", "json", "jsonl", "csv")
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,8 @@ from painting import paint, painted, seeds_of
 from vecsearch import Collection, CollectionNotFound, InvalidArgument, VecsearchError, verify
 from vecsearch.ann import make_index
 from vecsearch.distributed import filesystems, work
-from vecsearch.distributed.building import build_by_parts
+from vecsearch.distributed.building import build_by_parts, lacks_its_index
+from vecsearch.distributed.fitting import ready
 from vecsearch.distributed.indexing import ShardedTraining
 from vecsearch.distributed.listing import list_images
 from vecsearch.distributed.tasks import Task
@@ -341,6 +343,88 @@ def test_a_busy_store_is_asked_again_and_a_dead_one_ends_the_build(
         build(f"file://{root}", tmp_path / "two")
 
 
+class Away(OSError):
+    """What a driver raises of its own."""
+
+
+def test_a_driver_that_finds_no_file_while_its_store_is_away(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsspec takes a store that does not answer for an empty one; files are asked for anyway."""
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    for name in ("one", "two", "three", "four"):
+        memory.pipe(f"/away/{name}.png", (root / "photos" / "cat" / "alpha.png").read_bytes())
+    failures = {"left": 3}
+    opened = type(memory).open
+
+    def busy(self: Any, path: str, *args: Any, **options: Any) -> Any:
+        if failures["left"]:
+            failures["left"] -= 1
+            raise Away("503")
+        return opened(self, path, *args, **options)
+
+    monkeypatch.setattr(filesystems, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(type(memory), "open", busy)
+    monkeypatch.setattr(type(memory), "isfile", lambda *_: False)
+    assert len(build("memory://away", tmp_path / "one")) == 4
+    failures["left"] = 10**9
+    with pytest.raises(VecsearchError, match="after 4 tries: 503"):
+        build("memory://away", tmp_path / "two")
+
+
+@pytest.mark.parametrize("status", [None, 403, 404])
+def test_what_is_gone_or_forbidden_is_left_out(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    located = filesystems.located
+
+    def refusing(place: str, path: str) -> tuple[Any, str]:
+        if path == "photos/cat/alpha.png":
+            error: Exception = OSError("When reading: AWS Error ACCESS_DENIED during HeadObject")
+            if status is not None:
+                error = Exception("no such thing")
+                error.status = status  # type: ignore[attr-defined]
+            raise error
+        return located(place, path)
+
+    monkeypatch.setattr(filesystems, "located", refusing)
+    ours = build(f"file://{root}", tmp_path / "index")
+    assert "photos/cat/alpha.png" not in ours
+    assert len(ours) == IMAGES + 9
+
+
+@pytest.mark.parametrize("column", ["path", "id"])
+def test_a_list_names_every_image(root: Path, tmp_path: Path, column: str) -> None:
+    paths: list[Any] = [str(root / path) for path in sorted(seeds_of(IMAGES // 2))[:2]]
+    rows: dict[str, list[Any]] = {"path": paths, "id": [1, 2]}
+    rows[column] = [rows[column][0], None]
+    pq.write_table(pa.table(rows), tmp_path / "some.parquet")
+    with pytest.raises(InvalidArgument, match=f"has no {column} in its row 2"):
+        list_images(tmp_path / "some.parquet")
+
+
+def test_options_of_a_list_are_those_of_its_images(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    table = pa.table({"path": ["a.png", "s3://shop/b.png"]})
+
+    def opened(url: str) -> tuple[Any, str]:
+        asked.append(url)
+        return pa.fs.LocalFileSystem(), str(root / url.partition("?")[0].rpartition("/")[2])
+
+    monkeypatch.setattr("vecsearch.distributed.listing.open_place", opened)
+    monkeypatch.setattr(filesystems, "open_place", opened)
+    pq.write_table(table, root / "list.parquet")
+    options = "?endpoint_override=http://10.0.0.7:9000"
+    found = list_images(f"s3://shop/list.parquet{options}")
+    assert found.images.paths == ["s3://shop/a.png", "s3://shop/b.png"]
+    for path in found.images.paths:
+        filesystems.located(found.place, path)
+    assert asked == [f"s3://shop/list.parquet{options}", *2 * [f"s3://shop/{options}"]]
+
+
 def test_what_a_list_may_hold(root: Path, tmp_path: Path) -> None:
     """Classes by number, the first of which is 0, dates, and numbers that are none."""
     paths = sorted(seeds_of(IMAGES // 2))[:4]
@@ -433,3 +517,72 @@ def test_a_machine_that_does_not_see_the_images_says_so(root: Path, tmp_path: Pa
 
     with pytest.raises(VecsearchError, match="photos: all machines of a build must see"):
         build(root, tmp_path / "index", engine=Elsewhere())
+
+
+def test_a_machine_that_sees_no_images_to_learn_from_says_so(root: Path, tmp_path: Path) -> None:
+    """Were it silent, the encoder would learn without them, and they would be left out for good."""
+
+    class Elsewhere(Here):
+        def decode(
+            self, tasks: Iterable[Task], preprocess: Preprocess, keep: Path | None
+        ) -> Iterator[Batch]:
+            for number, batch in enumerate(super().decode(tasks, preprocess, keep)):
+                yield batch
+                if number == 1:
+                    root.rename(tmp_path / "unmounted")
+
+    with pytest.raises(VecsearchError, match="photos: all machines of a build must see"):
+        build(root, tmp_path / "index", "pca", engine=Elsewhere())
+    (tmp_path / "unmounted").rename(root)
+    ours = build(root, tmp_path / "index", "pca")
+    theirs = Collection.build(root, tmp_path / "local", encoder="pca", dim=3, size=(4, 4))
+    assert held(ours) == held(theirs)
+    np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
+
+
+def test_what_could_not_be_read_just_then_is_read_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = root / "photos" / "cat" / "alpha.png"
+
+    def stop(*_: object) -> Any:
+        away.with_suffix(".away").rename(away)
+        raise Killed
+
+    away.rename(away.with_suffix(".away"))
+    listed = list_images
+    monkeypatch.setattr("vecsearch.distributed.building.ready", lambda *given: stop(ready(*given)))
+    listing = listed(root)
+    listing.images.paths.append("photos/cat/alpha.png")  # it was there when it was listed
+    facts = np.concatenate([listing.facts, [[1, 1]]])
+    order = np.argsort(listing.images.paths)
+    images = replace(listing.images, paths=sorted(listing.images.paths))
+    encoder = make_encoder_for("pca", size=(4, 4), dim=3)
+    given = (replace(listing, images=images, facts=facts[order]), tmp_path / "index")
+    rest = (Metric.EUCLIDEAN, {"kind": "exact"}, Here(), False, None)
+    with pytest.raises(Killed):
+        build_by_parts(*given, encoder, *rest)
+    monkeypatch.undo()
+    build_by_parts(*given, make_encoder_for("pca", size=(4, 4), dim=3), *rest)
+    assert "photos/cat/alpha.png" in Collection.open(tmp_path / "index")
+
+
+def test_a_build_that_was_lost_while_its_index_was_made_makes_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, encoder = tmp_path / "index", make_encoder_for("pca", size=(4, 4), dim=3)
+    listing, index = list_images(root), {"kind": "IVF2,Flat"}
+    given = (listing, path, encoder, Metric.EUCLIDEAN, index)
+    build_by_parts(*given, Here(), False, None)
+    again = make_encoder_for("pca", size=(4, 4), dim=3)
+    assert lacks_its_index(path, listing, again, Metric.EUCLIDEAN, index)
+    # What differs in anything is another build.
+    assert not lacks_its_index(path, listing, again, Metric.COSINE, index)
+    assert not lacks_its_index(path, listing, again, Metric.EUCLIDEAN, {"kind": "exact"})
+    other = make_encoder_for("pca", size=(4, 4), dim=2)
+    assert not lacks_its_index(path, listing, other, Metric.EUCLIDEAN, index)
+    assert not lacks_its_index(tmp_path / "none", listing, again, Metric.EUCLIDEAN, index)
+    paint(root / "new.png", 99)
+    assert not lacks_its_index(path, list_images(root), again, Metric.EUCLIDEAN, index)
+    make_index(path)
+    assert not lacks_its_index(path, listing, again, Metric.EUCLIDEAN, index)

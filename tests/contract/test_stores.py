@@ -3,7 +3,9 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from vecsearch import (
 )
 from vecsearch.distributed.folder_store import FolderStore
 from vecsearch.distributed.milvus import Address, MilvusStore
+from vecsearch.distributed.milvus.connection import send
 from vecsearch.distributed.stores import Profile, VectorStore
 from vecsearch.store import Record, Records
 
@@ -300,6 +303,38 @@ def test_what_cannot_be_taken_changes_nothing(
     with pytest.raises(InvalidArgument):
         store.upsert(np.float32(vectors), Records(ids))
     assert sorted(everything(store)) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    "facts", [{"at": date(2026, 11, 26)}, {"n": np.int64(3)}, {"n": float("nan")}]
+)
+def test_metadata_is_json(store: VectorStore, facts: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument):
+        store.upsert(np.float32([[0, 0]]), Records(["e"], metadata=[facts]))
+    assert sorted(everything(store)) == ["a", "b", "c", "d"]
+
+
+def test_long_metadata_goes_in_small_parts(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server takes no message of more than 64 MB: 2,000 items of 40 kB go in several."""
+    sizes: list[int] = []
+
+    def noted(client: Any, name: str, schema: Any, columns: Any, new: bool) -> None:
+        sizes.append(sum(len(text) for name in ("metadata", "terms") for text in columns[name]))
+        send(client, name, schema, columns, new)
+
+    monkeypatch.setattr("vecsearch.distributed.milvus.store.send", noted)
+    store = make()
+    store.create(Profile(Metric.EUCLIDEAN, 2))
+    facts = [{"text": f"{row} {40_000 * 'x'}"} for row in range(1000)]
+    names = [f"{row:04}" for row in range(1000)]
+    store.upsert(np.zeros((1000, 2), np.float32), Records(names, metadata=facts), new=True)
+    assert max(sizes, default=0) < 10 << 20
+    blocks = [records for records, _ in store.fetch()]
+    assert [name for records in blocks for name in records.ids] == names
+    assert blocks[0].one(0).metadata == facts[0]
+    if isinstance(store, MilvusStore):
+        assert len(sizes) > 5
+        assert max(map(len, blocks)) <= 256
 
 
 def test_cosine_refuses_what_has_no_direction(make: Make) -> None:

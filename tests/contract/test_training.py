@@ -1,5 +1,6 @@
 """What training owes: the same again, going on after an interruption, all kinds of images."""
 
+import errno
 import hashlib
 import json
 import subprocess
@@ -16,6 +17,7 @@ from safetensors.numpy import load, save
 
 import vecsearch
 from vecsearch import InvalidArgument, SiameseEncoder
+from vecsearch.encoders import knows_labels, make_encoder_for
 from vecsearch.encoders.runtimes import run_onnx, run_plain, run_torch
 from vecsearch.errors import CollectionLocked, DamagedCollection
 
@@ -323,6 +325,74 @@ def test_compare_asks_with_other_images(model: Path, sample: Path) -> None:
     )
     assert [line.encoder for line in lines] == ["pca", str(model)]
     assert [line.dim for line in lines] == [8, 32]
+
+
+def test_what_is_measured_takes_no_more_memory_than_a_step(
+    clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    from vecsearch.encoders.network import Network
+    from vecsearch.training import run
+
+    sizes: list[int] = []
+    forward = Network.forward
+
+    def noted(self: Network, images: Any) -> Any:
+        sizes.append(len(images))
+        return forward(self, images)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "forward", noted)
+        vecsearch.train(clothes, tmp_path / "a", **{**QUICK, "batch": 16, "epochs": 1})
+    # The last are those of the card and the encoder, which are under a bound of their own.
+    trained = sizes[: sizes.index(max(sizes))]
+    assert max(trained) <= 32
+
+    def full(*_: object) -> Any:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(run, "_figures", full)
+    with pytest.raises(InvalidArgument, match="not enough memory for a step"):
+        vecsearch.train(clothes, tmp_path / "b", **QUICK)
+
+
+def test_epochs_are_the_most_within_a_time(clothes: Path, tmp_path: Path) -> None:
+    vecsearch.train(clothes, tmp_path / "a", **{**QUICK, "epochs": 2, "budget": 600.0})
+    assert len((tmp_path / "a" / "history.csv").read_text().splitlines()) == 3
+
+
+def test_a_disk_that_is_full_at_the_end_costs_nothing(
+    model: Path, clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced: list[str] = []
+    replace_ = Path.replace
+
+    def stop(self: Path, target: Path) -> Path:
+        if target.name == "settings.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replaced.append(target.name)
+        return replace_(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stop)
+        with pytest.raises(OSError, match="No space left"):
+            vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    assert {"weights.safetensors", "network.onnx"} <= set(replaced)
+    assert (tmp_path / "a" / "checkpoint.safetensors").exists()
+    trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    assert trained.fingerprint == vecsearch.open_encoder(model).fingerprint
+
+
+def test_who_has_learned_from_labels(clothes: Path, tmp_path: Path, model: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
+    assert knows_labels(vecsearch.open_encoder(model))
+    assert knows_labels(make_encoder_for(f"chain:{model}+pca4").fit(images))
+    assert knows_labels(make_encoder_for(f"concat:{model},pca4"))
+    plain = {**QUICK, "objective": "autoencoder", "labels": "none"}
+    vecsearch.train(clothes, tmp_path / "plain", **plain)
+    assert not knows_labels(vecsearch.open_encoder(tmp_path / "plain"))
+    assert not knows_labels(make_encoder_for(f"chain:{tmp_path / 'plain'}+pca4").fit(images))
+    assert knows_labels(make_encoder_for(f"chain:{tmp_path / 'plain'}+lda"))
 
 
 def test_a_training_that_diverges_says_so(clothes: Path, tmp_path: Path) -> None:

@@ -202,6 +202,21 @@ def test_exact_may_be_chosen(own: Collection) -> None:
     assert ids(own, queries) == ids(own, queries, exact=True)
 
 
+def test_what_was_tuned_may_be_auto_again(own: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    tune(own, recall=0.9, kinds=["IVF32,Flat"])
+    own.compact()
+    assert own.info()["index"] == "IVF32,Flat"
+    own.compact(index="auto")
+    assert (own.info()["index"], own.info()["index_now"]) == ("auto", "exact")
+    own.compact(index="hnsw")
+    assert own.info()["index_now"] == "HNSW32,Flat"
+    with pytest.raises(InvalidArgument, match="No kind of index"):
+        own.compact(index="nonsense")
+    with pytest.raises(InvalidArgument, match="FAISS cannot make"):
+        own.compact(index="IVF100000,Flat")
+    assert own.info()["index_now"] == "HNSW32,Flat"
+
+
 def test_a_trial_leaves_all_as_it_was(own: Collection) -> None:
     before = {path: path.read_bytes() for path in own.path.rglob("*") if path.is_file()}
     tune(own, kinds=["IVF32,Flat"], keep=False)

@@ -187,6 +187,70 @@ def test_a_push_replaces_nothing_unless_it_is_asked_to(lite: str, books: Collect
     assert "book 1" not in Collection.open(address)
 
 
+def test_a_push_that_cannot_be_taken_overwrites_nothing(
+    lite: str, books: Collection, tmp_path: Path
+) -> None:
+    address = f"{lite}/stays"
+    push(books, address)
+    odd = Collection.from_vectors(
+        np.eye(3), list("abc"), ["x", "", "y"], path=tmp_path / "odd", index="exact"
+    )
+    with pytest.raises(InvalidArgument, match="no empty label"):
+        push(odd, address, overwrite=True)
+    assert len(Collection.open(address)) == 40
+
+
+def test_an_overwriting_push_that_was_interrupted_goes_on(lite: str, books: Collection) -> None:
+    address = f"{lite}/begun"
+    push(books, address)
+    books.remove(["book 1"])
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        push(books, address, overwrite=True, progress=stop)
+    again = push(books, address, overwrite=True)
+    assert (again.items, again.pushed, again.resumed) == (39, 0, 39)
+
+
+def test_a_push_that_was_killed_before_its_index_goes_on(
+    lite: str, books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    from pymilvus import MilvusClient
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MilvusClient, "create_index", stop)
+        with pytest.raises(KeyboardInterrupt):
+            push(books, f"{lite}/unindexed")
+    assert push(books, f"{lite}/unindexed").items == 40
+
+
+def test_what_was_changed_there_is_not_undone(lite: str, books: Collection) -> None:
+    address = f"{lite}/changed"
+    push(books, address)
+    Collection.open(address).remove(["book 1"])
+    with pytest.raises(CollectionExists, match="changed since"):
+        push(books, address)
+    assert len(Collection.open(address)) == 39
+
+
+def test_what_two_add_at_once_is_there_once(
+    lite: str, books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither has seen what the other puts in."""
+    address = f"{lite}/twice"
+    push(books, address)
+    one, other = Collection.open(address), Collection.open(address)
+    monkeypatch.setattr(type(one), "_standing", lambda *_: {})
+    for collection in (one, other):
+        collection.add_vectors(np.ones((1, 4)), ["new"])
+    assert len(Collection.open(address)) == 41
+
+
 def test_what_belongs_to_others_is_never_overwritten(
     lite: str, books: Collection, small: Path, tmp_path: Path
 ) -> None:
@@ -299,6 +363,8 @@ def test_recommendations_need_not_fetch_everything(
     mine, theirs = (recommend(one, like, unlike, **options) for one in shop)
     assert [hit.item.id for hit in theirs] == [hit.item.id for hit in mine]
     assert [hit.distance for hit in theirs] == pytest.approx([hit.distance for hit in mine])
+    # Of a key that items have, though none that fulfils this: none come, and that is no mistake.
+    assert [recommend(one, like[1:], where="maker>100") for one in shop] == [[], []]
 
 
 def test_recommendations_of_what_makes_no_sense(shop: tuple[Collection, Collection]) -> None:
@@ -359,13 +425,15 @@ def test_what_is_no_address(text: str) -> None:
         Address.parse(text)
 
 
+@pytest.mark.parametrize("secret", ["Secret", "Sec/ret", "Sec@ret", "Sec/@ret"])
 @pytest.mark.parametrize(
     "wrong", ["host/a-b", "host:x/a", "host/a/b/c", "host/a?consistency=odd", ""]
 )
-def test_what_is_no_address_tells_no_secret_either(wrong: str) -> None:
+def test_what_is_no_address_tells_no_secret_either(wrong: str, secret: str) -> None:
     with pytest.raises(InvalidArgument) as told:
-        Address.parse(f"milvus://root:Secret@{wrong}")
-    assert "Secret" not in str(told.value)
+        Address.parse(f"milvus://root:{secret}@{wrong}")
+    assert "Sec" not in str(told.value)
+    assert "ret@" not in str(told.value)
 
 
 def test_an_address_tells_no_secret() -> None:

@@ -125,6 +125,20 @@ def test_tables_are_those_of_scikit_learn() -> None:
         assert row.tn == ((true != name) & (predicted != name)).sum()
 
 
+def test_many_classes_have_no_matrix() -> None:
+    names = [f"class {row:05}" for row in range(30_000)]
+    said = names.copy()
+    said[7], said[8], said[9] = names[1], names[1], names[2]
+    found = classification([*names, names[7]], [*said, names[1]])
+    assert found.confusion is None
+    assert found.mistakes == [
+        (names[7], names[1], 2), (names[8], names[1], 1), (names[9], names[2], 1),
+    ]  # fmt: skip
+    assert found.per_class[names[1]].fp == 3
+    assert (found.per_class[names[7]].fn, found.per_class[names[7]].support) == (2, 2)
+    assert found.accuracy == pytest.approx(29_997 / 30_001)
+
+
 def test_weighted_votes_are_those_of_scikit_learn(groups: tuple[Vectors, Rows, Vectors]) -> None:
     gallery, codes, queries = groups
     queries = np.concatenate([queries, gallery[:20]])  # of which some are at 0 from a neighbour

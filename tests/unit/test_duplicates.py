@@ -211,6 +211,7 @@ def test_nothing_is_left_to_compare() -> None:
         ({"threshold": "near"}, "auto or none, not 'near'"),
         ({"threshold": True}, "0 or more, not True"),
         ({"threshold": 1, "max_spread": 0.5}, "it is that much or more"),
+        ({"threshold": None, "max_spread": 0.5}, "leave out max_spread"),
         ({"threshold": 1, "max_spread": -2}, "0 or more, not -2"),
         ({"keep": "best"}, "largest, sharpest, oldest"),
         ({"metric": "manhattan"}, "No metric is called"),

@@ -1,6 +1,7 @@
 """How images are dealt, judged and compared; beside other programs and plain counts."""
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from conftest import PHOTOS
 from scipy import stats
 
 from vecsearch import Collection, InvalidArgument, Labelled, compare, evaluate, evaluate_vectors
+from vecsearch.encoders.lda import LDAEncoder
 from vecsearch.evaluation.intervals import class_intervals, mean_intervals
 from vecsearch.evaluation.paired import corrected, difference
 from vecsearch.evaluation.result import joined
@@ -101,6 +103,46 @@ def test_a_table_that_deals_nothing(tmp_path: Path, row: str, message: str) -> N
     given = table(tmp_path / "deal.csv", row)
     with pytest.raises(InvalidArgument, match=message):
         deal(folder(2), given, holdout=0.2, folds=5, seed=0)
+
+
+def test_a_table_names_each_image_once(tmp_path: Path) -> None:
+    given = table(tmp_path / "deal.csv", "a/0.png,x,train,,,", "./a/0.png,y,test,1,1,")
+    with pytest.raises(InvalidArgument, match=r"line 3: a/0\.png is there twice"):
+        deal(folder(2), given, holdout=0.2, folds=5, seed=0)
+
+
+def test_nothing_is_learned_from_what_is_asked_with(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Queries may lie among the images of the gallery."""
+    photos = shutil.copytree(small / "train", tmp_path / "photos")
+    (photos / "bag" / "broken.png").write_bytes(b"nothing")
+    learned: list[int] = []
+    fit = LDAEncoder.fit
+
+    def noted(self: Any, images: Any, labels: Any = None) -> Any:
+        learned.append(len(images))
+        return fit(self, images, labels)
+
+    monkeypatch.setattr(LDAEncoder, "fit", noted)
+    shutil.copytree(small / "test", photos / "asked")
+    caplog.set_level("INFO")
+    compare(photos, photos / "asked", encoders=["lda"], metrics=["cosine"], size=(8, 8), jobs=1)
+    assert learned == [30]
+    assert "broken.png" in caplog.text
+    with pytest.raises(InvalidArgument, match="lda would have nothing to learn from"):
+        compare(photos, photos, encoders=["lda"], size=(8, 8), jobs=1)
+
+
+def test_a_ranking_that_is_refused_replaces_none(tmp_path: Path) -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    gallery = Labelled(vectors, list("abcd"), list("xxyy"))
+    queries = Labelled(vectors[:1], ["q"], ["z"])
+    (tmp_path / "good.run").write_text("as it was")
+    with pytest.raises(InvalidArgument, match="Nothing in the gallery is relevant"):
+        evaluate_vectors(gallery, queries, run=tmp_path / "good.run")
+    assert (tmp_path / "good.run").read_text() == "as it was"
+    assert [path.name for path in tmp_path.iterdir()] == ["good.run"]
 
 
 def test_no_such_protocol() -> None:

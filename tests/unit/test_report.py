@@ -1,8 +1,10 @@
 """The page of a report: what it shows, and that it needs nothing and nobody."""
 
 import base64
+import importlib.metadata
 import importlib.util
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -119,6 +121,44 @@ def test_it_says_what_was_measured_and_how(report: Path) -> None:
     for heading in ("By class", "Mistakes", "Curves", "The worst queries", "The best queries",
                     "Twins and suspects", "Files that were left out", "Settings"):  # fmt: skip
         assert heading in page.texts
+
+
+def test_names_that_are_no_text_and_packages_that_are_not_there(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = shutil.copytree(small / "test", tmp_path / "test")
+    with open(os.fsencode(queries) + b"/bag/caf\xe9.png", "wb") as file:
+        file.write(b"nothing")
+
+    def version(name: str) -> str:
+        if name == "faiss-cpu":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return importlib.metadata.version(name)
+
+    monkeypatch.setattr("vecsearch.evaluation.page.version", version)
+    clothes = Collection.build(small / "train", tmp_path / "index", size=(8, 8))
+    result = evaluate(clothes, queries, detailed=True)
+    write_report(result, tmp_path / "report")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert r"caf\udce9.png" in page
+    assert "faiss-cpu" not in page
+
+
+def test_a_report_that_cannot_be_made_leaves_the_last(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clothes = Collection.build(small / "train", tmp_path / "index", size=(8, 8))
+    result = evaluate(clothes, small / "test", detailed=True)
+    write_report(result, tmp_path / "report")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
+
+    def stop(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vecsearch.evaluation.page.render", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_report(result, tmp_path / "report")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()} == before
 
 
 def test_without_labels_there_are_no_classes(tmp_path: Path) -> None:

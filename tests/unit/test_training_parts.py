@@ -120,6 +120,24 @@ def test_plan_keeps_to_its_budget(budget: float, times: list[float]) -> None:
         assert plan.spent <= budget + 3 * 30
 
 
+@given(st.floats(1, 30), st.floats(0, 20), st.floats(1, 1000))
+def test_plan_counts_the_measuring(epoch: float, apart: float, budget: float) -> None:
+    """After part of an epoch, too, all held-out images are measured."""
+    plan = Plan(1, budget, apart=apart)
+    plan.fit(epoch)
+    while not plan.finished:
+        plan.advance(plan.share * epoch + apart, apart)
+    assert plan.spent <= budget
+
+
+def test_plan_has_no_more_epochs_than_were_asked_for() -> None:
+    plan = Plan(1, budget=1000, most=3)
+    plan.fit(10)
+    while not plan.finished:
+        plan.advance(10)
+    assert plan.done == 3
+
+
 def test_figures_by_hand() -> None:
     gallery = np.array([[0, 0], [0, 1], [10, 0], [10, 1]], np.float32)
     held = np.array([[0, 0.1], [10, 0.1], [5.1, 0]], np.float32)

@@ -13,10 +13,13 @@ from vecsearch.distributed.listing import Listing
 from vecsearch.distributed.tasks import Task, cut
 from vecsearch.distributed.work import Job
 from vecsearch.encoders import Encoder
-from vecsearch.errors import InvalidArgument
+from vecsearch.errors import InvalidArgument, VecsearchError
 from vecsearch.images import NO_IMAGES
+from vecsearch.index import EXACT
+from vecsearch.index.kinds import factory_of
 from vecsearch.store import Part, Parts, Writer
 from vecsearch.types import JSON, Metric, Progress
+from vecsearch.view import newest_store
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +86,34 @@ def build_by_parts(
             compaction="none",
         )
     return fitted
+
+
+def lacks_its_index(
+    path: Path, listing: Listing, encoder: Encoder, metric: Metric, index: Mapping[str, JSON]
+) -> bool:
+    """Whether the same build was lost after its commit, while its index was made.
+
+    Args:
+        path: Where the collection lies.
+        listing: The images, and so on as for ``build_by_parts``.
+        encoder: What makes the vectors.
+        metric: How they are compared.
+        index: The kind of index.
+    """
+    try:
+        found = newest_store(path).manifest
+    except VecsearchError:
+        return False
+    known = found.encoder
+    if found.generation > 1 or known is None or dict(found.index) != dict(index):
+        return False
+    if (known.name, known.params) != (encoder.name, encoder.get_params()):
+        return False
+    if factory_of(str(index["kind"]), found.count, found.dim) == EXACT:
+        return False
+    same: dict[str, JSON] = {"fingerprint": known.fingerprint, "metric": metric.value}
+    names = {task.name for task in cut(listing, same, found.dim)}
+    return all(Path(one.vectors).stem in names for one in found.segments)
 
 
 def _made(

@@ -180,7 +180,9 @@ class StoredCollection(Collection):
         }
 
     def _put(self, vectors: Vectors, records: Records, standing: Sequence[str]) -> Changes:
-        self.store.upsert(vectors, records, new=not standing)
+        # Not inserted, even where there was nothing: another may put the same there meanwhile, and
+        # Milvus would store it twice.
+        self.store.upsert(vectors, records)
         self.refresh()
         there = set(standing)
         added = [name for name in records.ids if name not in there]

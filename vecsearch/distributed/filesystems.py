@@ -10,6 +10,8 @@ from vecsearch.images import MAX_FILE_BYTES, UNREADABLE
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 INSTALL = "pip install 'vecsearch[distributed]'"
+# What a server says of a file that is gone, or that one may not read, in HTTP and in S3's words.
+GONE, FORBIDDEN = (403, 404, 410), "ACCESS_DENIED"
 # Stores of objects turn requests away when they are busy; a while later they take them.
 TRIES: Final = 4
 WAIT_SECONDS = 1.0
@@ -61,7 +63,15 @@ def _by_fsspec(url: str, fs: Any) -> tuple[Any, str]:
         raise MissingPackage(f"Reading {url}: {error}") from error
     except ValueError as error:
         raise InvalidArgument(f"{url} is of no file system that is known: {error}.") from error
-    return fs.PyFileSystem(fs.FSSpecHandler(system)), path
+
+    class Handler(fs.FSSpecHandler):  # type: ignore[misc]
+        def open_input_stream(self, path: str) -> Any:
+            # It would first ask whether it is a file, which it is not while a server is away.
+            from pyarrow import PythonFile
+
+            return PythonFile(self.fs.open(path, mode="rb"), mode="r")
+
+    return fs.PyFileSystem(Handler(system)), path
 
 
 def located(place: str, path: str) -> tuple[Any, str]:
@@ -77,8 +87,21 @@ def located(place: str, path: str) -> tuple[Any, str]:
     # One file system serves all images of a bucket: to open one asks S3 where the bucket lies.
     scheme, _, rest = path.partition("://")
     bucket, _, key = rest.partition("/")
-    system, base = open_place(f"{scheme}://{bucket}/" if bucket else f"{scheme}:///")
+    options = options_of(place) if place.startswith(f"{scheme}://") else ""
+    system, base = open_place(f"{scheme}://{bucket}/{options}" if bucket else f"{scheme}:///")
     return system, f"{base}/{key}"
+
+
+def options_of(url: str) -> str:
+    """The options of a URL's file system, with their ``?``; those of the web have none.
+
+    Example:
+        >>> options_of("s3://shop/list.parquet?endpoint_override=http://10.0.0.7:9000")
+        '?endpoint_override=http://10.0.0.7:9000'
+    """
+    if not is_url(url) or url.startswith(("http://", "https://")):
+        return ""
+    return "".join(url.partition("?")[1:])
 
 
 def url_of(place: str, path: str) -> str:
@@ -106,9 +129,13 @@ def fetch(place: str, path: str, size: int) -> bytes:
             with system.open_input_stream(inside) as stream:
                 data: bytes = stream.read(MAX_FILE_BYTES + 1)
             break
+        except VecsearchError:
+            raise
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
             raise ImageError(f"{UNREADABLE}: {error}") from error
-        except OSError as error:
+        except Exception as error:  # of whatever kind the file system's own are
+            if getattr(error, "status", None) in GONE or FORBIDDEN in str(error):
+                raise ImageError(f"{UNREADABLE}: {error}") from error
             # Were it skipped, an hour of a broken network would leave out all images of the hour.
             if attempt + 1 == TRIES:
                 raise VecsearchError(

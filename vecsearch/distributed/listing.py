@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.build import source_of
-from vecsearch.distributed.filesystems import INSTALL, is_url, open_place
+from vecsearch.distributed.filesystems import INSTALL, is_url, open_place, options_of
 from vecsearch.errors import InvalidArgument, MissingPackage
 from vecsearch.images import (
     FROM_FOLDERS,
@@ -59,7 +59,7 @@ def list_images(
     Args:
         what: A folder; a URL of one, as ``s3://bucket/folder``; or a Parquet file with the column
             ``path`` (below the list's folder, whole, or URLs), and if wanted ``id``, ``label`` and
-            others, which are metadata.
+            others, which are metadata. Options of a list's URL hold for its images, too.
         labels: As for ``scan``; of a list, its column unless it is ``none``.
         metadata: As for ``scan``; a list has its own.
 
@@ -72,7 +72,7 @@ def list_images(
         ['cat/alpha.png', 'cat/deep/er/plain.png']
     """
     text = str(what)
-    if text.lower().endswith(LIST):
+    if text.removesuffix(options_of(text)).lower().endswith(LIST):
         if metadata is not None or str(labels) not in (FROM_FOLDERS, NO_LABELS):
             raise InvalidArgument(
                 f"{text} brings labels and metadata itself, as columns: leave out other tables."
@@ -103,7 +103,8 @@ def _of_url(url: str, labels: str | Path, metadata: str | Path | None) -> Listin
         reason = next(hidden, None) or reason_by_name(path.rpartition("/")[2])
         if reason is None:
             changed = UNKNOWN if entry.mtime_ns is None else entry.mtime_ns
-            found.append((path, int(entry.size), int(changed)))
+            size = UNKNOWN if entry.size is None else entry.size
+            found.append((path, int(size), int(changed)))
         else:
             skipped.append(Skipped(Path(path), reason))
     found.sort()
@@ -115,8 +116,10 @@ def _of_url(url: str, labels: str | Path, metadata: str | Path | None) -> Listin
 
 def _of_list(table: str, labelled: bool) -> Listing:
     rows = _rows(table)
-    here = table.rpartition("/")[0] if is_url(table) else Path(table).resolve().parent.as_posix()
-    named = [str(path) for path in rows.pop("path")]
+    options = options_of(table)
+    above = table.removesuffix(options).rpartition("/")[0]
+    here = above if is_url(table) else Path(table).resolve().parent.as_posix()
+    named = _names(table, "path", rows.pop("path"))
     if not named:
         raise InvalidArgument(f"{table} names no images.")
     paths = [name if is_url(name) else _below(here, name) for name in named]
@@ -125,7 +128,7 @@ def _of_list(table: str, labelled: bool) -> Listing:
         odd = paths[remote.index(not remote[0])]
         raise InvalidArgument(f"{table} names files of this machine and URLs, as {odd}: not both.")
     given = rows.pop("id", None)
-    ids = named if given is None else [str(name) for name in given]
+    ids = named if given is None else _names(table, "id", given)
     if len(set(ids)) < len(ids):
         seen: set[str] = set()
         twice = next(one for one in ids if one in seen or seen.add(one))  # type: ignore[func-returns-value]
@@ -147,7 +150,7 @@ def _of_list(table: str, labelled: bool) -> Listing:
     facts = np.full((len(paths), 2), UNKNOWN, np.int64)
     if not remote[0]:
         facts = stat_files(Path("/"), paths)
-    return Listing(paths[0] if remote[0] else "/", images, facts, None)
+    return Listing(f"{paths[0]}{options}" if remote[0] else "/", images, facts, None)
 
 
 def _rows(table: str) -> dict[str, list[Any]]:
@@ -169,6 +172,18 @@ def _rows(table: str) -> dict[str, list[Any]]:
             f"{table} has the columns {', '.join(columns)}: the images are named in path."
         )
     return columns
+
+
+def _names(table: str, column: str, values: Sequence[Any]) -> list[str]:
+    """What a column calls each image.
+
+    Raises:
+        InvalidArgument: One has no name.
+    """
+    for row, value in enumerate(values):
+        if not _is(value):
+            raise InvalidArgument(f"{table} has no {column} in its row {row + 1}.")
+    return [str(value) for value in values]
 
 
 def _below(here: str, name: str) -> str:

@@ -14,7 +14,13 @@ from vecsearch.collection import Collection
 from vecsearch.distributed.folder_store import FolderStore
 from vecsearch.distributed.milvus import Address, MilvusStore
 from vecsearch.distributed.stores import Block, Kind, Profile, VectorStore
-from vecsearch.errors import CollectionExists, CollectionNotFound, InvalidArgument, VecsearchError
+from vecsearch.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    DamagedCollection,
+    InvalidArgument,
+    VecsearchError,
+)
 from vecsearch.types import Progress
 
 # How many of its own items are asked for in the end, with so many neighbours each.
@@ -85,7 +91,9 @@ def push(
         raise InvalidArgument("There is 1 shard or more, and 1 replica or more.")
     if index != "auto" and index not in get_args(Kind):
         raise InvalidArgument(f"{index!r} is no index here: auto, {', '.join(get_args(Kind))}.")
-    source, target = FolderStore(collection.path), MilvusStore(Address.parse(address))
+    source = FolderStore(collection.path)
+    # Whoever goes on has to see all that stands there.
+    target = MilvusStore(replace(Address.parse(address), consistency="strong"))
     known = source.profile
     profile = replace(
         known,
@@ -95,7 +103,8 @@ def push(
         replicas=replicas,
         origin=_origin(source),
     )
-    if overwrite:
+    if overwrite and not _goes_on(target, profile):
+        target.check(source.fetch(), source.encoder_folder())
         target.drop()
     begun = _begin(source, target, profile)
     if replicas < 2:
@@ -150,6 +159,19 @@ def _origin(source: FolderStore) -> str:
     return hashlib.sha256(source.view.store.manifest.to_bytes()).hexdigest()
 
 
+def _goes_on(target: MilvusStore, profile: Profile) -> bool:
+    """Whether there is what an interrupted push of the same put there."""
+    try:
+        return not target.properties.whole and _begun_as(target.profile) == _begun_as(profile)
+    except (CollectionNotFound, DamagedCollection):
+        return False
+
+
+def _begun_as(profile: Profile) -> tuple[str | None, str, int, int]:
+    """What must be the same for a push to go on."""
+    return profile.origin, profile.index, profile.shards, profile.replicas
+
+
 def _begin(source: FolderStore, target: MilvusStore, profile: Profile) -> bool:
     """Make what is not there yet; whether there is anything already."""
     try:
@@ -162,14 +184,20 @@ def _begin(source: FolderStore, target: MilvusStore, profile: Profile) -> bool:
             f"{target.place} is another collection, or {source.place} as it was before: choose "
             "another name, or ask to overwrite it (--overwrite)."
         )
-    asked = (profile.index, profile.shards, profile.replicas)
-    there = (known.index, known.shards, known.replicas)
+    asked, there = _begun_as(profile)[1:], _begun_as(known)[1:]
     if asked != there:
         raise CollectionExists(
             f"{target.place} was begun with index, shards and replicas {there}, not {asked}: ask "
             "for these, or to overwrite it (--overwrite)."
         )
-    return target.health().items > 0
+    target.ensure_index()
+    items, total = target.health().items, len(source.view)
+    if target.properties.whole and items != total:
+        raise CollectionExists(
+            f"{target.place} was pushed to its end, and changed since: it has {items} items, "
+            f"{source.place} has {total}. Ask to overwrite it (--overwrite)."
+        )
+    return items > 0
 
 
 def _without_standing(block: Block, target: VectorStore) -> Block:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vecsearch.ann import make_index
-from vecsearch.distributed.building import build_by_parts
+from vecsearch.distributed.building import build_by_parts, lacks_its_index
 from vecsearch.distributed.indexing import ShardedTraining
 from vecsearch.distributed.listing import list_images
 from vecsearch.distributed.on_ray import RayEngine
@@ -48,5 +48,6 @@ def build_on_ray(
     """
     listing = list_images(what, labels, metadata)
     with RayEngine(address, workers, gpu) as engine:
-        build_by_parts(listing, path, encoder, metric, index, engine, overwrite, progress)
+        if overwrite or not lacks_its_index(path, listing, encoder, metric, index):
+            build_by_parts(listing, path, encoder, metric, index, engine, overwrite, progress)
         make_index(path, ShardedTraining(engine))

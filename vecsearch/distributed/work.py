@@ -113,15 +113,20 @@ class Worker:
                 f"{gethostname()} has vecsearch {version('vecsearch')}, and the build is of "
                 f"{self._job.software}: install the same version on all machines."
             )
-        needed = [self._job.folder / PARTS / self._job.saved]
+        _refuse_unseen(self._job.folder / PARTS / self._job.saved)
         if not task.is_remote:
-            needed.append(task.root)
-        if unseen := [str(folder) for folder in needed if not folder.is_dir()]:
-            raise VecsearchError(
-                f"{gethostname()} does not see {unseen[0]}: all machines of a build must see the "
-                "collection and its images under the same paths, as on NFS; images may also lie "
-                "in a store of objects (s3://…)."
-            )
+            _refuse_unseen(task.root)
+
+
+def _refuse_unseen(folder: Path) -> None:
+    from socket import gethostname
+
+    if not folder.is_dir():
+        raise VecsearchError(
+            f"{gethostname()} does not see {folder}: all machines of a build must see the "
+            "collection and its images under the same paths, as on NFS; images may also lie "
+            "in a store of objects (s3://…)."
+        )
 
 
 def decode_task(
@@ -134,14 +139,20 @@ def decode_task(
         preprocess: What they are brought to.
         keep: A folder of parts, for the pixels to be kept in.
         careful: As for ``read_task``.
+
+    Raises:
+        VecsearchError: This machine does not see the images.
     """
+    if not task.is_remote:
+        _refuse_unseen(task.root)
     batches = list(read_task(task, preprocess, 1, careful))
     whole = Batch(
         [file for batch in batches for file in batch.files],
         np.concatenate([batch.pixels for batch in batches]),
         [one for batch in batches for one in batch.skipped],
     )
-    if keep is not None:
+    # What could not be read just now is tried again.
+    if keep is not None and all(one.size is not None for one in whole.skipped):
         keep_pixels(keep, task, preprocess, whole)
     return whole
 

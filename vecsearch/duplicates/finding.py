@@ -170,6 +170,8 @@ def _check(threshold: Threshold, max_spread: float | None) -> None:
     if threshold is not None and threshold != "auto":
         as_radius(threshold)
     if max_spread is not None:
+        if threshold is None:
+            raise InvalidArgument("Files of the same bytes have no spread: leave out max_spread.")
         as_radius(max_spread)
 
 

@@ -1,7 +1,14 @@
 """From pixels to vectors. Encoders are imported when their name is asked for, not before."""
 
 from vecsearch.encoders.affine import FIT_BYTES, AffineEncoder, fitted_on
-from vecsearch.encoders.base import Encoder, Trainable, has_learned, is_fitted, is_trainable
+from vecsearch.encoders.base import (
+    Encoder,
+    Trainable,
+    has_learned,
+    is_fitted,
+    is_trainable,
+    knows_labels,
+)
 from vecsearch.encoders.registry import (
     EncoderEntry,
     describe_encoders,
@@ -30,6 +37,7 @@ __all__ = [
     "has_learned",
     "is_fitted",
     "is_trainable",
+    "knows_labels",
     "lacking",
     "load_encoder",
     "make_encoder",

@@ -104,6 +104,12 @@ def has_learned(encoder: Encoder) -> bool:
     return any(has_learned(part) for part in getattr(encoder, "made_of", ()))
 
 
+def knows_labels(encoder: Encoder) -> bool:
+    """Whether an encoder, or a part that it is made of, has learned from labels."""
+    own = getattr(encoder, "knows_labels", getattr(encoder, "needs_labels", False))
+    return bool(own) or any(knows_labels(part) for part in getattr(encoder, "made_of", ()))
+
+
 def check_pixels(images: Pixels, preprocess: Preprocess) -> Pixels:
     """Refuse images that are not what an encoder wants.
 

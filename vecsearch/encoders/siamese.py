@@ -25,6 +25,8 @@ NETWORK = "network.onnx"
 # What the layers of a block may take: images of 28 × 28 go through some 160 at a time.
 BLOCK_BYTES = 32 << 20
 BYTES_A_PIXEL = 256
+# What a network may have been told its mistakes by, without looking at labels.
+WITHOUT_LABELS = ("simclr", "autoencoder")
 
 
 class SiameseEncoder:
@@ -77,6 +79,11 @@ class SiameseEncoder:
         if self._trained is None:
             raise NotFitted("This network is not trained: call train or fit first.")
         return self._trained
+
+    @property
+    def knows_labels(self) -> bool:
+        """Whether it has learned from labels."""
+        return self.facts().get("objective") not in WITHOUT_LABELS
 
     @property
     def dim(self) -> int:

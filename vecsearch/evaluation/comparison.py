@@ -1,5 +1,6 @@
 """One table that tells which encoder and which metric to take."""
 
+import logging
 import statistics
 import tempfile
 import time
@@ -42,6 +43,8 @@ from vecsearch.types import JSON, Metric, Pixels, Progress
 
 DEFAULT_ENCODERS = ("pixels", "pca", "lda")
 TIMED_IMAGES = 25
+SKIPPED_TOLD = 20
+log = logging.getLogger(__name__)
 BLOCK_BYTES = 64 << 20
 COMPARED = ("map", "accuracy")
 
@@ -158,9 +161,11 @@ def compare(
     shown = scan(folder, labels)
     if queries is not None:
         posed = scan(queries, labels)
-        paths = whole_paths(shown)
+        paths, asked_with = whole_paths(shown), whole_paths(posed)
         labels_of = {**whole_labels(posed), **whole_labels(shown)}
-        dealt = Dealt([Split(paths, paths, whole_paths(posed))], labels_of, {})
+        known = set(asked_with)
+        learned = [path for path in paths if path not in known]
+        dealt = Dealt([Split(learned, paths, asked_with)], labels_of, {})
     else:
         dealt = deal(shown, protocol, holdout=holdout, folds=folds, seed=seed)
         trained = [
@@ -184,6 +189,11 @@ def compare(
             for split in dealt.splits:
                 used = make(name) if learns else encoder
                 if learns and is_trainable(used):
+                    if not split.learned:
+                        raise InvalidArgument(
+                            f"{name} would have nothing to learn from: all images of {folder} are "
+                            "asked with, too. Leave out the folder of queries and say --protocol."
+                        )
                     if progress is not None:
                         progress(f"fitting {name}", 0, 0)
                     used.fit(*pictures.learned(split.learned))
@@ -269,6 +279,10 @@ class _Pictures:
         found = gather(read_folder(everything, paths, look, jobs, progress), look, scratch)
         self._pixels = found.pixels
         self._row_of = {file.path: row for row, file in enumerate(found.files)}
+        for one in found.skipped[:SKIPPED_TOLD]:
+            log.info("Skipped %s: %s", one.path, one.reason)
+        if len(found.skipped) > SKIPPED_TOLD:
+            log.info("Skipped %d more.", len(found.skipped) - SKIPPED_TOLD)
 
     def learned(self, paths: Sequence[str]) -> tuple[Pixels, list[str | None]]:
         """Those of some paths that could be decoded, and their labels."""

@@ -90,6 +90,8 @@ def draw_precision(axes: "Axes", details: Details) -> None:
 def draw_confusion(axes: "Axes", table: Classification) -> None:
     """Draw how often each class was taken for each, as shares of its queries."""
     counts = table.confusion
+    if counts is None:
+        return
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="taken for", ylabel="true class")

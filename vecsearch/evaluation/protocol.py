@@ -217,13 +217,15 @@ def evaluate_vectors(
                 notes.take(ranked, relevance)
             if progress is not None:
                 progress("evaluating", block.stop, len(rows))
-    found: PerQuery = {"id": called, "label": [label or "" for label in asked.labels]}
-    if categories is not None:
-        found["category"] = [categories[row] for row in rows]
-    left_out = len(queries.ids) - len(rows), len(gallery.ids) - len(kept.ids)
-    result = summed_up(
-        {**found, **answers.columns()}, len(kept.ids), int((own >= 0).sum()), left_out
-    )
+        found: PerQuery = {"id": called, "label": [label or "" for label in asked.labels]}
+        if categories is not None:
+            found["category"] = [categories[row] for row in rows]
+        left_out = len(queries.ids) - len(rows), len(gallery.ids) - len(kept.ids)
+        result = summed_up(
+            {**found, **answers.columns()}, len(kept.ids), int((own >= 0).sum()), left_out
+        )
+        if not unmatched:
+            check_matched(result, kept)  # or an earlier file of rankings stays
     cutoffs: list[JSON] = [*sorted(set(ks))]
     settings: dict[str, JSON] = {
         "metric": wanted.value,
@@ -232,8 +234,6 @@ def evaluate_vectors(
         "task": task,
         "intervals": f"95 %, {REPLICATES} bootstrap samples, seed 0",
     }
-    if not unmatched:
-        check_matched(result, kept)
     details = None if notes is None else notes.details(kept, asked, wanted)
     return replace(result, settings=settings, details=details)
 

@@ -2,14 +2,16 @@
 
 import csv
 import importlib.util
+import io
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.result import Evaluation
+from vecsearch.store import put_whole
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +27,9 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
 
     ``report.json`` holds everything but single queries, ``queries.csv`` a line for each query,
     and for each method of classification ``METHOD_per_class.csv`` a line for each class and
-    ``METHOD_confusion.csv`` the confusion matrix, true classes down, predicted ones across. If it
-    was ``detailed``, and Jinja2 and matplotlib are installed, ``report.html`` shows all of it.
+    ``METHOD_confusion.csv`` the confusion matrix of up to a thousand classes, true ones down,
+    predicted ones across. If it was ``detailed``, and Jinja2 and matplotlib are installed,
+    ``report.html`` shows all of it.
 
     Returns:
         The files written.
@@ -39,42 +42,39 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidArgument(f"Cannot make the folder {place}: {error.strerror}.") from error
-    for name in OWN:
-        (place / name).unlink(missing_ok=True)
-    summary = place / "report.json"
-    summary.write_text(json.dumps(evaluation.to_json(), indent=2) + "\n", encoding="utf-8")
-    names = list(evaluation.per_query)
-    columns = evaluation.per_query.values()
-    written = [summary, _write(place / "queries.csv", names, zip(*columns, strict=True))]
+    # All is made before any of an earlier report goes.
+    files = {"report.json": json.dumps(evaluation.to_json(), indent=2) + "\n"}
+    columns = evaluation.per_query
+    files["queries.csv"] = _table(list(columns), zip(*columns.values(), strict=True))
     for method, table in (("knn", evaluation.knn), ("centroid", evaluation.centroid)):
         if table is None:
             continue
         figures = [{"label": label, **asdict(row)} for label, row in table.per_class.items()]
-        written.append(
-            _write(
-                place / f"{method}_per_class.csv",
-                list(figures[0]),
-                [row.values() for row in figures],
-            )
-        )
-        counts = table.confusion.tolist()
-        rows = [[label, *row] for label, row in zip(table.labels, counts, strict=True)]
-        written.append(_write(place / f"{method}_confusion.csv", ["", *table.labels], rows))
+        files[f"{method}_per_class.csv"] = _table(figures[0], (row.values() for row in figures))
+        if table.confusion is not None:
+            counts = table.confusion.tolist()
+            rows = ([label, *row] for label, row in zip(table.labels, counts, strict=True))
+            files[f"{method}_confusion.csv"] = _table(["", *table.labels], rows)
     if evaluation.details is not None:
         if all(importlib.util.find_spec(name) for name in ("jinja2", "matplotlib")):
             from vecsearch.evaluation.page import render
 
-            page = place / "report.html"
-            page.write_text(render(evaluation, evaluation.details), encoding="utf-8")
-            written.append(page)
+            files["report.html"] = render(evaluation, evaluation.details)
         else:
             log.info("No page is made without matplotlib: pip install 'vecsearch[plot]'")
-    return written
+    for name in OWN:
+        if name not in files:
+            (place / name).unlink(missing_ok=True)
+    for name, text in files.items():
+        with put_whole(place / name) as file:
+            # Names of files may be no text: their odd bytes are shown as \udcff and the like.
+            file.write(text.encode("utf-8", "backslashreplace"))
+    return [place / name for name in files]
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-    return path
+def _table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -79,10 +79,11 @@ class Evaluation:
                 result[f"{name}per_class"] = {
                     label: asdict(figures) for label, figures in table.per_class.items()
                 }
-                result[f"{name}confusion"] = {
-                    "labels": list(table.labels),
-                    "counts": table.confusion.tolist(),
-                }
+                if table.confusion is not None:
+                    result[f"{name}confusion"] = {
+                        "labels": list(table.labels),
+                        "counts": table.confusion.tolist(),
+                    }
         result |= self.categories_json()
         result |= {
             "unmatched": self.unmatched,

@@ -178,6 +178,8 @@ def _from_table(folder: ImageFolder, table: Path) -> Dealt:
         if "label" not in row or "split" not in row:
             raise InvalidArgument(f"{table}, line {line}: {name} has no label or no split.")
         path = known[name]
+        if path in labels:
+            raise InvalidArgument(f"{table}, line {line}: {name} is there twice.")
         labels[path] = str(row["label"]).strip()
         if "category" in row:
             categories[path] = str(row["category"]).strip()

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 from vecsearch.evaluation.measures import ratio
 
+# A table of more classes than these, a million cells, is not made.
+MOST_CLASSES = 1000
+MOST_MISTAKES = 20
+
 
 @dataclass(frozen=True)
 class ClassScores:
@@ -40,7 +44,9 @@ class Classification:
 
     Attributes:
         labels: The classes that occur among the true or the predicted ones, sorted.
-        confusion: ``(classes, classes)`` int64: rows are true, columns predicted.
+        confusion: ``(classes, classes)`` int64: rows are true, columns predicted. None where there
+            are more than a thousand classes.
+        mistakes: The most frequent ones, 20 at most: true class, predicted class, how often.
         per_class: The figures of each class, in the order of ``labels``.
         accuracy: The fraction of queries whose class is predicted.
         macro_precision: The plain mean of the classes' precision; so the next two.
@@ -49,7 +55,8 @@ class Classification:
     """
 
     labels: Sequence[str]
-    confusion: NDArray[np.int64]
+    confusion: NDArray[np.int64] | None
+    mistakes: Sequence[tuple[str, str, int]]
     per_class: dict[str, ClassScores]
     accuracy: float
     macro_precision: float
@@ -71,11 +78,16 @@ def classification(true: Sequence[str], predicted: Sequence[str]) -> Classificat
         0.5
     """
     labels, codes = np.unique(np.array([*true, *predicted]), return_inverse=True)
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (codes[: len(true)], codes[len(true) :]), 1)
-    tp = confusion.diagonal()
-    fp = confusion.sum(axis=0) - tp
-    fn = confusion.sum(axis=1) - tp
+    count = len(labels)
+    was, said = codes[: len(true)], codes[len(true) :]
+    cells, times = np.unique(was * count + said, return_counts=True)
+    confusion = None
+    if count <= MOST_CLASSES:
+        confusion = np.zeros((count, count), np.int64)
+        confusion.flat[cells] = times
+    tp = np.bincount(was[was == said], minlength=count)
+    fp = np.bincount(said, minlength=count) - tp
+    fn = np.bincount(was, minlength=count) - tp
     precision = ratio(tp, tp + fp)
     recall = ratio(tp, tp + fn)
     f1 = ratio(2 * tp, 2 * tp + fp + fn)
@@ -83,6 +95,7 @@ def classification(true: Sequence[str], predicted: Sequence[str]) -> Classificat
     return Classification(
         labels=names,
         confusion=confusion,
+        mistakes=_mistakes(names, cells, times),
         per_class={
             name: ClassScores(
                 precision=float(precision[row]),
@@ -101,3 +114,12 @@ def classification(true: Sequence[str], predicted: Sequence[str]) -> Classificat
         macro_recall=float(recall.mean()),
         macro_f1=float(f1.mean()),
     )
+
+
+def _mistakes(
+    names: Sequence[str], cells: NDArray[np.int64], times: NDArray[np.int64]
+) -> list[tuple[str, str, int]]:
+    pairs = np.stack(np.divmod(cells, len(names)), axis=1)
+    wrong = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
+    most = wrong[np.argsort(-times[wrong], kind="stable")][:MOST_MISTAKES]
+    return [(names[pairs[at, 0]], names[pairs[at, 1]], int(times[at])) for at in most.tolist()]

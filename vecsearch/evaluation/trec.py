@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
 from vecsearch.errors import InvalidArgument
+from vecsearch.store import put_whole
 from vecsearch.types import Rows
 
 # How deep TREC's own runs go.
@@ -97,7 +99,7 @@ def run_file(
     """
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(Path(path).open("w", encoding="utf-8"))
+            file = stack.enter_context(_replacing(Path(path)))
         except OSError as error:
             raise InvalidArgument(f"{path} cannot be written: {error.strerror}.") from error
 
@@ -105,9 +107,16 @@ def run_file(
             for name, ranked in zip(names[block], rows[:, :depth].tolist(), strict=True):
                 query = in_one_word(name)
                 for rank, row in enumerate((row for row in ranked if row >= 0), 1):
-                    file.write(f"{query} Q0 {in_one_word(ids[row])} {rank} {1 / rank:.9f} {TAG}\n")
+                    item = in_one_word(ids[row])
+                    line = f"{query} Q0 {item} {rank} {1 / rank:.9f} {TAG}\n"
+                    file.write(line.encode("utf-8", "surrogateescape"))
 
         yield write
+
+
+def _replacing(path: Path) -> AbstractContextManager[BinaryIO]:
+    """A file that takes its place whole in the end; or what is no file, as a pipe."""
+    return path.open("wb") if path.exists() and not path.is_file() else put_whole(path)
 
 
 def in_one_word(name: str) -> str:

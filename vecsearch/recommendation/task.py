@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vecsearch.attributes import OWN
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import as_metric
@@ -106,7 +107,8 @@ def recommend(
 
     if collection.at_hand or strategy != "mean" or boost:
         return among(collection.view)
-    keys = [key for key in wishes.max_per if key != "label"]
+    named = (*wishes.max_per, *(one.key for one in conditions))
+    keys = [key for key in dict.fromkeys(named) if key not in OWN]
     for near, view in growing(collection, like, unlike, conditions, keys, wanted, exact):
         hits = among(view)
         if len(hits) == count and all(hit.item.id in near for hit in hits):

@@ -84,8 +84,14 @@ class Loop:
             told(done + 1, len(parts))
         return total / len(parts)
 
-    def seconds_of_epoch(self, rows: Rows, trial: int = 8) -> float:
-        """How long an epoch will take, from a few steps that are taken back."""
+    def seconds_of_epoch(self, rows: Rows, most: float, trial: int = 8) -> float:
+        """How long an epoch will take, from a few steps that are taken back.
+
+        Args:
+            rows: The images to learn from.
+            most: Seconds after which no further step is tried.
+            trial: How many steps are tried.
+        """
         weights = {name: value.clone() for name, value in self.network.state_dict().items()}
         batch = self.settings.batch_for(len(rows))
         parts = list(batches(self.codes[rows], batch, 1, np.random.default_rng(0)))
@@ -97,10 +103,19 @@ class Loop:
             started = time.perf_counter()
             self._step(rows[part], generator)
             times.append(time.perf_counter() - started)
+            if sum(times) > most:
+                break
         self.network.load_state_dict(weights)
         self.optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=MOMENTUM, nesterov=True)
         self.average, self.steps = weights, 0
         return float(np.median(times[min(2, len(times) - 1) :])) * len(parts)
+
+    def seconds_of_encoding(self, count: int) -> float:
+        """How long it will take to embed so many images, from a few."""
+        few = min(count, self.settings.batch_for(len(self.codes)), len(self.codes))
+        started = time.perf_counter()
+        self.encode(np.arange(few))
+        return (time.perf_counter() - started) * count / max(1, few)
 
     def encode(self, rows: Rows) -> Vectors:
         """Embed images with the averaged weights."""
@@ -109,8 +124,10 @@ class Loop:
         self.network.eval()
         parts = []
         with torch.inference_mode():
-            for start in range(0, len(rows), ENCODE_BATCH):
-                images = torch.from_numpy(self.pixels[rows[start : start + ENCODE_BATCH]])
+            # What a step of training has memory for, this has.
+            size = min(ENCODE_BATCH, self.settings.batch_for(len(self.codes)))
+            for start in range(0, len(rows), size):
+                images = torch.from_numpy(self.pixels[rows[start : start + size]])
                 parts.append(self.network(images.to(self.device)).float().cpu().numpy())
         self.network.load_state_dict(current)
         return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)

@@ -3,7 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from vecsearch.training.schedule import LEAST, Plan
 from vecsearch.training.settings import TrainSettings
 from vecsearch.training.split import Split, hold_out
 from vecsearch.training.validation import Figures, validate
-from vecsearch.types import JSON, Progress, Vectors
+from vecsearch.types import JSON, Progress, Rows, Vectors
 
 log = logging.getLogger(__name__)
 
 # How many images of the gallery the held-out ones are compared with after each epoch.
 GALLERY = 10_000
+# Which part of a time budget may go to finding out how long an epoch takes.
+TRIAL_SHARE = 0.05
 HELD_OUT_LOSS = "held_out_loss"
 # What is told of each epoch.
 SHOWN = {
@@ -88,6 +91,8 @@ def run(
         network.look_at(*statistics(images.pixels, split.train))
     objective = objective_of(settings, (channels, height, width), len(images.names), dim)
     plan = Plan(settings.epochs_for(len(split.train)), settings.budget)
+    if settings.epochs is not None:
+        plan.most = settings.epochs
     loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
     key: Mapping[str, JSON] = {
         "images": images.key,
@@ -102,7 +107,11 @@ def run(
         log.info("Going on after epoch %d of %d.", plan.done, plan.epochs)
     elif settings.budget is not None:
         started = time.monotonic()
-        epoch_seconds = loop.seconds_of_epoch(split.train)
+        with _in_memory():
+            epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * settings.budget)
+            if settings.needs_labels and len(split.held):
+                measured = len(split.held) + len(_gallery(loop, split))
+                plan.apart = loop.seconds_of_encoding(measured)
         plan.spent = time.monotonic() - started
         plan.fit(epoch_seconds)
         plan.left = max(LEAST, plan.left)
@@ -133,18 +142,17 @@ def _epoch(
             progress("training", round(total * loop.plan.within(done / steps)), total)
 
     try:
-        loss = loop.epoch(split.train, told)
+        with _in_memory():
+            loss = loop.epoch(split.train, told)
+            learned = time.monotonic()
+            figures = _figures(loop, images, split)
     except FloatingPointError as error:
         raise InvalidArgument(
             "The training diverged: its loss is no finite number. Take a lower learning rate than "
             f"{loop.settings.rate}."
         ) from error
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise InvalidArgument(
-            "There is not enough memory for a step: take a smaller --batch, --size or --width."
-        ) from error
-    figures = _figures(loop, images, split)
-    loop.plan.advance(time.monotonic() - started)
+    now = time.monotonic()
+    loop.plan.advance(now - started, now - learned)
     line: dict[str, JSON] = {"epoch": number, "loss": round(loss, 5)}
     line |= figures
     line["seconds"] = round(loop.plan.spent, 2)
@@ -162,16 +170,24 @@ def _epoch(
     log.info("Epoch %d of %d: %s, %.0f s%s", number, of, shown, loop.plan.spent, best)
 
 
+@contextmanager
+def _in_memory() -> Iterator[None]:
+    """Say in our words that there is not enough memory."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise InvalidArgument(
+            "There is not enough memory for a step: take a smaller --batch, --size or --width."
+        ) from error
+
+
 def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
     """What the held-out images say: the loss where labels are not looked at, else the figures."""
     if not len(split.held):
         return {}
     if not loop.settings.needs_labels:
         return {HELD_OUT_LOSS: round(loop.loss_of(split.held), 5)}
-    gallery = split.train[:0]
-    if not split.whole_classes:
-        rng = np.random.default_rng(loop.seed)
-        gallery = np.sort(rng.permutation(split.train)[:GALLERY])
+    gallery = _gallery(loop, split)
     vectors: list[Vectors] = [loop.encode(rows) for rows in (gallery, split.held)]
     return validate(
         vectors[0],
@@ -181,6 +197,14 @@ def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
         split.whole_classes,
         loop.seed,
     ).to_json()
+
+
+def _gallery(loop: Loop, split: Split) -> Rows:
+    """What the held-out images are searched in: each has others of its class there, or beside."""
+    if split.whole_classes:
+        return split.train[:0]
+    rng = np.random.default_rng(loop.seed)
+    return np.sort(rng.permutation(split.train)[:GALLERY])
 
 
 def _is_better(standing: Standing, held: int) -> bool:

@@ -8,6 +8,7 @@ WARM_SHARE = 0.2
 RESERVE = 0.03
 # A rest of an epoch that is shorter than this is not begun.
 LEAST = 0.1
+MOST = 1_000_000
 
 
 def rate_at(progress: float) -> float:
@@ -27,7 +28,8 @@ class Plan:
     """How many epochs there are, and how far they have come.
 
     With a time budget, what is left is reckoned anew after each epoch, and the last one may be a
-    part of one, so that the rate comes down to 0 just when the time is over.
+    part of one, so that the rate comes down to 0 just when the time is over. After each, also after
+    a part of one, held-out images are measured, which takes its own time.
 
     Attributes:
         left: How many epochs are left, the last perhaps a part of one.
@@ -36,6 +38,9 @@ class Plan:
         progress: From 0 to 1, where the rate is read from.
         seen: How many times the images were seen.
         spent: Seconds that were spent so far.
+        apart: Seconds that the last measuring took.
+        apart_in_all: Seconds that all of them took.
+        most: How many epochs there may be in any case.
     """
 
     left: float
@@ -44,6 +49,9 @@ class Plan:
     progress: float = 0.0
     seen: float = field(default=0.0)
     spent: float = 0.0
+    apart: float = 0.0
+    apart_in_all: float = 0.0
+    most: float = MOST
 
     @property
     def epochs(self) -> int:
@@ -61,21 +69,32 @@ class Plan:
         return self.left < LEAST or self.progress >= 1
 
     def fit(self, epoch_seconds: float) -> None:
-        """Let the rest of the budget be filled, by how long an epoch takes."""
+        """Let the rest of the budget be filled, by how long an epoch takes beside its measuring.
+
+        Example:
+            >>> plan = Plan(0, budget=100, apart=10)
+            >>> plan.fit(30)
+            >>> round(plan.left, 2)  # of 97 s two take 80, and measuring the third 10
+            2.23
+        """
         if self.budget is not None:
-            self.left = max(0.0, self.budget * (1 - RESERVE) - self.spent) / epoch_seconds
+            rest = max(0.0, self.budget * (1 - RESERVE) - self.spent)
+            whole, rest = divmod(rest, epoch_seconds + self.apart)
+            part = max(0.0, rest - self.apart) / epoch_seconds
+            self.left = min(whole + part, self.most - self.done)
 
     def within(self, share: float) -> float:
         """How far the training is at a share of the next epoch."""
         return self.progress + share * (1 - self.progress) * self.share / self.left
 
-    def advance(self, seconds: float) -> None:
-        """An epoch is done, and took so long."""
+    def advance(self, seconds: float, apart: float = 0.0) -> None:
+        """An epoch is done, and took so long, of which measuring took a part."""
         last = self.left <= 1
         self.progress = 1.0 if last else self.within(1)
         self.seen += self.share
         self.left = 0.0 if last else self.left - 1
         self.done += 1
         self.spent += seconds
+        self.apart, self.apart_in_all = apart, self.apart_in_all + apart
         if not last:
-            self.fit(self.spent / self.seen)
+            self.fit((self.spent - self.apart_in_all) / self.seen)

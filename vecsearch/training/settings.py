@@ -41,7 +41,8 @@ class TrainSettings:
         backbone: ``small`` (for 28 to 64 pixels), ``conv3``, or a network of torchvision.
         width: Channels of the first layer of ``small`` and ``conv3``.
         weights: A file with weights of a torchvision backbone, to begin with.
-        epochs: How often all images are seen; None for what the preset and their number ask for.
+        epochs: How often all images are seen, with a budget at most; None for what the preset and
+            their number ask for.
         batch: How many images make a step; fewer, if there are not 32 times as many.
         rate: The learning rate at its height.
         decay: Weight decay.

@@ -1,6 +1,7 @@
 """From a folder of images to a trained encoder that is kept in a folder of its own."""
 
 import logging
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.errors import CollectionLocked, InvalidArgument, MissingPackage
 from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
+from vecsearch.store import put_whole
 from vecsearch.training.data import Pictures, coded, pictures, suited_preprocess
 from vecsearch.training.settings import CHECKPOINT, TrainSettings
 from vecsearch.types import Pixels, Progress
@@ -91,7 +93,7 @@ def train(
         for one in images.skipped[:SKIPPED_TOLD]:
             log.info("Skipped %s: %s", one.path, one.reason)
         outcome = run(network, images, seed, wanted, place, overwrite, progress)
-        encoder.take(outcome.trained).save(place)
+        _keep(encoder.take(outcome.trained), place)
         write_card(place, found, images, encoder, outcome)
         (place / CHECKPOINT).unlink(missing_ok=True)
     return encoder
@@ -124,6 +126,16 @@ def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEnc
     dim = encoder.requested_dim or DIM
     network = new_network(wanted, dim, encoder.preprocess.shape, encoder.seed)
     return run(network, pictured, encoder.seed, wanted).trained
+
+
+def _keep(encoder: SiameseEncoder, place: Path) -> None:
+    """Write an encoder over what was there: each file whole and on the disk, its settings last."""
+    with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
+        made = Path(scratch)
+        encoder.save(made)
+        for path in sorted(made.iterdir(), key=lambda path: path.name == SETTINGS):
+            with put_whole(place / path.name) as file:
+                file.write(path.read_bytes())
 
 
 def check_packages() -> None:

@@ -16,7 +16,7 @@ TOKEN = "VECSEARCH_MILVUS_TOKEN"  # noqa: S105 - the name of a variable
 # Milvus takes no other characters in the name of a collection.
 NAME = re.compile(r"[A-Za-z_]\w{0,200}", re.ASCII)
 # Whom an address names, with a password, which no message repeats.
-SECRET = re.compile(r"//[^/]*@")
+SECRET = re.compile(r"//(?:[^/]*|[^/]*:.*)@")
 FORM = "milvus://HOST:19530/NAME"
 
 

@@ -49,7 +49,7 @@ def asking(address: Address) -> Iterator[None]:
         StoreError: The server does not answer, or refuses.
     """
     try:
-        from grpc import RpcError
+        from grpc import RpcError, StatusCode
         from pymilvus.exceptions import MilvusException, MilvusUnavailableException
     except ModuleNotFoundError as error:
         raise MissingPackage(
@@ -73,7 +73,10 @@ def asking(address: Address) -> Iterator[None]:
             raise CollectionNotFound(f"There is no collection {address} any more.") from error
         raise StoreError(f"Milvus refuses, for {address}: {text}") from error
     except RpcError as error:
-        raise StoreError(_unreachable(address)) from error
+        code = error.code() if hasattr(error, "code") else None
+        if code in (None, StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
+            raise StoreError(_unreachable(address)) from error
+        raise StoreError(f"Milvus refuses, for {address}: {error.details()}") from error
 
 
 def send(

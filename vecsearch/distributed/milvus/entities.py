@@ -23,7 +23,7 @@ JSON_BYTES = 65536
 SHOWN = ["label", "path", "metadata"]
 STORED = ["id", *SHOWN, "file", "vector"]
 NO_TERMS = terms_of({})
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def schema_of(client: "MilvusClient", profile: Profile) -> "CollectionSchema":
@@ -109,7 +109,12 @@ def _jsons(values: Sequence[Mapping[str, Any] | None] | None, names: Sequence[st
     for at, value in enumerate(values or ()):
         if not value:
             continue
-        found[at] = text = _JSON.encode(value)
+        try:
+            found[at] = text = _JSON.encode(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidArgument(
+                f"The metadata of the item {names[at][:80]!r} is not JSON: {error}."
+            ) from error
         if len(text) > JSON_BYTES // 4 and (size := len(text.encode())) > JSON_BYTES:
             raise InvalidArgument(
                 f"The metadata of the item {names[at][:80]!r} takes {size} bytes; Milvus takes "

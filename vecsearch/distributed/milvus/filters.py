@@ -7,10 +7,14 @@ its like alone. A key ``n:price`` holds the number that ``price`` is, ``t:price`
 ``b:price`` the truth; of a list, ``N:``, ``T:`` and ``B:`` hold all values of a kind, and
 ``n<:``, ``n>:``, ``t<:`` and ``t>:`` the least and the largest. ``keys`` lists all that is there,
 and ``nulls`` what is null.
+
+A server takes the key of an expression as it is written, up to a quote or a bracket, while a value
+has escapes. So what it would stumble on is written otherwise in keys.
 """
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -23,6 +27,7 @@ OWN = ("id", "label", "path")
 # No item has an empty id.
 NOTHING = 'id == ""'
 LARGEST = 1.7976931348623157e308
+AWKWARD = re.compile(r'["\\\[\]\x00-\x1f\x7f␛]')
 
 
 def terms_of(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -31,7 +36,8 @@ def terms_of(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
     terms: dict[str, JSON] = {"keys": list(there)}
     if len(there) < len(metadata):
         terms["nulls"] = [key for key, value in metadata.items() if value is None]
-    for key, value in there.items():
+    for name, value in there.items():
+        key = _plain(name)
         if isinstance(value, list):
             for kind, values in _by_kind(value).items():
                 terms[f"{kind.upper()}:{key}"] = values
@@ -185,7 +191,17 @@ def _any(parts: Iterable[str]) -> str:
 
 
 def _term(kind: str, key: str) -> str:
-    return f"terms[{_text(f'{kind}:{key}')}]"
+    return f"terms[{_text(f'{kind}:{_plain(key)}')}]"
+
+
+def _plain(key: str) -> str:
+    """A key without what a server stumbles on.
+
+    Example:
+        >>> _plain('size 19"')
+        'size 19␛22;'
+    """
+    return AWKWARD.sub(lambda found: f"␛{ord(found[0]):x};", key)
 
 
 def _text(value: str) -> str:

@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from vecsearch.distributed.milvus.address import Address
+from vecsearch.distributed.milvus.blocks import BLOCK_ROWS, Pace, parts_of
 from vecsearch.distributed.milvus.connection import SECONDS, Connection, asking, send
 from vecsearch.distributed.milvus.encoder_files import (
     drop_files,
@@ -57,8 +58,6 @@ if TYPE_CHECKING:
 
 # The most that Milvus gives for one question.
 MOST_HITS = 16384
-# So many rows, and bytes of vectors, go to and fro at once: messages end at 64 MB.
-BLOCK_ROWS, BLOCK_BYTES = 5000, 8 << 20
 # From 20 questions at a time on, FAISS computes x² + y² − 2xy in Milvus, too, by which an item is
 # not at 0 from itself.
 QUESTIONS_AT_ONCE = 16
@@ -150,12 +149,31 @@ class MilvusStore:
                 consistency_level="Bounded",
                 properties=found.to_milvus(),
             )
+        self._properties = found
+        self.ensure_index()
+
+    def ensure_index(self) -> None:
+        """Say how it is to be searched, unless that was said."""
+        client, name, profile = self._client, self.address.name, self.profile
+        with asking(self.address):
+            if client.list_indexes(name):
+                return
             index = client.prepare_index_params()
             kind, params = ("FLAT", {}) if profile.index == "exact" else ("HNSW", GRAPH)
             metric = "L2" if profile.metric is Metric.EUCLIDEAN else "COSINE"
             index.add_index("vector", index_type=kind, metric_type=metric, params=params)
             client.create_index(name, index, sync=False)
-        self._properties = found
+
+    def check(self, blocks: Iterable[Block], encoder: Path | None) -> None:
+        """See that Milvus can take items, and their encoder, before anything is done about it.
+
+        Raises:
+            InvalidArgument: It cannot.
+        """
+        if encoder is not None:
+            stamps_of(encoder)
+        for records, _ in blocks:
+            columns_of(records)
 
     def drop(self) -> None:
         """Take it away with all that belongs to it, if it is there.
@@ -201,14 +219,11 @@ class MilvusStore:
         if len(set(records.ids)) < len(records):
             raise InvalidArgument("An id is there twice.")
         columns = columns_of(records)  # all of them, before any is sent
-        schema, step = schema_of(client, profile), self._step
+        schema = schema_of(client, profile)
         with asking(self.address):
-            for start in range(0, len(records), step):
-                stop = start + step
-                part: dict[str, list[Any]] = {
-                    key: all_[start:stop] for key, all_ in columns.items()
-                }
-                part["vector"] = checked[start:stop].tolist()
+            for rows in parts_of(columns, profile.dim):
+                part: dict[str, list[Any]] = {key: all_[rows] for key, all_ in columns.items()}
+                part["vector"] = checked[rows].tolist()
                 send(client, self.address.name, schema, part, new)
         self._unsettle()
 
@@ -264,9 +279,13 @@ class MilvusStore:
         if ids is None:
             yield from self._fetch_all()
             return
-        names, step = list(dict.fromkeys(ids)), self._step
-        for start in range(0, len(names), step):
-            if rows := self._queried(one_of(names[start : start + step]), STORED):
+        names, start = list(dict.fromkeys(ids)), 0
+        pace = Pace(self.profile.dim)
+        while start < len(names):
+            part = names[start : start + pace.rows]
+            start += len(part)
+            if rows := self._queried(one_of(part), STORED):
+                pace.learn(rows)
                 yield block_of(rows, self.profile.dim)
 
     def page(
@@ -341,11 +360,6 @@ class MilvusStore:
     def _unsettle(self) -> None:
         self._settled = time.monotonic() + SETTLING_SECONDS
 
-    @property
-    def _step(self) -> int:
-        """How many rows go to and fro at once."""
-        return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (4 * self.profile.dim)))
-
     def _effort(self, k: int, filtered: bool) -> dict[str, int]:
         if self.profile.index == "exact":
             return {}
@@ -401,17 +415,19 @@ class MilvusStore:
     def _fetch_all(self) -> Iterator[Block]:
         """All items, page by page, as the iterator of the client does."""
         last, level = "", "Strong"
+        pace = Pace(self.profile.dim)
         while True:
             rows = self._queried(
                 behind(last),
                 STORED,
-                limit=self._step,
+                limit=pace.rows,
                 consistency_level=level,
                 iterator="True",
                 reduce_stop_for_best="True",
             )
             if not rows:
                 return
+            pace.learn(rows)
             yield block_of(rows, self.profile.dim)
             last, level = rows[-1]["id"], "Session"
 

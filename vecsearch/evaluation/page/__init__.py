@@ -4,9 +4,10 @@ import base64
 import io
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,6 @@ HEADLINES = (
 METHOD_NAMES = {"knn": "k nearest neighbours", "centroid": "Nearest centroid"}
 SHOWN_QUERIES = 10
 SHOWN_HITS = 8
-SHOWN_MISTAKES = 20
 THUMB = 96
 QUALITY = 82
 PACKAGES = ("vecsearch", "faiss-cpu", "numpy", "pillow", "scikit-learn", "scipy", "matplotlib")
@@ -104,6 +104,7 @@ def _context(evaluation: Evaluation, details: Details) -> dict[str, Any]:
                 _confusion_size(table),
             )
             for name, table in measured.items()
+            if table.confusion is not None
         ],
         "mistaken": _mistaken(evaluation.knn),
         "categories": _categories(evaluation),
@@ -154,16 +155,7 @@ def _mistaken(table: Classification | None) -> list[tuple[str, str, int, int]]:
     """The most frequent mistakes: true class, what it was taken for, how often, of how many."""
     if table is None:
         return []
-    counts = table.confusion.copy()
-    support = counts.sum(axis=1)
-    np.fill_diagonal(counts, 0)
-    most = np.argsort(-counts, axis=None, kind="stable")[:SHOWN_MISTAKES]
-    pairs = [divmod(int(place), len(counts)) for place in most]
-    return [
-        (table.labels[row], table.labels[column], int(counts[row, column]), int(support[row]))
-        for row, column in pairs
-        if counts[row, column]
-    ]
+    return [(own, said, times, table.per_class[own].support) for own, said, times in table.mistakes]
 
 
 def _categories(evaluation: Evaluation) -> dict[str, Any] | None:
@@ -288,7 +280,10 @@ def _flat(settings: Mapping[str, JSON], prefix: str = "") -> list[tuple[str, str
 
 
 def _versions() -> list[tuple[str, str]]:
-    found = [(name, version(name)) for name in PACKAGES]
+    found = []
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):  # FAISS for a GPU is another package
+            found.append((name, version(name)))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return [*found, ("Python", platform.python_version()), ("made", now)]
 
