@@ -32,9 +32,8 @@ SIZES = {
     "scikit-learn": (0,),
     "autofaiss": (0,),
 }
-# Of so many vectors only the first size, and not of those that take longest, unless with --all. Of
-# so many dims, too: a graph of twice the links takes as long to make as all else, and is slower.
-LARGE, WIDE = 500_000, 256
+# Of so many vectors only the first size, and not of those that take longest, unless with --all.
+LARGE = 500_000
 # What compiles itself for the first set, which takes a minute, goes through all of them at once.
 COMPILED = "pynndescent"
 SLOW = ("usearch", "voyager", "pynndescent", "autofaiss")
@@ -118,8 +117,7 @@ def measured(
             elif reason := missing(library):
                 left[library] = reason
             else:
-                single = quick or shape[0] >= LARGE or shape[1] >= WIDE
-                sizes = SIZES[library][: 1 if single else None]
+                sizes = SIZES[library][: 1 if quick or shape[0] >= LARGE else None]
                 for size in sizes:
                     rows += peer(library, size, folder)
         except RuntimeError as error:
