@@ -17,6 +17,9 @@ from vecsearch.types import Hit, Metric, Vectors
 NAMED = ["hnsw", "hnswsq8", "ivf", "sq8", "ivfpq", "ivfpqfs", "rabitq", "rabitqfs"]
 FACTORIES = ["IVF64,Flat,RFlat", "Flat", "PCA12,IVF32,Flat", "PCA16,FlatL2Panorama4"]
 KINDS = ["auto", *NAMED, *FACTORIES]
+# Others of their family are tried at every run.
+LATER = ("hnswsq8", "ivfpq", "rabitq", "IVF64,Flat,RFlat", "PCA12,IVF32,Flat")
+MARKED = [pytest.param(kind, marks=pytest.mark.slow) if kind in LATER else kind for kind in KINDS]
 COSINE = ("auto", "ivf", "sq8", "rabitqfs")
 COUNT = 4000
 
@@ -48,7 +51,7 @@ def cache_of(folder: Path) -> Path:
     return folder / entry.file
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=MARKED)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ann") / "index"
     metric = "cosine" if request.param in COSINE else "euclidean"

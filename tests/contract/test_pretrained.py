@@ -372,6 +372,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_torchvision_and_onnx_agree(random_weights: Path, tmp_path: Path) -> None:
     by_torch = make_encoder("torchvision:shufflenet_v2_x0_5", weights=str(random_weights))
     assert by_torch.preprocess == Preprocess((256, 256), "crop", filter="bilinear")
@@ -454,6 +455,7 @@ def test_weights_are_asked_for_by_name(random_weights: Path) -> None:
         make_encoder("torchvision:resnet18", weights="x", preprocess=Preprocess(color="grey"))
 
 
+@pytest.mark.slow
 def test_weights_of_a_larger_network_are_not_taken(tmp_path: Path) -> None:
     models = torchvision().models
     torch.save(models.resnet34().state_dict(), file := tmp_path / "resnet34.pth")

@@ -356,6 +356,7 @@ def test_what_is_measured_takes_no_more_memory_than_a_step(
         vecsearch.train(clothes, tmp_path / "b", **QUICK)
 
 
+@pytest.mark.slow
 def test_epochs_are_the_most_within_a_time(clothes: Path, tmp_path: Path) -> None:
     vecsearch.train(clothes, tmp_path / "a", **{**QUICK, "epochs": 2, "budget": 600.0})
     assert len((tmp_path / "a" / "history.csv").read_text().splitlines()) == 3
@@ -430,21 +431,21 @@ def test_few_or_many_is_told_by_all_images(model: Path) -> None:
     "settings",
     [
         {"loss": "pairs"},
-        {"loss": "contrastive"},
-        {"loss": "triplet"},
-        {"loss": "multi-similarity"},
+        pytest.param({"loss": "contrastive"}, marks=pytest.mark.slow),
+        pytest.param({"loss": "triplet"}, marks=pytest.mark.slow),
+        pytest.param({"loss": "multi-similarity"}, marks=pytest.mark.slow),
         {"loss": "supcon"},
-        {"loss": "proxy"},
+        pytest.param({"loss": "proxy"}, marks=pytest.mark.slow),
         {"objective": "classifier"},
         {"objective": "simclr", "labels": "none"},
         {"objective": "autoencoder", "labels": "none"},
-        {"objective": "autoencoder"},
+        pytest.param({"objective": "autoencoder"}, marks=pytest.mark.slow),
         {"backbone": "conv3", "mirrored": True},
-        {"preset": "best", "average": 0.0, "augment": "none"},
+        pytest.param({"preset": "best", "average": 0.0, "augment": "none"}, marks=pytest.mark.slow),
         {"size": (31, 17), "color": "rgb", "augment": "crop,colour"},
-        {"precision": "bfloat16"},
+        pytest.param({"precision": "bfloat16"}, marks=pytest.mark.slow),
         {"budget": 2.0},
-        {"patience": 1, "epochs": 30, "rate": 1e-9},
+        pytest.param({"patience": 1, "epochs": 30, "rate": 1e-9}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -495,6 +496,7 @@ def resnet(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_backbone_that_knows_something(resnet: Path, small: Path, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file

@@ -109,7 +109,7 @@ def test_each_recall_is_brute_force_s(plain: Path) -> None:
 )
 def test_one_search_tells_of_many_settings(kind: str, each: bool) -> None:
     """The shares that are told of settings are those of a search with them."""
-    vectors, queries = clouds(4000), clouds(500, seed=1)
+    vectors, queries = clouds(4000), clouds(200, seed=1)
     exact = ExactIndex([vectors], Metric.EUCLIDEAN)
     nearest = exact.search(queries, 10)[1]
     made = train_index([vectors], Metric.EUCLIDEAN, kind)

@@ -570,6 +570,7 @@ def test_a_reader_that_goes_away(index: Path, small: Path) -> None:
     assert run.stderr == ""
 
 
+@pytest.mark.slow
 def test_demo(vecsearch: Command, tmp_path: Path) -> None:
     run = vecsearch("demo", "-o", tmp_path, "--format", "jsonl")
     lines = [json.loads(line) for line in run.stdout.splitlines()]

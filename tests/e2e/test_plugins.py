@@ -88,6 +88,7 @@ def test_a_broken_one_is_told_and_harmless(
         ("raise SystemExit(3)", "cannot be imported: SystemExit(3)"),
     ],
 )
+@pytest.mark.slow
 def test_one_that_is_no_encoder_is_told_too(
     vecsearch: Command, tmp_path: Path, code: str, told: str
 ) -> None:

@@ -120,6 +120,7 @@ def test_the_page_on_approximate_search(place: Path, sample: Path) -> None:
     assert (place / "tuned.png").exists()
 
 
+@pytest.mark.slow
 def test_the_page_on_classification(place: Path, sample: Path) -> None:
     names = {"bag": "anna", "sneaker": "ben", "trouser": "dora", "coat": "emil"}
     for name, friend in names.items():
@@ -138,6 +139,7 @@ def test_the_page_on_classification(place: Path, sample: Path) -> None:
     assert len(said.splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_the_page_on_maps(place: Path) -> None:
     build = "vecsearch build photos -o indexes/photos --overwrite -q"
     lines, said = run_page(place, "maps.md", build)

@@ -143,6 +143,7 @@ def test_an_example_that_is_no_image(vecsearch: Command, shop: Path, tmp_path: P
     assert "not an image" in answer(run, 1)
 
 
+@pytest.mark.slow
 def test_the_page_on_recommendations(small: Path, shop: Path, tmp_path: Path) -> None:
     page = (PROJECT / "docs" / "recommendations.md").read_text()
     shutil.copytree(small / "train", tmp_path / "shop")

@@ -241,6 +241,7 @@ def test_vectors_of_ones_own(vecsearch: Command, tmp_path: Path) -> None:
     assert "have no files" in run.stderr
 
 
+@pytest.mark.slow
 def test_the_page_on_duplicates(photos: Path) -> None:
     page = (PROJECT / "docs" / "duplicates.md").read_text()
     commands = "".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).splitlines()

@@ -187,7 +187,10 @@ def test_on_a_terminal_there_are_tables_and_a_bar(small: Path, tmp_path: Path) -
     assert not COLOUR.search(plain)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_interrupted_it_goes_on(
     vecsearch: Command, sample: Path, tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
@@ -252,6 +255,7 @@ def test_an_interrupted_update_leaves_things_as_they_were_and_goes_on(
     assert "Going on where it was interrupted" in again.stderr
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on(vecsearch: Command, sample: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     train = (

@@ -16,7 +16,8 @@ from vecsearch import Collection, InvalidArgument, Labelled, Metric, evaluate
 from vecsearch.evaluation.audit import audit
 
 
-@pytest.mark.parametrize("encoder", ["pca", "lda", pytest.param("pixels", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["pca", "lda", "pixels"])
 def test_the_duplicates_of_animals22(
     data: Callable[[str], Path], tmp_path: Path, encoder: str
 ) -> None:

@@ -201,6 +201,7 @@ def test_opposite_vectors_have_a_centre_under_cosine() -> None:
     assert (found.distances.tolist(), found.inertia) == ([0, 2], 4)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
     script = (
         "import sys, numpy as np, hashlib; from vecsearch import cluster_vectors\n"
@@ -508,6 +509,7 @@ def test_rows_for_other_programs(books: Collection, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dim", [1, 2, 8])
+@pytest.mark.slow
 def test_steps_are_drawn(groups: Vectors, tmp_path: Path, dim: int) -> None:
     vectors = np.ascontiguousarray(groups[:, :dim])
     found = cluster_vectors(vectors, 3, trace=tmp_path / "steps")

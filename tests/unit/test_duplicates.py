@@ -42,6 +42,7 @@ def groups(collection: Collection, *arguments: Any, **options: Any) -> list[list
 
 
 @pytest.mark.parametrize(("encoder", "metric"), [("pixels", "euclidean"), ("pca", "cosine")])
+@pytest.mark.slow
 def test_the_duplicates_of_animals22(
     data: Callable[[str], Path], tmp_path: Path, encoder: str, metric: str
 ) -> None:

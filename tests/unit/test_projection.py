@@ -300,6 +300,7 @@ def test_nothing_is_computed_for_a_map_that_cannot_be(
         plot(books, tmp_path / "map.html", thumbnails=20)
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_hundred_classes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 150, 3000)
