@@ -380,12 +380,14 @@ class Collection(Gallery):
             index: Find neighbours in another way from now on: a kind as for ``build``.
 
         Raises:
-            InvalidArgument: There is no such kind, or FAISS cannot make it of these vectors.
+            InvalidArgument: There is no such kind, or FAISS cannot make it of these vectors, which
+                are compact then nevertheless.
             CollectionLocked: Another process is writing to the collection.
         """
         if index is not None:
             check_kind(index)
         changes = compact(self.path)
+        self.refresh()
         if index is None:
             keep_indexed(self.path, anew=True)
         else:

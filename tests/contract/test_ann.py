@@ -11,6 +11,7 @@ import pytest
 
 from vecsearch import Collection, InvalidArgument, verify
 from vecsearch.index import train_index
+from vecsearch.index.approximate import ApproximateIndex, inner_of
 from vecsearch.store import Store
 from vecsearch.types import Hit, Metric, Vectors
 
@@ -302,3 +303,14 @@ def test_a_pca_keeps_the_order_of_cosines() -> None:
     found = index.candidates(vectors[:60], 20)
     shares = [len({*ours} & {*theirs}) / 10 for ours, theirs in zip(found, nearest, strict=True)]
     assert np.mean(shares) > 0.95
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_codes_need_no_tables_beside_them(tmp_path: Path, metric: Metric) -> None:
+    """FAISS makes up to 2 GB of them, which no budget counts, after training and at an opening."""
+    index = train_index([clouds()], metric, "IVF16,PQ4")
+    with open(tmp_path / "index", "wb") as file:
+        index.write(file.write)
+    for one in (index, ApproximateIndex.read(tmp_path / "index", metric)):
+        assert inner_of(one._index).precomputed_table.size() == 0
+        assert len(one.candidates(clouds(5), 10)[0]) == 10

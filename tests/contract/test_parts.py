@@ -408,7 +408,7 @@ def test_options_of_a_list_are_those_of_its_images(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    table = pa.table({"path": ["a.png", "s3://shop/b.png"]})
+    table = pa.table({"path": ["a.png?v=1", "s3://shop/b.png"], "id": ["1", "2"]})
 
     def opened(url: str) -> tuple[Any, str]:
         asked.append(url)
@@ -419,7 +419,7 @@ def test_options_of_a_list_are_those_of_its_images(
     pq.write_table(table, root / "list.parquet")
     options = "?endpoint_override=http://10.0.0.7:9000"
     found = list_images(f"s3://shop/list.parquet{options}")
-    assert found.images.paths == ["s3://shop/a.png", "s3://shop/b.png"]
+    assert found.images.paths == ["s3://shop/a.png?v=1", "s3://shop/b.png"]
     for path in found.images.paths:
         filesystems.located(found.place, path)
     assert asked == [f"s3://shop/list.parquet{options}", *2 * [f"s3://shop/{options}"]]
@@ -582,7 +582,8 @@ def test_a_build_that_was_lost_while_its_index_was_made_makes_it(
     other = make_encoder_for("pca", size=(4, 4), dim=2)
     assert not lacks_its_index(path, listing, other, Metric.EUCLIDEAN, index)
     assert not lacks_its_index(tmp_path / "none", listing, again, Metric.EUCLIDEAN, index)
-    paint(root / "new.png", 99)
+    paint(root / "zoo.png", 99)  # which comes last
     assert not lacks_its_index(path, list_images(root), again, Metric.EUCLIDEAN, index)
+    (root / "zoo.png").unlink()
     make_index(path)
     assert not lacks_its_index(path, listing, again, Metric.EUCLIDEAN, index)

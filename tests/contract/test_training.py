@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -626,3 +627,23 @@ def test_a_frozen_backbone_stays_as_it_is(clothes: Path) -> None:
     assert changed() == {"head"}
     loop.epoch(np.arange(60), lambda *_: None)
     assert changed() == {"head", "backbone"}
+
+
+def test_the_first_step_tells_nothing_of_how_long_an_epoch_takes(clothes: Path) -> None:
+    """It warms up. Were it all that is tried, a short budget would end after it."""
+    pytest.importorskip("torch")
+    from vecsearch.encoders.network import Architecture, Network
+    from vecsearch.training.augment import augmentation
+    from vecsearch.training.loop import Loop
+    from vecsearch.training.objectives import Siamese
+    from vecsearch.training.schedule import Plan
+    from vecsearch.training.settings import TrainSettings
+
+    images = np.zeros((600, 28, 28, 1), np.uint8)
+    network = Network(Architecture("small", dim=4, width=4))
+    objective = Siamese(augmentation(()), "proxy", 3, 4)
+    settings = TrainSettings.of(batch=20)
+    loop = Loop(network, objective, images, np.arange(600) % 3, settings, Plan(2), 0)
+    seconds = iter([0.5, *[0.01] * 30])
+    loop._step = lambda *_: time.sleep(next(seconds))  # type: ignore[method-assign,assignment]
+    assert loop.seconds_of_epoch(np.arange(600), most=0.005) < 5

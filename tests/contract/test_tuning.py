@@ -433,3 +433,10 @@ def test_farther_searches_in_vain_are_left_out(monkeypatch: pytest.MonkeyPatch) 
     whole = Finding(index, clouds(300, seed=1), nearest, None)
     most = max(float(whole.shares(one).mean()) for one in whole.ladder)
     assert max(one.recall for one in found) >= most - 0.001
+
+
+def test_what_measures_anew_itself_is_tried_to_its_end() -> None:
+    """The first of its settings differ in that alone, and find the same."""
+    bench = Bench(clouds(5000), clouds(300, seed=1), Metric.EUCLIDEAN, 10, 0)
+    found = [*bench.measure("IVF128,SQ8,RFlat", 1000.0)]
+    assert max(one.recall for one in found) > 0.99

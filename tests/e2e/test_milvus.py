@@ -28,6 +28,7 @@ from vecsearch import (
     recommend,
 )
 from vecsearch.distributed.milvus import Address, MilvusStore
+from vecsearch.store import Records
 from vecsearch_cli.main import vecsearch as group
 
 pytest.importorskip("pymilvus")
@@ -210,8 +211,25 @@ def test_an_overwriting_push_that_was_interrupted_goes_on(lite: str, books: Coll
 
     with pytest.raises(KeyboardInterrupt):
         push(books, address, overwrite=True, progress=stop)
+    store = MilvusStore(Address.parse(address))
+    store.delete(["book 3"])
     again = push(books, address, overwrite=True)
-    assert (again.items, again.pushed, again.resumed) == (39, 0, 39)
+    assert (again.items, again.pushed, again.resumed) == (39, 1, 38)
+
+
+def test_what_was_found_to_be_wrong_is_dropped(lite: str, books: Collection) -> None:
+    address = f"{lite}/wrong"
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        push(books, address, progress=stop)
+    store = MilvusStore(Address.parse(address))
+    store.upsert(np.ones((1, 4), np.float32), Records(["one too many"]))
+    with pytest.raises(VecsearchError, match="counts 41 items"):
+        push(books, address)
+    assert push(books, address, overwrite=True).items == 40
 
 
 def test_a_push_that_was_killed_before_its_index_goes_on(

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from vecsearch.build import add_encoder, draft_key, first_of, left_out
@@ -15,8 +16,7 @@ from vecsearch.distributed.work import Job
 from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument, VecsearchError
 from vecsearch.images import NO_IMAGES
-from vecsearch.index import EXACT
-from vecsearch.index.kinds import factory_of
+from vecsearch.index import EXACT, within_budget
 from vecsearch.store import Part, Parts, Writer
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.view import newest_store
@@ -109,11 +109,12 @@ def lacks_its_index(
         return False
     if (known.name, known.params) != (encoder.name, encoder.get_params()):
         return False
-    if factory_of(str(index["kind"]), found.count, found.dim) == EXACT:
+    budget: Any = index.get("memory_budget")
+    if within_budget(str(index["kind"]), found.count, found.dim, budget) == EXACT:
         return False
     same: dict[str, JSON] = {"fingerprint": known.fingerprint, "metric": metric.value}
     names = {task.name for task in cut(listing, same, found.dim)}
-    return all(Path(one.vectors).stem in names for one in found.segments)
+    return names == {Path(one.vectors).stem for one in found.segments}
 
 
 def _made(

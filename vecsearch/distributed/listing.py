@@ -150,7 +150,8 @@ def _of_list(table: str, labelled: bool) -> Listing:
     facts = np.full((len(paths), 2), UNKNOWN, np.int64)
     if not remote[0]:
         facts = stat_files(Path("/"), paths)
-    return Listing(f"{paths[0]}{options}" if remote[0] else "/", images, facts, None)
+    first = paths[0].removesuffix(options_of(paths[0]))
+    return Listing(f"{first}{options}" if remote[0] else "/", images, facts, None)
 
 
 def _rows(table: str) -> dict[str, list[Any]]:

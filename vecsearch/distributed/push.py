@@ -103,7 +103,7 @@ def push(
         replicas=replicas,
         origin=_origin(source),
     )
-    if overwrite and not _goes_on(target, profile):
+    if overwrite and not _goes_on(target, profile, len(collection)):
         target.check(source.fetch(), source.encoder_folder())
         target.drop()
     begun = _begin(source, target, profile)
@@ -159,10 +159,13 @@ def _origin(source: FolderStore) -> str:
     return hashlib.sha256(source.view.store.manifest.to_bytes()).hexdigest()
 
 
-def _goes_on(target: MilvusStore, profile: Profile) -> bool:
-    """Whether there is what an interrupted push of the same put there."""
+def _goes_on(target: MilvusStore, profile: Profile, total: int) -> bool:
+    """Whether there is a part of what is pushed, from a push that was interrupted."""
     try:
-        return not target.properties.whole and _begun_as(target.profile) == _begun_as(profile)
+        if target.properties.whole or _begun_as(target.profile) != _begun_as(profile):
+            return False
+        target.ensure_index()
+        return target.health().items < total  # or else it was found to be wrong
     except (CollectionNotFound, DamagedCollection):
         return False
 

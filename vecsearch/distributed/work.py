@@ -151,10 +151,15 @@ def decode_task(
         np.concatenate([batch.pixels for batch in batches]),
         [one for batch in batches for one in batch.skipped],
     )
-    # What could not be read just now is tried again.
-    if keep is not None and all(one.size is not None for one in whole.skipped):
+    if keep is not None and not any(_may_be_read_later(one, task) for one in whole.skipped):
         keep_pixels(keep, task, preprocess, whole)
     return whole
+
+
+def _may_be_read_later(one: Skipped, task: Task) -> bool:
+    """Whether what was left out could not be read just then, rather than is no image."""
+    unread = one.reason.startswith(UNREADABLE)
+    return unread if task.is_remote else one.size is None
 
 
 def read_task(

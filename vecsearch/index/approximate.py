@@ -142,6 +142,8 @@ def trained(blocks: Sequence[Vectors], metric: Metric, kind: str, budget: int | 
         if isinstance(coded := bare.downcast_index(lists), bare.IndexIVFPQ):
             # It orders the codes for a filter that no search here has, in most of the time.
             coded.do_polysemous_training = False
+            # Nor tables of up to 2 GB, which a budget does not count, made at each opening.
+            coded.use_precomputed_table = -1
     if not made.is_trained:
         wanted = max(LEAST_TRAINED, TRAINED_A_LIST * (lists.nlist if lists else 1))
         room = SAMPLE_BYTES if budget is None else sample_bytes(budget)
@@ -202,7 +204,8 @@ class ApproximateIndex:
             DamagedCollection: It is not an index.
         """
         try:
-            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), metric)
+            flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
+            return cls(faiss.read_index(str(path), flags), metric)
         except RuntimeError as error:
             raise DamagedCollection(f"{path} is no index of FAISS.") from error
 

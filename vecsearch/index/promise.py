@@ -78,10 +78,12 @@ class Finding:
     def exhausted(self) -> bool:
         """Whether the last ways searched found no more than those before, with all candidates.
 
-        Then farther ones find no more with fewer: what is not among all is not among some.
+        Then farther ones find no more with fewer: what is not among all is not among some. Few
+        queries do not tell, nor do ways that differ in how much an index measures anew itself.
         """
         last = self._found[-UNCHANGED:]
-        return len(last) == UNCHANGED and last[-1] - last[0] < LEAST_GAIN
+        tells = self._nearest.size * LEAST_GAIN >= 1 and not self._index.refines
+        return tells and len(last) == UNCHANGED and last[-1] - last[0] < LEAST_GAIN
 
     def searched(self, settings: SearchSettings) -> bool:
         """Whether what settings find is known without another search."""
