@@ -37,7 +37,8 @@ help:
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): some minutes, and 3 GB …"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt \
+		--editable '.[all,dev]'
 	touch $(STAMP)
 
 demo: $(STAMP)

@@ -432,8 +432,6 @@ def test_few_or_many_is_told_by_all_images(model: Path) -> None:
     "settings",
     [
         {"loss": "pairs"},
-        pytest.param({"loss": "contrastive"}, marks=pytest.mark.slow),
-        pytest.param({"loss": "triplet"}, marks=pytest.mark.slow),
         pytest.param({"loss": "multi-similarity"}, marks=pytest.mark.slow),
         {"loss": "supcon"},
         pytest.param({"loss": "proxy"}, marks=pytest.mark.slow),

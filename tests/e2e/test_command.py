@@ -572,16 +572,10 @@ def test_a_reader_that_goes_away(index: Path, small: Path) -> None:
 
 @pytest.mark.slow
 def test_demo(vecsearch: Command, tmp_path: Path) -> None:
-    run = vecsearch("demo", "-o", tmp_path, "--format", "jsonl")
-    lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert [(line["encoder"], line["metric"]) for line in lines] == [
-        (encoder, metric)
-        for encoder in ("pixels", "pca", "lda")
-        for metric in ("euclidean", "cosine")
-    ]
-    assert {(line["queries"], line["gallery"]) for line in lines} == {(1000, 2000)}
-    assert min(line["measures"]["accuracy"] for line in lines) > 0.78
-    assert min(line["measures"]["centroid_accuracy"] for line in lines[4:]) > 0.79
+    run = vecsearch("demo", "-o", tmp_path, "--format", "table")
+    assert run.returncode == 0
+    assert "5 nearest neighbours, by class" in run.stdout
+    assert max(map(len, run.stdout.splitlines())) <= 80
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "demo-images", "demo-lda-cosine", "demo-lda-euclidean", "demo-nearest.png",
         "demo-pca-cosine", "demo-pca-euclidean", "demo-pixels-cosine", "demo-pixels-euclidean",
@@ -589,10 +583,6 @@ def test_demo(vecsearch: Command, tmp_path: Path) -> None:
     assert "Now your own pictures:" in run.stderr
     with Image.open(tmp_path / "demo-nearest.png") as sheet:
         assert sheet.size == (10 * 122 + 20, 154 + 34)
-    table = vecsearch("demo", "-o", tmp_path, "--format", "table")
-    assert table.returncode == 0
-    assert "5 nearest neighbours, by class" in table.stdout
-    assert max(map(len, table.stdout.splitlines())) <= 80
 
 
 def test_names_on_stdin_need_not_be_text(index: Path, small: Path, tmp_path: Path) -> None:

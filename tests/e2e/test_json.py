@@ -192,7 +192,15 @@ def test_answers_of_vectors(scene: Mapping[str, Any], ask: Ask) -> None:
 
 @pytest.mark.slow
 def test_answers_of_the_demo(scene: Mapping[str, Any], ask: Ask) -> None:
-    assert len(ask("demo", "-o", scene["folder"] / "demo")) == 6
+    lines = ask("demo", "-o", scene["folder"] / "demo")
+    assert [(line["encoder"], line["metric"]) for line in lines] == [
+        (encoder, metric)
+        for encoder in ("pixels", "pca", "lda")
+        for metric in ("euclidean", "cosine")
+    ]
+    assert {(line["queries"], line["gallery"]) for line in lines} == {(1000, 2000)}
+    assert min(line["measures"]["accuracy"] for line in lines) > 0.78
+    assert min(line["measures"]["centroid_accuracy"] for line in lines[4:]) > 0.79
 
 
 @pytest.mark.slow
