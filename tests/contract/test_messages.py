@@ -94,7 +94,7 @@ WRONG = [
     ("build photos -o new --metrc cosine", 2, "'--metric'"),
     ("build photos -o new --labels semicolons.csv", 2, "with commas between"),
     ("build photos -o new --labels elsewhere.csv", 2, "they are relative to that folder"),
-    ("build photos -o new --index ivf8", 2, "there are auto, exact"),
+    ("build photos -o new --index ivf8", 2, "There are auto, exact"),
     ("build photos -o new --memory-budget lots", 2, "write 500MB, 2GB or 2GiB"),
     ("build photos -o new --model ix", 2, "as INDEX/encoder/"),
     ("build photos -o photos", 1, "holds other things"),

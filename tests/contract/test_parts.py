@@ -108,6 +108,13 @@ def held(collection: Collection) -> list[tuple[Any, ...]]:
     ]
 
 
+def check_local(ours: Collection, root: Path, path: Path) -> None:
+    """See that a collection made with PCA is what a local build makes."""
+    theirs = Collection.build(root, path, encoder="pca", dim=3, size=(4, 4))
+    assert held(ours) == held(theirs)
+    np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
+
+
 @pytest.mark.parametrize("metric", Metric)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_it_equals_a_local_build(root: Path, tmp_path: Path, name: str, metric: Metric) -> None:
@@ -143,9 +150,7 @@ def test_what_was_killed_goes_on_and_does_nothing_twice(
     ours = build(root, tmp_path / "index", "pca", engine=again)
     assert len(killed.made) == tasks
     assert not set(killed.made) & set(again.made)
-    theirs = Collection.build(root, tmp_path / "local", encoder="pca", dim=3, size=(4, 4))
-    assert held(ours) == held(theirs)
-    np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
+    check_local(ours, root, tmp_path / "local")
 
 
 def test_what_an_encoder_learned_from_is_not_decoded_again(
@@ -535,9 +540,7 @@ def test_a_machine_that_sees_no_images_to_learn_from_says_so(root: Path, tmp_pat
         build(root, tmp_path / "index", "pca", engine=Elsewhere())
     (tmp_path / "unmounted").rename(root)
     ours = build(root, tmp_path / "index", "pca")
-    theirs = Collection.build(root, tmp_path / "local", encoder="pca", dim=3, size=(4, 4))
-    assert held(ours) == held(theirs)
-    np.testing.assert_allclose(ours.vectors(), theirs.vectors(), atol=1e-5)
+    check_local(ours, root, tmp_path / "local")
 
 
 def test_what_could_not_be_read_just_then_is_read_again(

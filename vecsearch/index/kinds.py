@@ -6,6 +6,7 @@ from typing import Any
 import faiss
 
 from vecsearch.errors import InvalidArgument
+from vecsearch.spelling import did_you_mean
 
 # Its stubs do not describe what its classes take in Python.
 bare: Any = faiss
@@ -101,8 +102,8 @@ def check_kind(kind: str) -> None:
     except RuntimeError as error:
         if "could not parse" in str(error):
             raise InvalidArgument(
-                f"No kind of index is called {kind!r}: there are {', '.join(NAMES)}, and what "
-                "FAISS's index_factory reads, as IVF256,PQ16."
+                f"No kind of index is called {kind!r}.{did_you_mean(kind, NAMES)} There are "
+                f"{', '.join(NAMES)}, and what FAISS's index_factory reads, as IVF256,PQ16."
             ) from error
 
 
