@@ -40,7 +40,7 @@ def test_what_one_picture_does_is_not_told_of_others(
         decoder.start()
         try:
             await asyncio.gather(*(decoder._do(time.sleep, 0.1) for _ in range(2)))  # to begin
-            monkeypatch.setattr(decoding, "SECONDS", 2)
+            monkeypatch.setattr(decoding, "SECONDS", 8)  # the next workers start in it
             others = (decoder._do(time.sleep, 0.3) for _ in range(12))
             return await asyncio.gather(decoder._do(*work), *others, return_exceptions=True)
         finally:
