@@ -146,7 +146,7 @@ class _Residual(nn.Module):
 def _small(channels: int, width: int) -> nn.Sequential:
     """After the networks that learn CIFAR-10 quickest: two stages, each with a residual block.
 
-    What is below 0 is set to 0 after the maximum of four, not before: the same, of a quarter as many.
+    What is below 0 is set to 0 after the maximum of four, not before: the same, of a quarter.
     """
     return nn.Sequential(
         _convolution(channels, width),
