@@ -129,9 +129,9 @@ def find_images(source: Source | None, places: Iterable[str | Path]) -> Found:
     # The tables speak of files below the root; for others they need not even be there any more.
     if source is not None and not all(map(is_absolute, paths)):
         if isinstance(source.labels, SideFile):
-            labels.update(read_labels(source.labels.path).values)
+            labels.update(read_labels(source.labels.found("labels")).values)
         if source.metadata is not None:
-            more = read_metadata(source.metadata.path).values
+            more = read_metadata(source.metadata.found("metadata")).values
     return Found(list(paths), labels, more, skipped)
 
 

@@ -275,14 +275,14 @@ def _side_file(table: Sidecar[Any]) -> SideFile:
 def left_out(skipped: Iterable[Skipped], root: Path) -> list[Skipped]:
     """Skipped files as they are stored: sorted, with paths below the folder."""
     below = [replace(one, path=Path(_below(one.path, root))) for one in skipped]
-    return sorted(below, key=lambda one: str(one.path))
+    return sorted(below, key=lambda one: one.path.as_posix())
 
 
 def _below(path: Path, root: Path) -> str:
     for above in (root, root.resolve()):
         if path.is_relative_to(above):
-            return str(path.relative_to(above))
-    return str(path)
+            return path.relative_to(above).as_posix()
+    return path.as_posix()
 
 
 def _step(rows: NDArray[Any]) -> int:

@@ -15,12 +15,12 @@ from vecsearch.images import (
     NOWHERE,
     UNKNOWN,
     UNOPENED,
-    UNREADABLE,
     Content,
     ImageFolder,
     any_absolute,
     hash_file,
     is_absolute,
+    not_now,
     reason_by_name,
     stat_files,
 )
@@ -88,7 +88,7 @@ def make_plan(store: Store, found: ImageFolder) -> Plan:
     now = Files(found.paths, stat_files(found.root, found.paths))
     if now.equals(known) and not tables_differ(store, found):
         return plan
-    before = {str(one.path): one for one in store.skipped() if one.mtime_ns is not None}
+    before = {one.path.as_posix(): one for one in store.skipped() if one.mtime_ns is not None}
     stood, rows = known.by_path(), dict(zip(known.paths, _known_rows(store), strict=True))
     kept: list[tuple[int, str]] = []
     news: dict[str, int] = {}
@@ -180,7 +180,7 @@ def _touch(store: Store, root: Path, path: str, row: int, plan: Plan) -> None:
     try:
         content = hash_file(root / path)
     except ImageError as error:
-        if str(error).startswith(UNREADABLE):
+        if not_now(str(error)):
             # Not now; the item stays as it was, and the next update looks again.
             plan.skipped.append(Skipped(root / path, str(error)))
         else:

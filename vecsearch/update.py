@@ -16,6 +16,7 @@ from vecsearch.images import (
     UNOPENED,
     ImageFolder,
     is_absolute,
+    not_now,
     scan,
 )
 from vecsearch.plan import (
@@ -110,7 +111,8 @@ def refit_collection(
         out = {one.path for one in yields}
         by_hand = {one.path: one for one in before.values() if one.path and is_absolute(one.path)}
         there = [name for name in by_hand if name not in gone and Path(name).is_file()]
-        stays = found.metadata_from is None or not tables_differ(store, found)
+        differ = tables_differ(store, found)
+        stays = found.metadata_from is None or not differ
         listed = set(found.paths)
         unusual = {
             one.path: one.label
@@ -121,15 +123,22 @@ def refit_collection(
             and is_passed_over(found.root, one.path)
         }
         named = [one for one in found.paths if found.root / one not in out]
+        # As in an update: what was said of a file stays until it is another, or a table says more.
+        labels_now: dict[str, str | None] = {
+            **found.labels,
+            **{
+                one.path: one.label
+                for one in before.values()
+                if one.path == one.id and not differ and one.path not in plan.changed
+            },
+            **unusual,
+            **{name: by_hand[name].label for name in there},
+        }
         whole = replace(
             found,
             paths=[*named, *unusual, *there],
             skipped=[*found.skipped, *yields],
-            labels={
-                **found.labels,
-                **{name: label for name, label in unusual.items() if label is not None},
-                **{name: label for name in there if (label := by_hand[name].label) is not None},
-            },
+            labels={name: label for name, label in labels_now.items() if label is not None},
             metadata={
                 **{
                     one.path: one.metadata
@@ -185,9 +194,10 @@ def _scan(
         )
     root = source.root if folder is None else folder
     if labels is None:
-        labels = source.labels.path if isinstance(source.labels, SideFile) else source.labels
+        table = source.labels
+        labels = table.found("labels") if isinstance(table, SideFile) else table
     if metadata is None and source.metadata is not None:
-        metadata = source.metadata.path
+        metadata = source.metadata.found("metadata")
     elif metadata is not None and str(metadata) == NO_METADATA:
         metadata = None
     found = scan(root, labels, metadata)
@@ -217,6 +227,8 @@ def _apply(
         draft = writer.draft(draft_key("update", part, ready, metric, learns=False))
         drafted = read_into(draft, part, ready, metric, False, jobs, progress)
         skipped += drafted.skipped
+        for file in {one.path for one in drafted.skipped if not_now(one.reason)}:
+            plan.changed.pop(file.relative_to(found.root).as_posix(), None)  # it stays as it was
         before = {path: store.record(row).metadata for path, row in plan.changed.items()}
         if found.metadata_from is None or not tables_differ(store, found):
             part = replace(part, metadata={**before, **found.metadata})

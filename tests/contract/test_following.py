@@ -1,6 +1,8 @@
 """What update and add owe on folders that are not plain: links, odd names, things added by hand."""
 
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from painting import PIXELS, held, paint, painted, seeds_of, touch, vector
 from vecsearch import Collection, InvalidArgument, relabel, verify
 from vecsearch.amend import find_images
 from vecsearch.encoding import facts_of
+from vecsearch.errors import ImageError
 from vecsearch.images import File, reading
 from vecsearch.labelling import add_encoded
 from vecsearch.store import Record
@@ -182,6 +185,21 @@ def test_metadata_by_hand_stays_though_there_is_a_table(root: Path, tmp_path: Pa
     assert held(photos)["a/0.png"][1:] == ({"price": 4}, vector(64).tolist())
 
 
+def test_a_table_that_is_gone_is_told_with_what_to_do(root: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\na/0.png,cat\n")
+    photos = Collection.build(root, tmp_path / "index", labels=table, **PIXELS)
+    paint(root / "a/new.png", 60)
+    table = table.rename(tmp_path / "moved.csv")
+    told = "labels.csv, from which the collection has its labels, is not there any more: .*--labels"
+    with pytest.raises(InvalidArgument, match=told):
+        photos.update(jobs=1)
+    with pytest.raises(InvalidArgument, match=told):
+        photos.add([root / "a/new.png"])
+    assert photos.update(labels=table, jobs=1).added == ["a/new.png"]
+    assert held(photos)["a/0.png"][0] == "cat"
+
+
 def test_metadata_by_hand_stays_though_labels_change(root: Path, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     table.write_text("path,label\na/0.png,x\n")
@@ -290,3 +308,60 @@ def test_half_a_character_is_told_before_anything_is_read(root: Path, tmp_path: 
     table.write_text(json.dumps({"path": "a/1.png", "title": "ok 😀"}) + "\n")
     found = Collection.build(root, tmp_path / "index", metadata=table, **PIXELS)
     assert held(found)["a/1.png"][1] == {"title": "ok 😀"}
+
+
+def test_fitting_anew_keeps_labels_that_were_given_by_hand(root: Path, tmp_path: Path) -> None:
+    """As an update does: until the file is another, or a table says more."""
+    photos = Collection.build(root, tmp_path / "index", labels="none", **PIXELS)
+    for name, label in (("a/0.png", "cat"), ("a/1.png", "dog")):
+        relabel(photos, name, label)
+    paint(root / "a/1.png", 60)
+    photos.update(refit=True, jobs=1)
+    found = {name: label for name, (label, _, _) in held(photos).items() if label is not None}
+    assert found == {"a/0.png": "cat"}
+    relabel(photos, "b/0.png", "cow")
+    photos.update(labels="folder", refit=True, jobs=1)
+    assert {label for label, _, _ in held(photos).values()} == {"a", "b"}
+    relabel(photos, "a/0.png", None)
+    photos.update(refit=True, jobs=1)
+    assert held(photos)["a/0.png"][0] is None
+
+
+@pytest.mark.parametrize("year", [1600, 2300])
+def test_dates_beyond_64_bits(root: Path, tmp_path: Path, year: int) -> None:
+    seconds = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+    try:
+        os.utime(root / "a/0.png", (seconds, seconds))
+    except OSError:
+        pytest.skip("this file system knows no such date")
+    if (root / "a/0.png").stat().st_mtime != seconds:
+        pytest.skip("this file system knows no such date")
+    photos = Collection.build(root, tmp_path / "index", **PIXELS)
+    assert not photos.update(jobs=1).changed
+    assert held(photos)["a/0.png"][2] == vector(SEEDS["a/0.png"]).tolist()
+
+
+@pytest.mark.parametrize("read", [1, 2])
+def test_a_file_that_is_being_written_keeps_its_item(
+    root: Path, photos: Collection, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    """Whether that is seen when it is hashed or when it is decoded."""
+    relabel(photos, "a/0.png", metadata={"price": 3})
+    paint(root / "a/0.png", 60)
+    whole, reads = reading._read_bytes, 0
+
+    def torn(path: str | Path) -> object:
+        nonlocal reads
+        reads += str(path).endswith("a/0.png")
+        if reads == read:
+            raise ImageError(reading.CHANGED)
+        return whole(path)
+
+    monkeypatch.setattr(reading, "_read_bytes", torn)
+    changes = photos.update(jobs=1)
+    assert reads == read
+    assert (changes.changed, changes.removed, changes.indexed) == ([], [], len(SEEDS))
+    assert [one.reason for one in changes.skipped] == [reading.CHANGED]
+    assert held(photos)["a/0.png"] == ("a", {"price": 3}, vector(SEEDS["a/0.png"]).tolist())
+    assert photos.update(jobs=1).changed == ["a/0.png"]
+    assert held(photos)["a/0.png"] == ("a", {"price": 3}, vector(60).tolist())

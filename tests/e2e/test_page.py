@@ -383,7 +383,7 @@ def test_a_page_that_does_not_come_takes_none_away(visitor: Visitor) -> None:
 def test_a_search_that_is_given_up_leaves_nothing_dimmed(visitor: Visitor) -> None:
     page = visitor.window("/c/shop")
     expect(page.locator("#grid > li")).to_have_count(60)
-    page.route("**/recommend*", lambda _: None)
+    page.route("**/query*", lambda _: None)
     page.locator("#grid a").first.click()
     expect(page.locator("#grid")).to_have_attribute("aria-busy", "true")
     page.go_back()

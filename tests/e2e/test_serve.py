@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ from serving import Server, serving
 from vecsearch import (
     Client,
     Collection,
-    CollectionLocked,
     CollectionNotFound,
+    Condition,
     ImageError,
     InvalidArgument,
     ServerError,
@@ -28,6 +29,7 @@ from vecsearch import (
     cluster,
     find_duplicates,
     keep_clustering,
+    parse_condition,
     project,
     recommend,
 )
@@ -94,7 +96,7 @@ def test_pages_and_groups(client: Client, index: Path) -> None:
     assert total == 10
     assert client.items({"label": "bag"}, limit=4, offset=8) == (found, total)
     assert client.items(None)[1] == 30
-    with pytest.raises(InvalidArgument, match="label is None"):
+    with pytest.raises(InvalidArgument, match="cannot say that label = None"):
         client.items({"label": None})
     assert [item.id for item in found] == [one.id for one in clothes if one.label == "bag"][8:]
     drawn = project(clothes)
@@ -179,6 +181,63 @@ def test_errors_of_the_client(client: Client, server: Server, tmp_path: Path) ->
         Client("http://127.0.0.1:9/").health()
     with pytest.raises(InvalidArgument, match="as a list"):
         client.query(str(tmp_path))
+    with pytest.raises(InvalidArgument, match="no address"):
+        Client("http://localhost:port/")
+    # What would go unheard is refused, by the client and by the server.
+    for ask in (
+        lambda: client.query_ids(["x"], wheer="label=dress"),
+        lambda: client.query_vectors([[1, 2, 3, 4]], encoder="pca"),
+        lambda: client.classify([b""], centroids=3),
+        lambda: client.recommend(["x"], seed=1),
+    ):
+        with pytest.raises(TypeError, match="is no option here; there are: "):
+            ask()
+    for path in ("query?wheer=label%3Ddress", "classify?centroids=3"):
+        answer = server.json("POST", f"collections/clothes/{path}", {"vector": [1, 2, 3, 4]})
+        assert answer.status == 422
+        assert "Extra inputs are not permitted" in answer.json["detail"]
+
+
+def test_conditions_of_the_client(client: Client, index: Path) -> None:
+    clothes = Collection.open(index)
+    vector = clothes.vectors()[:1]
+    for where in (
+        parse_condition("label!=bag"),
+        [Condition("label", "in", ["bag", "dress"]), "id exists"],
+        {"label": "bag"},
+        Condition("label", "exists"),
+    ):
+        found = client.query_vectors(vector, 30, where=where)[0]
+        expected = clothes.query_vectors(vector, 30, where=where)[0]
+        assert [hit.item.id for hit in found] == [hit.item.id for hit in expected]
+        assert client.items(where, limit=1)[1] == len(expected)
+    for value in (" bag", None, ["a", "b"]):
+        with pytest.raises(InvalidArgument, match="which cannot say that label = "):
+            client.items({"label": value})
+
+
+def test_what_stands_before_a_server() -> None:
+    """A proxy that leads elsewhere, or answers in its own way."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            elsewhere = "health" in self.path
+            self.send_response(301 if elsewhere else 200)
+            if elsewhere:
+                self.send_header("Location", "https://photos.example.org/")
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        client = Client(f"http://127.0.0.1:{proxy.server_port}/")
+        with pytest.raises(ServerError, match=r"ask at https://photos\.example\.org/"):
+            client.health()
+        with pytest.raises(ServerError, match="is not of vecsearch"):
+            client.openapi()
+        client.close()
+        proxy.shutdown()
 
 
 def test_thumbnails(client: Client, server: Server, small: Path) -> None:
@@ -207,7 +266,7 @@ def test_changes(small: Path, tmp_path: Path) -> None:
         assert Collection.open(index).get(name).label == "bag"
         assert client.query_one(new, 1)[0].item.id == name
         assert client.thumbnail(name, 64)[8:12] == b"WEBP"
-        with pytest.raises(CollectionLocked, match="already"):
+        with pytest.raises(InvalidArgument, match="already"):
             client.add(new, id=name)
         client.relabel(name, label="sneaker", metadata={"price": 3})
         item = client.get(name)

@@ -44,8 +44,12 @@ class Connection:
     """
 
     def __init__(self, url: str, token: str | None, timeout: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # of a port that is no number
+            is_one = False
+        if not is_one:
             raise InvalidArgument(f"{url!r} is no address of a server: http://HOST:PORT/.")
         self._kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -82,10 +86,23 @@ class Connection:
             body = json.dumps(body).encode()
         pairs = _pairs(values or {})
         url = f"{self._base}{path}{'?' + urlencode(pairs) if pairs else ''}"
-        status, data = self._exchange(method, url, body, headers)
-        if status >= 400:
-            raise _error(status, data)
+        answer, data = self._exchange(method, url, body, headers)
+        if answer.status >= 400:
+            raise _error(answer, data)
+        if answer.status >= 300:
+            place = answer.getheader("Location", "elsewhere")
+            raise ServerError(answer.status, f"{self._host} is not the server: ask at {place}.")
         return data
+
+    def ask(
+        self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Any:
+        """What the server answers in JSON; as ``send`` otherwise."""
+        data = self.send(method, path, values, body)
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            raise ServerError(200, f"What {self._host} answers is not of vecsearch.") from error
 
     def close(self) -> None:
         """Close the connections of all threads; others are opened when they are needed."""
@@ -94,7 +111,7 @@ class Connection:
 
     def _exchange(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, bytes]:
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         held: _Kept | None = getattr(self._local, "held", None)
         if held is None:
             held = self._local.held = _Kept(self._kind(self._host, timeout=self._timeout))
@@ -136,10 +153,10 @@ def _asked(
     url: str,
     body: bytes | None,
     headers: Mapping[str, str],
-) -> tuple[int, bytes]:
+) -> tuple[http.client.HTTPResponse, bytes]:
     connection.request(method, url, body, dict(headers))
     answer = connection.getresponse()
-    return answer.status, answer.read()
+    return answer, answer.read()
 
 
 def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -154,16 +171,17 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _error(status: int, data: bytes) -> VecsearchError:
+def _error(answer: http.client.HTTPResponse, data: bytes) -> VecsearchError:
+    status = answer.status
     detail = f"The server answered {status}."
     with suppress(ValueError, KeyError, TypeError):
         detail = str(json.loads(data)["detail"])
-    if status == 409:
+    if status == 409 and answer.getheader("Retry-After"):
         return CollectionLocked(detail)
     if status == 404 and detail.startswith("There is no collection"):
         return CollectionNotFound(detail)
     if status == 422 and detail.startswith(("The picture", "The body is empty")):
         return ImageError(detail)
-    if status in (400, 404, 415, 422):
+    if status in (400, 404, 409, 415, 422):
         return InvalidArgument(detail)
     return ServerError(status, detail)

@@ -1,11 +1,13 @@
 """From the JSON of a server to the types of the library, and back."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vecsearch.errors import ImageError, InvalidArgument
-from vecsearch.types import JSON, Hit, Item
+from vecsearch.types import Hit, Item
+from vecsearch.where import Condition, Where, as_conditions, parse_condition
 
 if TYPE_CHECKING:  # it brings FAISS, which a client has no use for until it classifies
     from vecsearch.classification import Prediction
@@ -66,20 +68,42 @@ def listed(given: Sequence[Any]) -> list[Any]:
     return list(given)
 
 
-def texts(where: Mapping[str, JSON] | str | Sequence[str] | None) -> list[str]:
+def only(options: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    """Options, all of which are known.
+
+    Raises:
+        TypeError: One is not: it would go unheard.
+    """
+    if strangers := sorted(options.keys() - set(known)):
+        raise TypeError(f"{strangers[0]!r} is no option here; there are: {', '.join(known)}.")
+    return dict(options)
+
+
+def texts(where: Where) -> list[str]:
     """Conditions as a list of texts.
 
     Raises:
-        InvalidArgument: A value cannot be asked for by text.
+        InvalidArgument: One cannot be asked for by text.
     """
     if isinstance(where, Mapping):
-        return [f"{key}=={_plain(key, value)}" for key, value in where.items()]
-    return [where] if isinstance(where, str) else list(where or ())
+        return [_text_of(one) for one in as_conditions(where)]
+    several = [where] if isinstance(where, str | Condition) else list(where or ())
+    return [_text_of(one) if isinstance(one, Condition) else one for one in several]
 
 
-def _plain(key: str, value: JSON) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str | int | float):
-        raise InvalidArgument(f"A server is asked for text, numbers or truths: {key} is {value!r}.")
-    return str(value)
+def _text_of(condition: Condition) -> str:
+    key, operator, value = condition.key, condition.operator, condition.value
+    several = value if operator == "in" else [value]
+    if operator == "exists":
+        return f"{key} exists"
+    shown = [str(one).lower() if isinstance(one, bool) else str(one) for one in several]
+    text = f"{key} in {', '.join(shown)}" if operator == "in" else f"{key} {operator} {shown[0]}"
+    with suppress(InvalidArgument):
+        read = parse_condition(text)
+        asked = read.value if operator == "in" else (read.value,)
+        plain = all(isinstance(one, str | int | float) for one in several)
+        if plain and (read.key, read.operator, asked) == (key, operator, tuple(shown)):
+            return text
+    raise InvalidArgument(
+        f"A server is asked in text, which cannot say that {key} {operator} {value!r}."
+    )

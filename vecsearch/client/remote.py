@@ -1,6 +1,5 @@
 """Ask a ``vecsearch serve`` as one asks a collection; on nothing but the standard library."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,14 +13,22 @@ from vecsearch.client.parsing import (
     as_prediction,
     bytes_of,
     listed,
+    only,
     texts,
 )
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import JSON, Hit, Item, Metric
+from vecsearch.where import Where
 
 if TYPE_CHECKING:
     from vecsearch.classification import Prediction
 
+SEARCH = ("where", "metric", "exact", "recall", "offset")
+CLASSIFY = ("method", "k", "weights", "reject", "metric")
+RECOMMEND = (
+    *("strategy", "diversity", "max_per", "collapse", "boost"),
+    *("offset", "where", "metric", "exact"),
+)
 PAGE = 1000
 SECONDS = 60.0
 
@@ -29,8 +36,9 @@ SECONDS = 60.0
 class Client:
     """A collection on a server. Its methods are those of ``Collection``, and give the same types.
 
-    ``Item.path`` is that below the folder that the server's collection follows. Threads may share
-    a client; each has a connection of its own.
+    ``Item.path`` is that below the folder that the server's collection follows. Conditions go there
+    as text, by which a number is equal to the same digits in text, too. Threads may share a client;
+    each has a connection of its own.
 
     Args:
         url: Where the server is, as it says when it starts; its ``?token=`` is taken over.
@@ -133,7 +141,7 @@ class Client:
 
     def items(
         self,
-        where: Mapping[str, JSON] | str | Sequence[str] | None = None,
+        where: Where = None,
         *,
         limit: int = 60,
         offset: int = 0,
@@ -164,31 +172,32 @@ class Client:
             k: How many.
             **options: ``where``, ``metric``, ``exact``, ``recall``, ``offset``; see
                 ``Collection.query``.
+
+        Raises:
+            TypeError: An option is none of these.
         """
         return [self.query_one(image, k, **options) for image in listed(images)]
 
     def query_one(self, image: str | Path | bytes, k: int = 10, **options: Any) -> list[Hit]:
         """The items nearest to one image; as ``query`` otherwise."""
-        return as_hits(self._ask("query", bytes_of(image), k=k, **options))
+        return self._nearest(bytes_of(image), k, options)
 
     def query_vectors(
         self, vectors: Sequence[Sequence[float]], k: int = 10, **options: Any
     ) -> list[list[Hit]]:
         """The items nearest to each of some vectors, ``(n, dim)``; as ``query`` otherwise."""
         return [
-            as_hits(self._ask("query", {"vector": [float(one) for one in vector]}, k=k, **options))
+            self._nearest({"vector": [float(one) for one in vector]}, k, options)
             for vector in vectors
         ]
 
     def query_text(self, texts: Sequence[str], k: int = 10, **options: Any) -> list[list[Hit]]:
         """The items that some words describe; as ``query`` otherwise."""
-        return [
-            as_hits(self._ask("query", {"text": text}, k=k, **options)) for text in listed(texts)
-        ]
+        return [self._nearest({"text": text}, k, options) for text in listed(texts)]
 
     def query_ids(self, ids: Sequence[str], k: int = 10, **options: Any) -> list[list[Hit]]:
         """The items nearest to each of some items, themselves first; as ``query`` otherwise."""
-        return [as_hits(self._ask("query", {"id": name}, k=k, **options)) for name in listed(ids)]
+        return [self._nearest({"id": name}, k, options) for name in listed(ids)]
 
     def recommend(
         self,
@@ -198,7 +207,7 @@ class Client:
         **options: Any,
     ) -> list[Hit]:
         """Items that are like some and unlike others: ids, or vectors; see ``recommend``."""
-        body: dict[str, Any] = {"k": k, **options}
+        body: dict[str, Any] = {"k": k, **only(options, RECOMMEND)}
         for name, given in (("like", like), ("unlike", unlike)):
             several = listed(given)
             body[name] = [one for one in several if isinstance(one, str)]
@@ -207,7 +216,7 @@ class Client:
             ]
         if "where" in body:
             body["where"] = texts(body["where"])
-        return as_hits(json.loads(self._send("POST", self._path("recommend"), None, body)))
+        return as_hits(self._json("POST", self._path("recommend"), None, body))
 
     def classify(self, images: Sequence[str | Path | bytes], **options: Any) -> list["Prediction"]:
         """What each of some images is.
@@ -217,7 +226,7 @@ class Client:
             **options: ``method``, ``k``, ``weights``, ``reject``, ``metric``; see ``Classifier``.
         """
         return [
-            as_prediction(self._ask("classify", bytes_of(image), **options))
+            as_prediction(self._ask("classify", bytes_of(image), **only(options, CLASSIFY)))
             for image in listed(images)
         ]
 
@@ -261,9 +270,7 @@ class Client:
     ) -> str:
         """Add a picture; returns its id."""
         values = {"id": id, "label": label}
-        return str(
-            json.loads(self._send("POST", self._path("items"), values, bytes_of(image)))["id"]
-        )
+        return str(self._json("POST", self._path("items"), values, bytes_of(image))["id"])
 
     def relabel(self, name: str, **changes: Any) -> None:
         """Give an item another ``label`` or ``metadata``."""
@@ -293,12 +300,20 @@ class Client:
         return "/".join(["collections", *(quote(one, safe="/") for one in (self.name, *steps))])
 
     def _get(self, path: str, **values: Any) -> Any:
-        return json.loads(self._send("GET", path, values))
+        return self._json("GET", path, values)
+
+    def _nearest(self, body: Any, k: int, options: Mapping[str, Any]) -> list[Hit]:
+        return as_hits(self._ask("query", body, k=k, **only(options, SEARCH)))
 
     def _ask(self, verb: str, body: Any, **options: Any) -> Any:
         if "where" in options:
             options["where"] = texts(options["where"])
-        return json.loads(self._send("POST", self._path(verb), options, body))
+        return self._json("POST", self._path(verb), options, body)
+
+    def _json(
+        self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Any:
+        return self._connection.ask(method, f"/api/v1/{path}", values, body)
 
     def _send(
         self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.Image import Resampling
+from PIL.Image import Resampling, Transpose
 
 from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.types import JSON, Pixels
@@ -20,6 +20,20 @@ NO_IMAGES = f", of the formats {', '.join(FORMATS)}, at any depth."
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 4096
 ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 turn the image by a quarter
+TURNS = dict(
+    enumerate(
+        (
+            Transpose.FLIP_LEFT_RIGHT,
+            Transpose.ROTATE_180,
+            Transpose.FLIP_TOP_BOTTOM,
+            Transpose.TRANSPOSE,
+            Transpose.ROTATE_270,
+            Transpose.TRANSVERSE,
+            Transpose.ROTATE_90,
+        ),
+        2,
+    )
+)
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 # JPEGs are decoded at 1/2, 1/4 or 1/8 where that leaves at least this many times the pixels
 # wanted per side. The image then differs from one decoded whole by this much at most, in steps of
@@ -170,8 +184,8 @@ def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
         ImageError: Its pixels are 32-bit numbers or of the LAB kind, or cannot be decoded.
     """
     image.load()
-    if _orientation(image) != 1:
-        image = ImageOps.exif_transpose(image)
+    if (orientation := _orientation(image)) != 1:
+        image = image.transpose(TURNS[orientation])
     flat = _on_white(image)
     mode = "RGB" if preprocess.color == "rgb" else "L"
     if flat.mode != mode:
@@ -184,8 +198,21 @@ def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
             case "crop":
                 flat = ImageOps.fit(flat, preprocess.size, filtered)
             case "pad":
-                flat = ImageOps.pad(flat, preprocess.size, filtered, color="white")
+                flat = _padded(flat, preprocess.size, filtered)
     return np.asarray(flat).reshape(preprocess.shape)
+
+
+def _padded(image: Image.Image, size: tuple[int, int], filtered: Image.Resampling) -> Image.Image:
+    """As ``ImageOps.pad``, which makes nothing of what would be less than half a pixel high."""
+    width, height = size
+    if image.width * height > width * image.height:
+        height = max(1, round(image.height / image.width * width))
+    else:
+        width = max(1, round(image.width / image.height * height))
+    padded = Image.new(image.mode, size, "white")
+    place = round((size[0] - width) * 0.5), round((size[1] - height) * 0.5)
+    padded.paste(image.resize((width, height), filtered), place)
+    return padded
 
 
 def _orientation(image: Image.Image) -> int:

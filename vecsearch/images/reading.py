@@ -16,6 +16,7 @@ from PIL import Image
 
 from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images.decoding import Preprocess, decode, prepare
+from vecsearch.images.walking import changed_at
 from vecsearch.images.workers import submit, worker_pool
 from vecsearch.types import Pixels, Skipped
 
@@ -155,7 +156,7 @@ def hash_file(path: str | Path) -> Content:
         ImageError: It cannot be read; the text says why.
     """
     data, status = _read_bytes(path)
-    return Content(hashlib.sha256(data).hexdigest(), len(data), status.st_mtime_ns)
+    return Content(hashlib.sha256(data).hexdigest(), len(data), changed_at(status))
 
 
 def read_one(path: Path, preprocess: Preprocess) -> tuple[File, Pixels]:
@@ -282,20 +283,25 @@ def read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Ba
 
 def _skipped(path: Path, reason: str) -> Skipped:
     """A file that is left out; with its facts, unless it may be read another time as it is."""
-    if reason == CHANGED or reason.startswith((UNREADABLE, CRASHED)):
+    if not_now(reason) or reason.startswith(CRASHED):
         return Skipped(path, reason)
     try:
         status = path.stat()
     except (OSError, ValueError):
         return Skipped(path, reason)
-    return Skipped(path, reason, status.st_size, status.st_mtime_ns)
+    return Skipped(path, reason, status.st_size, changed_at(status))
+
+
+def not_now(reason: str) -> bool:
+    """Whether a file could only not be read just then."""
+    return reason == CHANGED or reason.startswith(UNREADABLE)
 
 
 def _read(path: str | Path, name: str, preprocess: Preprocess) -> tuple[File, Pixels]:
     data, status = _read_bytes(path)
     pixels, (width, height) = decode(data, preprocess)
     digest = hashlib.sha256(data).hexdigest()
-    return File(name, digest, len(data), status.st_mtime_ns, width, height), pixels
+    return File(name, digest, len(data), changed_at(status), width, height), pixels
 
 
 def _read_bytes(path: str | Path) -> tuple[bytes, os.stat_result]:

@@ -88,7 +88,7 @@ def stat_files(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:
             found = list(map(os.stat, whole[start : start + STAT_BLOCK]))
             sizes.extend(map(attrgetter("st_size"), found))
             times.extend(map(attrgetter("st_mtime_ns"), found))
-    except OSError:
+    except (OSError, OverflowError):
         return np.array([_facts(path) for path in whole], np.int64)
     return np.stack([np.frombuffer(sizes, np.int64), np.frombuffer(times, np.int64)], axis=1)
 
@@ -100,7 +100,12 @@ def _facts(path: str) -> tuple[int, int]:
         return GONE, GONE
     except OSError:
         return UNKNOWN, UNKNOWN
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, changed_at(status)
+
+
+def changed_at(status: os.stat_result) -> int:
+    """When a file was last changed, in nanoseconds since 1970: from 1677 to 2262, as 64 bits go."""
+    return min(max(status.st_mtime_ns, -(1 << 63)), (1 << 63) - 1)
 
 
 class _Walker:

@@ -49,6 +49,7 @@ def make_app(
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to an address that may not be the one behind a proxy
         lifespan=life,
     )
     app.state.vecsearch = state

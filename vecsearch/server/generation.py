@@ -2,6 +2,7 @@
 
 import math
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor, Future
@@ -191,17 +192,18 @@ class Generation:
             future = self._results.get(key)
             if future is None:
                 future = self._results[key] = pool.submit(work)
-                future.add_done_callback(partial(self._forget_failed, key))
+                # Or what is kept would keep this generation, when there is a newer one, too.
+                future.add_done_callback(partial(_forget_failed, weakref.ref(self), key))
                 while len(self._results) > RESULTS_KEPT:
                     self._results.popitem(last=False)
             else:
                 self._results.move_to_end(key)
             return future
 
-    def _forget_failed(self, key: Hashable, future: "Future[Any]") -> None:
-        if future.cancelled() or future.exception() is not None:
-            with self._lock:
-                self._results.pop(key, None)
+    def forget(self, key: Hashable) -> None:
+        """Let what some work gave go."""
+        with self._lock:
+            self._results.pop(key, None)
 
     def _rows(self, names: Sequence[str]) -> list[int]:
         rows = self._find(names)
@@ -244,6 +246,12 @@ class Generation:
         keys = np.concatenate([np.empty(0, np.uint32), *columns])
         order = np.argsort(keys, kind="stable")
         return keys[order], order, store.alive()
+
+
+def _forget_failed(of: "weakref.ref[Generation]", key: Hashable, future: "Future[Any]") -> None:
+    generation = of()
+    if generation is not None and (future.cancelled() or future.exception() is not None):
+        generation.forget(key)
 
 
 def unknown(name: str) -> Problem:

@@ -34,7 +34,7 @@ class Query(Taken):
     text: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
-class Search(BaseModel):
+class Search(Taken):
     """How to look for it."""
 
     k: Limit = 10
@@ -43,6 +43,17 @@ class Search(BaseModel):
     where: Conditions = []
     exact: bool = False
     recall: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class Judge(Taken):
+    """How to say what something is."""
+
+    method: Literal["knn", "centroid"] = "knn"
+    k: Limit | None = None
+    weights: Literal["uniform", "distance"] | None = None
+    reject: Annotated[str, Field(max_length=40)] | None = None
+    metric: MetricName | None = None
+    clusters: Annotated[str, Field(max_length=100)] | None = None
 
 
 class Recommend(Taken):
@@ -121,6 +132,20 @@ class Classified(BaseModel):
     method: str
     neighbours: list[Hit]
     nearest: str
+
+
+class Assigned(BaseModel):
+    """The cluster that something belongs to."""
+
+    query: str
+    label: str | None
+    confidence: float
+    distance: float
+    method: Literal["clusters"]
+    neighbours: list[Hit]
+    cluster: int
+    size: int
+    medoid: str
 
 
 class Summary(BaseModel):

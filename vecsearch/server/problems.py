@@ -44,9 +44,15 @@ STATUSES: Mapping[type[VecsearchError], int] = {
     StoreError: 503,
     VecsearchError: 400,
 }
+# What these say of the server's machine is for its log, and not for clients.
+INSTEAD: Mapping[type[VecsearchError], str] = {
+    CollectionLocked: "Another process is writing to the collection: try again.",
+    CollectionNotFound: "The collection is not there any more.",
+    DamagedCollection: "The collection is damaged. The server's log says more.",
+}
 LOG = logging.getLogger("uvicorn.error")
 FULL = (errno.ENOSPC, errno.EDQUOT)
-AGAIN = {409: "1", 429: "1"}
+AGAIN = {"Retry-After": "1"}
 
 
 class Problem(HTTPException):
@@ -64,9 +70,7 @@ class Problem(HTTPException):
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A problem document as an answer."""
-    more = dict(headers or {})
-    if status in AGAIN:
-        more.setdefault("Retry-After", AGAIN[status])
+    more = {**(AGAIN if status == 429 else {}), **(headers or {})}
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return Response(to_json(body), status, more, KIND)
@@ -75,12 +79,20 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 def handle_problems(app: FastAPI) -> None:
     """Let all errors that are raised on purpose reach clients as problem documents."""
 
-    def ours(_: Request, error: Exception) -> Response:
+    def ours(request: Request, error: Exception) -> Response:
         status = next(code for kind, code in STATUSES.items() if isinstance(error, kind))
         said = str(error)
         if isinstance(error, ImageError):
             said = f"The picture cannot be read: {said.removesuffix('.')}."
-        return problem(status, said)
+        for kind, instead in INSTEAD.items():
+            if isinstance(error, kind):
+                LOG.error("%s", said)
+                said = instead
+        # Nor is where a collection lies.
+        name = request.path_params.get("name", "")
+        if (served := app.state.vecsearch.served.get(name)) is not None:
+            said = said.replace(str(served.place), name)
+        return problem(status, said, AGAIN if isinstance(error, CollectionLocked) else None)
 
     def disk(_: Request, error: Any) -> Response:
         LOG.error("%s", error, exc_info=error)  # with the path, which is not for clients

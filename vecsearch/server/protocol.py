@@ -13,8 +13,8 @@ BYTES_A_SECOND = 50_000
 HEADER_BYTES = 64 << 10
 # What is left of a body that was refused is read so far, so that its sender hears of it.
 DISCARDED_BYTES = 256 << 20
-# How long a client may not read what it asked for.
-UNREAD_SECONDS = 30.0
+# How long a client may not read what it asked for, or less than so much of it.
+UNREAD_SECONDS, LEAST_READ = 30.0, 32 << 10
 CONNECTIONS = 1000
 
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -88,7 +88,7 @@ class Limited(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read: wait, but not for ever."""
         super().pause_writing()
-        self._unread = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+        self._watch()
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -126,6 +126,16 @@ class Limited(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()
+
+    def _watch(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(UNREAD_SECONDS, self._drop_unless_read, left)
+
+    def _drop_unless_read(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < LEAST_READ:
+            self.transport.abort()
+        else:
+            self._watch()
 
     def _stop_unread(self) -> None:
         if self._unread is not None:

@@ -1,10 +1,12 @@
 """A collection that is served: its newest generation, and what finds in it."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +17,7 @@ from vecsearch.server.searching import Searcher
 from vecsearch.server.settings import Place, is_address, name_of
 
 T = TypeVar("T")
+LOG = logging.getLogger("uvicorn.error")
 
 
 class Served:
@@ -26,6 +29,7 @@ class Served:
 
     Attributes:
         name: What it is called.
+        place: Where it lies.
         generation: The newest one, as far as anybody has looked.
         searcher: Finds nearest items in it.
     """
@@ -34,13 +38,17 @@ class Served:
     LOOK_SECONDS = 0.25
     # After a quiet time the first waits so long for what a look finds.
     PATIENCE_SECONDS = 0.2
+    # So long it may be away or in pieces, as while it is copied anew, before that is said.
+    FAULT_SECONDS = 5.0
 
     def __init__(self, path: Place, pool: Executor) -> None:
         self.name = name_of(path)
-        self._place, self._pool = path, pool
+        self.place, self._pool = path, pool
         self._lock = threading.Lock()
         self._looked = self._began = time.monotonic()
         self._looking: asyncio.Future[None] | None = None
+        self._fault: VecsearchError | OSError | None = None
+        self._faulty = 0.0
         self.generation = self._first()
         self.searcher = Searcher()
 
@@ -48,6 +56,11 @@ class Served:
         """The newest generation, as of a moment ago.
 
         Whoever asks while it takes long to make ready is answered from the one before.
+
+        Raises:
+            CollectionNotFound: It is not there any more.
+            DamagedCollection: The newest generation is not as it was written.
+            OSError: It cannot be read.
         """
         now = time.monotonic()
         quiet = now - self._looked
@@ -59,6 +72,9 @@ class Served:
         patience = self._began + self.PATIENCE_SECONDS - now
         if self._looking is not None and quiet > 2 * self.LOOK_SECONDS and patience > 0:
             await asyncio.wait([self._looking], timeout=patience)
+        fault = self._fault
+        if fault is not None and time.monotonic() - self._faulty >= self.FAULT_SECONDS:
+            raise type(fault)(*fault.args)
         return self.generation
 
     def look(self) -> None:
@@ -74,7 +90,7 @@ class Served:
         self.searcher.close()
 
     def _first(self) -> Generation:
-        self.collection = Collection.open(self._place)
+        self.collection = Collection.open(self.place)
         return Generation(self.collection.snapshot(), self._pool)
 
     def _newer(self) -> Generation | None:
@@ -88,8 +104,16 @@ class Served:
         self._looked = time.monotonic()
         self._looking = None
         error = done.exception()
-        if error is not None and not isinstance(error, VecsearchError | OSError):
+        if error is None:
+            self._fault = None
+            return
+        if not isinstance(error, VecsearchError | OSError):
             raise error
+        if self._fault is None:
+            self._faulty = self._looked
+        if str(error) != str(self._fault):
+            LOG.error("%s: %s", self.name, error)
+        self._fault = error
 
 
 def open_served(places: Sequence[Place], pool: Executor) -> dict[str, Served]:
@@ -124,5 +148,23 @@ async def in_pool(pool: Executor, work: Callable[..., T], *args: Any, **options:
 
 
 async def ready(future: "Future[T]") -> T:
-    """Wait for what others wait for too: who goes away does not stop it."""
-    return await asyncio.shield(asyncio.wrap_future(future))
+    """Wait for what others wait for too: who goes away does not stop it.
+
+    asyncio's own way leaves a circle of references, which keeps what came until garbage is looked
+    for, and with it the generation that it is of.
+    """
+    if not future.done():
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+
+        def done() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        def wake(_: object) -> None:
+            with suppress(RuntimeError):  # the server has stopped
+                loop.call_soon_threadsafe(done)
+
+        future.add_done_callback(wake)
+        await waiter
+    return future.result()

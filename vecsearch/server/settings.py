@@ -61,6 +61,8 @@ class Settings:
                 f"{_shown(elsewhere[0])} can be looked at here, and not be changed: serve it "
                 "without --writable, and change it with vecsearch add and remove."
             )
+        if ported := [one for one in self.hosts if one.rpartition(":")[2].isdecimal()]:
+            raise InvalidArgument(f"{ported[0]!r} is a name with a port: any port is, without it.")
         if self.upload_bytes < 1:
             raise InvalidArgument(f"A body has room for 1 byte or more, not {self.upload_bytes}.")
         seen: dict[str, Place] = {}

@@ -16,7 +16,6 @@ from vecsearch.server.page import ask_for_token
 from vecsearch.server.problems import problem
 from vecsearch.server.settings import LOOPBACK, Settings, is_loopback
 
-COOKIE = "vecsearch"
 SAFE = ("GET", "HEAD", "OPTIONS")
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -55,7 +54,9 @@ class Shield:
         if self._addresses:
             self._hosts.add(socket.gethostname().lower())
         self._token = settings.token
-        self._cookie = None if settings.token is None else cookie_of(settings.token)
+        # Browsers tell hosts apart by their names alone, not by their ports.
+        self._cookie = cookie_of(settings.token or "")
+        self._cookie_name = f"vecsearch-{self._cookie[:8]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or refuse a request."""
@@ -82,14 +83,19 @@ class Shield:
                 f"This server is not called {host!r}: use its own address, or start it with "
                 "--allow-host.",
             )
-        if scope["method"] not in SAFE and not _from_here(headers, host):
+        if not _from_here(headers, host, scope["method"] in SAFE):
             return problem(403, "Pages of other sites cannot use this server.")
         # The page's own style and scripts are no secret: the page that asks for the token has them.
-        if self._token is None or self._knows(headers) or scope["path"].startswith("/static/"):
+        if self._token is None or scope["path"].startswith("/static/") or self._is_told(headers):
+            return None
+        # Who followed the link with the token before still is to have an address without it.
+        if self._remembers(headers) and b"token=" not in scope["query_string"]:
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = [value for name, value in query if name == "token"]
         if not given or not _same(given[0], self._token):
+            if self._remembers(headers):
+                return None
             if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
                 return ask_for_token([pair for pair in query if pair[0] != "token"])
             return problem(
@@ -98,6 +104,8 @@ class Shield:
                 {"WWW-Authenticate": "Bearer"},
             )
         if scope["method"] not in ("GET", "HEAD"):
+            if self._remembers(headers):
+                return None
             return problem(401, "A token in the address is for pages: send it as a header.")
         rest = urlencode([pair for pair in query if pair[0] != "token"])
         path = scope["raw_path"].decode("latin-1")
@@ -105,7 +113,8 @@ class Shield:
         answer = RedirectResponse(f"/{path.lstrip('/')}{'?' + rest if rest else ''}", 303)
         # Lax, so that the address of a search opens from a letter or a chat too; what changes
         # something is held by its origin, whatever cookie comes with it.
-        answer.set_cookie(COOKIE, self._cookie or "", httponly=True, samesite="lax", path="/")
+        name, value = self._cookie_name, self._cookie
+        answer.set_cookie(name, value, httponly=True, samesite="lax", path="/")
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
@@ -119,11 +128,13 @@ class Shield:
             return True
         return self._addresses and _is_address(name)
 
-    def _knows(self, headers: Headers) -> bool:
+    def _is_told(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and _same(given.strip(), self._token or ""):
-            return True
-        return any(_same(one, self._cookie or "") for one in _cookies(headers.getlist("cookie")))
+        return kind.lower() == "bearer" and _same(given.strip(), self._token or "")
+
+    def _remembers(self, headers: Headers) -> bool:
+        given = _cookies(headers.getlist("cookie"), self._cookie_name)
+        return any(_same(one, self._cookie) for one in given)
 
 
 def cookie_of(token: str) -> str:
@@ -135,19 +146,24 @@ def _same(given: str, known: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), known.encode())
 
 
-def _cookies(lines: Iterable[str]) -> Iterable[str]:
+def _cookies(lines: Iterable[str], name: str) -> Iterable[str]:
     for line in lines:
         # SimpleCookie knows none of a line in which it cannot read one, as of another program.
-        if (found := cookie_parser(line).get(COOKIE)) is not None:
+        if (found := cookie_parser(line).get(name)) is not None:
             yield found
 
 
-def _from_here(headers: Headers, host: str) -> bool:
-    """Whether a request comes from one of our own pages, or from no page at all."""
+def _from_here(headers: Headers, host: str, safe: bool) -> bool:
+    """Whether a request comes from one of our own pages, or from no page at all.
+
+    Links of others may be followed, too, but nothing else: a picture on a page of theirs whose
+    address is that of our clusters would give this machine much to do.
+    """
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-        return False
+        followed = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+        return safe and followed == ("navigate", "document")
     origin = headers.get("origin")
-    if origin is None:
+    if origin is None or safe:
         return True
     _, separator, name = origin.partition("://")
     return bool(separator) and name.lower() == host.lower()

@@ -54,7 +54,8 @@ class State:
         for served in self.served.values():
             served.close()
         for pool in (self.light, self.heavy, self.writer):
-            pool.shutdown(cancel_futures=True)
+            # What is worked out for seconds is not waited for here, where nothing else is heard.
+            pool.shutdown(wait=pool is self.writer, cancel_futures=True)
 
 
 def state_of(request: Request) -> State:

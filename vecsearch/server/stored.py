@@ -11,7 +11,6 @@ import numpy as np
 from vecsearch.distributed.collection import StoredCollection
 from vecsearch.distributed.milvus.store import MOST_HITS
 from vecsearch.distributed.snapshot import MOST_COUNTED
-from vecsearch.errors import VecsearchError
 from vecsearch.server.generation import Generation, How, Plain, What, below, item_of, unknown
 from vecsearch.server.served import Served
 from vecsearch.server.settings import Place
@@ -134,11 +133,11 @@ class StoredServed(Served):
 
     # A look asks the other server how many items there are.
     LOOK_SECONDS = 5.0
+    FAULT_SECONDS = 0.0
 
     generation: StoredGeneration
 
     def __init__(self, path: Place, pool: Executor) -> None:  # noqa: ARG002 - others' threads
-        self._fault: VecsearchError | None = None
         super().__init__(path, ThreadPoolExecutor(THREADS))
 
     async def now(self) -> Generation:
@@ -153,18 +152,7 @@ class StoredServed(Served):
         looking = self._looking
         if looking is not None and time.monotonic() - self.generation.made > OLD_SECONDS:
             await asyncio.shield(looking)  # nobody has asked for long
-        if self._fault is not None:
-            raise type(self._fault)(*self._fault.args)
         return self.generation
-
-    def look(self) -> None:
-        """See what it is now."""
-        try:
-            super().look()
-        except VecsearchError as error:
-            self._fault = error
-        else:
-            self._fault = None
 
     def close(self) -> None:
         """Let go of its threads."""
@@ -172,7 +160,7 @@ class StoredServed(Served):
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _first(self) -> StoredGeneration:
-        return self._made(StoredCollection.at(str(self._place)), 0)
+        return self._made(StoredCollection.at(str(self.place)), 0)
 
     def _newer(self) -> StoredGeneration | None:
         """What it is now, if it is another, or was looked at some time ago."""

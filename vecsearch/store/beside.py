@@ -65,7 +65,7 @@ def parse_calibration(data: bytes, path: Path) -> dict[str, JSON]:
 
 def printable(path: Path) -> str:
     """A path as text that any encoding takes: bytes that are no UTF-8 are written as escapes."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def write_index(folder: Path, write: Written) -> tuple[str, Stamp]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,22 @@ class SideFile:
 
     path: str
     sha256: str
+
+    def found(self, what: str) -> str:
+        """Where it lies, if it still does.
+
+        Args:
+            what: What it tells: labels or metadata, as the option is called that names another.
+
+        Raises:
+            InvalidArgument: It does not.
+        """
+        if not Path(self.path).is_file():
+            raise InvalidArgument(
+                f"{self.path}, from which the collection has its {what}, is not there any more: "
+                f"say where it is now, or 'none', by vecsearch update --{what}."
+            )
+        return self.path
 
 
 @dataclass(frozen=True)
@@ -322,6 +339,19 @@ def generations(folder: Path) -> list[int]:
             f"FOLDER -o {folder}"
         ) from error
     return sorted(int(match[1]) for match in names if match)
+
+
+def standing(folder: Path) -> tuple[int, int, int] | None:
+    """What tells the newest manifest from any other: its number, and its file; None without one.
+
+    Raises:
+        CollectionNotFound: There is no such folder.
+    """
+    while found := generations(folder):
+        with suppress(FileNotFoundError):  # else a writer has put newer ones since
+            facts = (folder / manifest_name(found[-1])).lstat()
+            return found[-1], facts.st_ino, facts.st_mtime_ns
+    return None
 
 
 def newest(folder: Path) -> Manifest:

@@ -15,7 +15,7 @@ from vecsearch.errors import CollectionReplaced, DamagedCollection
 from vecsearch.store.beside import parse_calibration, parse_skipped
 from vecsearch.store.clusters import parse_clustering
 from vecsearch.store.durable import stamp_of
-from vecsearch.store.manifest import Manifest, SegmentEntry, generations, newest
+from vecsearch.store.manifest import Manifest, SegmentEntry, newest, standing
 from vecsearch.store.records import Record
 from vecsearch.store.segment import (
     PAGE_LINES,
@@ -54,6 +54,7 @@ class Store:
 
     def __init__(self, folder: Path, manifest: Manifest | None = None) -> None:
         self.folder = folder
+        self._standing = standing(folder)  # before it is read: what comes in between is newer
         self.manifest: Manifest = newest(folder) if manifest is None else manifest
         self._advice = f" Mend it: vecsearch repair {folder}"
         self.starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
@@ -68,9 +69,11 @@ class Store:
         return self.manifest.count
 
     def newer(self) -> "Store | None":
-        """The newest generation, if it is another one; what was proven of its files stays so."""
-        found = generations(self.folder)
-        if found and found[-1] == self.manifest.generation:
+        """The newest generation, if it is another one; what was proven of its files stays so.
+
+        One of the same number is another one if it was written anew, as after a whole new build.
+        """
+        if standing(self.folder) == self._standing:
             return None
         store = Store(self.folder)
         store._proven = self._proven & {
@@ -83,6 +86,7 @@ class Store:
     def reopened(self) -> "Store":
         """The same generation with no file open; what was proven of its files stays so."""
         store = Store(self.folder, self.manifest)
+        store._standing = self._standing
         store._proven = set(self._proven)
         return store
 
@@ -359,7 +363,7 @@ class Store:
             cause = error if isinstance(error, OSError) else error.__cause__
             if not isinstance(cause, OSError):
                 raise
-            if generations(self.folder)[-1:] != [self.manifest.generation]:
+            if standing(self.folder) != self._standing:
                 raise CollectionReplaced(
                     f"{self.folder} was written anew, more than once, since it was opened: "
                     "refresh it, or open it again."

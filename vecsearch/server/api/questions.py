@@ -1,6 +1,6 @@
 """Which items are nearest to something, what else is like it, and what it is."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -16,7 +16,7 @@ from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
 from vecsearch.server.api.quick import QuickRoute
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation, How, below
-from vecsearch.server.models import Classified, Hits, Limit, MetricName, Recommend, Search
+from vecsearch.server.models import Assigned, Classified, Hits, Judge, Recommend, Search
 from vecsearch.server.served import in_pool, ready
 from vecsearch.server.state import Name, TheGeneration, TheState, state_of
 from vecsearch.where import as_conditions
@@ -94,17 +94,12 @@ def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
     }
 
 
-@router.post("/classify", response_model=Classified, openapi_extra=BODY)
+@router.post("/classify", response_model=Classified | Assigned, openapi_extra=BODY)
 async def classify(
     request: Request,
     generation: TheGeneration,
     state: TheState,
-    method: Annotated[Literal["knn", "centroid"], Query()] = "knn",
-    k: Annotated[Limit | None, Query()] = None,
-    weights: Annotated[Literal["uniform", "distance"] | None, Query()] = None,
-    reject: Annotated[str | None, Query(max_length=40)] = None,
-    metric: Annotated[MetricName | None, Query()] = None,
-    clusters: Annotated[str | None, Query(max_length=100)] = None,
+    asked: Annotated[Judge, Query()],
 ) -> Response:
     """What a picture, an item, a vector or some words are, by the labelled items.
 
@@ -113,19 +108,19 @@ async def classify(
     """
     subject = await subject_of(request, generation, state)
     options = {
-        "method": method,
-        "k": k,
-        "weights": weights,
-        "reject": _as_reject(reject),
-        "metric": metric,
+        "method": asked.method,
+        "k": asked.k,
+        "weights": asked.weights,
+        "reject": _as_reject(asked.reject),
+        "metric": asked.metric,
     }
 
     def judge() -> Classifier | Assigner:
-        if clusters is not None:
-            return Assigner(generation.collection, clusters)
+        if asked.clusters is not None:
+            return Assigner(generation.collection, asked.clusters)
         return Classifier(generation.collection, **options)  # type: ignore[arg-type]
 
-    key = ("judge", clusters, *options.values())
+    key = ("judge", asked.clusters, *options.values())
     known = await ready(generation.once(generation.light, key, judge))
     return as_json(await in_pool(generation.light, _judged, generation, known, subject))
 

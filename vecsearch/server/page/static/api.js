@@ -13,15 +13,15 @@ function path(name, rest, parameters = {}) {
 }
 
 async function ask(url, options = {}) {
-  let response;
+  let response, text;
   try {
     response = await fetch(url, options);
+    text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error(SILENT, { cause: error });
   }
-  if (response.status === 204) return null;
-  return answered(response.status, await response.text());
+  return response.status === 204 ? null : answered(response.status, text);
 }
 
 function answered(status, text) {
@@ -33,7 +33,7 @@ function answered(status, text) {
   }
   if (status >= 200 && status < 300 && body !== null) return body;
   const said = body?.detail || body?.title || `The server answered with status ${status}.`;
-  throw new Error(said.replace(/[^.!?]$/, "$&."));
+  throw Object.assign(new Error(said.replace(/[^.!?]$/, "$&.")), { status });
 }
 
 const json = (body, method = "POST") =>

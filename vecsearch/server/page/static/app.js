@@ -83,6 +83,9 @@ byId("collection").addEventListener("change", event => {
   location.assign(address({ name: event.target.value, view: read().view }));
 });
 
+// Back from another collection, the browser shows the page as it was left.
+addEventListener("pageshow", event => { if (event.persisted) byId("collection").value = read().name; });
+
 async function know() {
   collections = await api.collections();
   knowPictures(collections);

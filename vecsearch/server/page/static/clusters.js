@@ -10,7 +10,7 @@ import { address, fresh, go } from "./state.js";
 const PAGE = 60, SAMPLE = 8, FIRST = 12, MOST = 200;
 let turn = 0;
 
-export async function show(state, collection) {
+export async function show(state, collection, returned) {
   const box = byId("clusters"), mine = ++turn;
   if (state.cluster !== "") {
     await showOne(box, state, mine);
@@ -32,8 +32,19 @@ export async function show(state, collection) {
       element("span", { class: "faint" }, told(one)), size > SAMPLE ? element("a", { href: open }, "See all") : null),
     strip(state, medoid ? [{ id: medoid }] : []));
     list.append(line);
-    fill(line, state, cluster, which).catch(() => {});
+    seen(line, () => fill(line, state, cluster, which).catch(() => {}));
   }
+  scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
+}
+
+// Once it comes into sight: there may be thousands.
+function seen(line, act) {
+  const observer = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    observer.disconnect();
+    act();
+  }, { rootMargin: "50%" });
+  observer.observe(line);
 }
 
 function told({ size, label, label_share: share }) {

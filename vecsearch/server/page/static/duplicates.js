@@ -8,7 +8,7 @@ import { go } from "./state.js";
 const PAGE = 100;
 let turn = 0;
 
-export async function show(state, collection) {
+export async function show(state, collection, returned) {
   const box = byId("duplicates"), mine = ++turn;
   box.replaceChildren(element("p", { class: "faint", role: "status" }, "Comparing the items …"));
   const found = await api.duplicates(state.name, { threshold: state.threshold }).catch(error => {
@@ -23,6 +23,7 @@ export async function show(state, collection) {
   const list = element("ol", { class: "groups" });
   box.append(list);
   more(list, found.groups, state, collection);
+  scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
 }
 
 function more(list, groups, state, collection) {

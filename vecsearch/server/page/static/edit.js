@@ -8,7 +8,7 @@ import { fresh, go, read } from "./state.js";
 let changed = async () => {};
 export const afterChanges = then => { changed = then; };
 
-async function carryOut(act, done, then) {
+async function carryOut(act, done, then, failed = () => {}) {
   problem(null);
   try {
     const answer = await act();
@@ -16,6 +16,7 @@ async function carryOut(act, done, then) {
     say(done);
     then(answer);
   } catch (error) {
+    await failed();
     problem(error.message);
   }
 }
@@ -29,7 +30,7 @@ export function addForm(state, example, file) {
       event.preventDefault();
       const parameters = { id: name.value.trim(), label: label.value.trim() };
       carryOut(() => api.add(state.name, file, parameters, () => {}), `${parameters.id} is in the collection.`,
-        () => go(fresh(state, { like: [{ id: parameters.id }] })));
+        answer => go(fresh(state, { like: [{ id: answer.id }] })));
     } },
     element("label", { for: "new-id" }, "Name"), name, element("label", { for: "new-label" }, "Label"), label,
     element("button", { class: "main" }, "Add")));
@@ -55,8 +56,15 @@ export async function removeItems(state, ids, then) {
   const sure = await confirmed(one ? "Remove this item?" : `Remove ${which}?`,
     `${one ? which : "They"} will no longer be found. What was uploaded here is deleted; other files stay where they are.`, "Remove");
   if (!sure) return;
-  const act = async () => { for (const id of ids) await api.remove(state.name, id); };
-  carryOut(act, `Removed: ${which}.`, then);
+  const act = async () => {
+    for (const id of ids) await api.remove(state.name, id).catch(error => {
+      if (one || error.status !== 404) throw error;  // of several, others may have taken one away
+    });
+  };
+  carryOut(act, `Removed: ${which}.`, then, async () => {  // some may be gone all the same
+    await changed().catch(() => {});
+    go(read(), { instead: true });
+  });
 }
 
 function confirmed(title, text, yes) {

@@ -1,6 +1,7 @@
 // Items as a grid of pictures. One of them at a time is on the way of the Tab key; the arrow keys
 // move among them.
 import { button, element, figure, told } from "./elements.js";
+import { singleKeys } from "./keys.js";
 import { hasPictures, pictureOf } from "./pictures.js";
 
 const SHOWN_KEYS = 2, MOVE = { duration: 260, easing: "cubic-bezier(.2,.7,.2,1)" };
@@ -88,9 +89,11 @@ export class Grid {
       event.preventDefault();
       next.querySelector("a").focus();
       next.scrollIntoView({ block: "nearest" });
-    } else if (this.hands.vote && event.target.matches("a") && (event.key === "l" || event.key === "x")) {
+    } else if (this.hands.vote && singleKeys() && event.target.matches("a") && (event.key === "l" || event.key === "x")) {
       event.preventDefault();
-      card.querySelector(event.key === "l" ? ".like" : ".unlike").click();
+      // Of what is not there to be clicked, as ✕ where nothing is asked for yet, neither is the key.
+      const sign = card.querySelector(event.key === "l" ? ".like" : ".unlike");
+      if (sign.offsetParent) sign.click();
     }
   }
 

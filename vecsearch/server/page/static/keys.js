@@ -5,6 +5,8 @@ import { byId } from "./elements.js";
 
 const EDITABLE = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";
 
+export const singleKeys = () => byId("single-keys").checked;
+
 export function listenToKeys(views) {
   const help = byId("help"), switched = byId("single-keys");
   try {

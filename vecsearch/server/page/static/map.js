@@ -23,7 +23,10 @@ export async function show(state, collection) {
   now?.scatter.close();
   now = null;
   box.replaceChildren(tools(state, method, labels), element("p", { class: "faint", role: "status" }, "Drawing the map …"));
-  const found = KEPT.get(key) ?? await api.map(state.name, { method });
+  const found = KEPT.get(key) ?? await api.map(state.name, { method }).catch(error => {
+    if (mine === turn) box.replaceChildren(tools(state, method, labels));
+    throw error;
+  });
   if (mine !== turn) return;  // another is wanted by now, or the items are others
   KEPT.set(key, found);
   draw(box, state, key, method, found, labels);

@@ -4,7 +4,7 @@ import { isQuery } from "./answers.js";
 import { addForm, itemTools } from "./edit.js";
 import { button, byId, element, refill, told } from "./elements.js";
 import { fileOf, pictureOfExample } from "./pictures.js";
-import { address, fresh, go } from "./state.js";
+import { address, fresh, go, read } from "./state.js";
 import { choosePicture, takePhoto } from "./take.js";
 import { verdict } from "./verdict.js";
 
@@ -85,7 +85,10 @@ function diversity(state) {
   const slider = element("input", {
     type: "range", id: "diversity", min: "0", max: "1", step: "0.1", value: state.diversity || "0",
     // Of all steps on the way, Back knows the first.
-    onchange: event => go({ ...state, diversity: Number(event.target.value) ? event.target.value : "" }, { instead: Boolean(state.diversity) }),
+    onchange: event => {
+      const now = read();  // the last step may not be shown yet
+      go({ ...now, diversity: Number(event.target.value) ? event.target.value : "" }, { instead: Boolean(now.diversity) });
+    },
   });
   return element("div", { class: "slider" }, element("label", { for: "diversity" }, "Variety"), slider,
     element("span", { class: "ends faint", "aria-hidden": "true" }, element("span", {}, "alike"), element("span", {}, "varied")));

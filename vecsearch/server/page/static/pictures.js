@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { element } from "./elements.js";
 import { fromBase64, toBase64 } from "./numbers.js";
 
-const SMALL = 96, LARGE = 640, KEPT = 50;
+const SMALL = 96, LARGE = 640, KEPT = 50, TRIES = 3, AGAIN_MS = 1000;
 // The last uploads of this page, by their vectors, to be shown large and added to the collection.
 const uploads = new Map();
 
@@ -19,8 +19,13 @@ export const hasPictures = collection => !bare.has(collection);
 export function pictureOf(collection, item, size = 256) {
   if (item.path === null || bare.has(collection)) return named(item.id);
   const image = element("img", { alt: item.id, loading: "lazy", decoding: "async", draggable: "false" });
-  image.addEventListener("error", () => image.replaceWith(named(item.id)), { once: true });
-  image.src = api.thumbnail(collection, item.id, size);
+  const place = api.thumbnail(collection, item.id, size);
+  let tries = TRIES;
+  image.addEventListener("error", () => {  // the server may have had too much to do
+    if (--tries) setTimeout(() => { image.src = place; }, AGAIN_MS * (TRIES - tries));
+    else image.replaceWith(named(item.id));
+  });
+  image.src = place;
   return image;
 }
 const named = id => element("span", { class: "no-picture" }, id);

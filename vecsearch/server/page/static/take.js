@@ -8,17 +8,19 @@ import { problem } from "./problem.js";
 import { fresh, go, read } from "./state.js";
 
 const PAGE = 60;
+let turn = 0;
 
 export const choosePicture = () => byId("file").click();
 export const takePhoto = () => byId("capture").click();
 
 // Send a picture, and go to what is similar.
 export async function take(file) {
-  const state = read(), bitmap = decoded(file), bar = uploading(file);
+  const state = read(), bitmap = decoded(file), bar = uploading(file), mine = ++turn;
   problem(null);
   try {
     const { name, where, metric } = state;
     const body = await api.queryPicture(name, file, { k: PAGE, where, metric }, share => { bar.value = share; });
+    if (mine !== turn) return;  // another has been dropped since
     if (!body.vector) throw new Error("The server gave no vector of the picture.");
     const vector = toText(body.vector), picture = await remember(vector, file, await bitmap);
     const next = fresh(state, { like: [{ vector, picture, name: file.name }] });
@@ -26,9 +28,9 @@ export async function take(file) {
     if (!answers.items.length) answers.take(body);
     go(next);
   } catch (error) {
-    problem(error.message);
+    if (mine === turn) problem(error.message);
   } finally {
-    byId("uploading")?.remove();
+    if (mine === turn) byId("uploading")?.remove();
   }
 }
 
@@ -55,8 +57,9 @@ export function takePictures(encodes) {
   byId("choose").addEventListener("click", choosePicture);
   byId("photograph").addEventListener("click", takePhoto);
   addEventListener("paste", event => {
-    const file = first(event.clipboardData);
-    if (file) {
+    const file = first(event.clipboardData), field = event.target.closest?.("input, textarea");
+    // A cell of a table comes as a picture too; into a field goes its text.
+    if (file && !(field && event.clipboardData.types.includes("text/plain"))) {
       event.preventDefault();
       receive(file);
     }
@@ -66,8 +69,11 @@ export function takePictures(encodes) {
   const holdsFiles = event => event.dataTransfer?.types.includes("Files");
   addEventListener("dragenter", event => { if (holdsFiles(event)) over(++inside > 0); });
   addEventListener("dragleave", event => { if (holdsFiles(event)) over(--inside > 0); });
-  addEventListener("dragover", event => event.preventDefault());
+  // Text that is dragged into a field is the field's.
+  const forField = event => !holdsFiles(event) && event.target.closest?.("input, textarea");
+  addEventListener("dragover", event => { if (!forField(event)) event.preventDefault(); });
   addEventListener("drop", event => {
+    if (forField(event)) return;
     event.preventDefault();
     inside = 0;
     over(false);
