@@ -56,6 +56,7 @@ def reindex(
     kind: str | None = None,
     anew: bool = False,
     facts: Mapping[str, JSON] | None = None,
+    measured_by: str | None = None,
     budget: int | None = None,
     train: Train = train_index,
 ) -> None:
@@ -69,11 +70,13 @@ def reindex(
         kind: Another kind of index from now on, as for ``Collection.build``.
         anew: Make it again in any case.
         facts: What was measured of another kind, and shall stand beside it.
+        measured_by: The fingerprint of the encoder of the vectors that it was measured on.
         budget: How many bytes of memory the making may take; as before, by default.
         train: Makes it, as ``train_index`` does.
 
     Raises:
-        InvalidArgument: FAISS cannot make such an index of these vectors, or not in the budget.
+        InvalidArgument: FAISS cannot make such an index of these vectors, or not in the budget; or
+            what was measured was measured on others.
         CollectionLocked: Another process is writing to the collection.
     """
     store = Store(path)
@@ -81,9 +84,15 @@ def reindex(
         return
     with Writer(path, amend=True) as writer:
         base = writer.base
+        encoder = base.manifest.encoder
+        if facts is not None and (encoder.fingerprint if encoder else None) != measured_by:
+            raise InvalidArgument(
+                f"The vectors of {path} were made anew, by another encoder, while its index was "
+                "measured: measure it again."
+            )
         known = base.manifest.index
         wanted = str(known["kind"]) if kind is None else kind
-        room = budget or _budget(known)
+        room = budget or budget_of(known)
         stays: dict[str, JSON] = {"kind": wanted} | ({"memory_budget": room} if room else {})
         count, dim = len(base), base.manifest.dim
         if wanted != AUTO:
@@ -170,8 +179,8 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
         approximate = ApproximateIndex.read(path, store.manifest.metric)
         rows = _rows(store)
         approximate = approximate.at(settings) if (settings := _tuned(store)) else approximate
-        if len(rows) != len(approximate):
-            raise DamagedCollection(f"{path} holds another number of vectors than it should.")
+        if (len(rows), store.manifest.dim) != (len(approximate), approximate.dim):
+            raise DamagedCollection(f"{path} holds other vectors than it should.")
     except (DamagedCollection, CollectionReplaced) as error:
         log.warning(
             "%s Every item is compared instead, until it is made again: vecsearch compact %s",
@@ -244,7 +253,7 @@ def _due(store: Store, anew: bool) -> bool:
     """Whether an index is to be made, or made again, or taken away."""
     index, entry = store.manifest.index, store.manifest.ann
     kind = str(index["kind"])
-    factory = within_budget(kind, len(store), store.manifest.dim, _budget(index))
+    factory = within_budget(kind, len(store), store.manifest.dim, budget_of(index))
     if factory == EXACT or not len(store):
         return entry is not None
     if entry is None and "exact_at" in index:
@@ -257,7 +266,7 @@ def _due(store: Store, anew: bool) -> bool:
     return left > max(FEW, MOST_UNCOVERED * len(store))
 
 
-def _budget(index: Mapping[str, JSON]) -> int | None:
+def budget_of(index: Mapping[str, JSON]) -> int | None:
     """How much memory the making of the index may take, if that was ever said."""
     budget = index.get("memory_budget")
     return budget if isinstance(budget, int) else None

@@ -242,8 +242,12 @@ class Gallery(Holdings):
 
         A file outside of ``root`` has none; for it, the absolute path stands.
         """
-        base, root = folder.root.resolve().as_posix(), f"{(self.root or Path()).as_posix()}/"
-        return [f"{base}/{file.path}".removeprefix(root) for file in files]
+        # Each with one stroke at its end, which a whole disk has already.
+        base, root = (
+            f"{place.as_posix().removesuffix('/')}/"
+            for place in (folder.root.resolve(), self.root or Path())
+        )
+        return [f"{base}{file.path}".removeprefix(root) for file in files]
 
 
 def _as_list(images: Sequence[ImageLike]) -> Sequence[ImageLike]:

@@ -5,14 +5,17 @@ import logging
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from painting import SIZE, paint, painted
 
 from vecsearch import Collection, InvalidArgument, verify
-from vecsearch.index import train_index
+from vecsearch import collection as collection_module
+from vecsearch.index import RECALL, apart_from_next, climb, interval, train_index
 from vecsearch.index.approximate import ApproximateIndex, inner_of
-from vecsearch.store import Store
+from vecsearch.store import Store, Writer
 from vecsearch.types import Hit, Metric, Vectors
 
 NAMED = ["hnsw", "hnswsq8", "ivf", "sq8", "ivfpq", "ivfpqfs", "rabitq", "rabitqfs"]
@@ -314,3 +317,67 @@ def test_codes_need_no_tables_beside_them(tmp_path: Path, metric: Metric) -> Non
     for one in (index, ApproximateIndex.read(tmp_path / "index", metric)):
         assert inner_of(one._index).precomputed_table.size() == 0
         assert len(one.candidates(clouds(5), 10)[0]) == 10
+
+
+def test_another_encoder_leaves_the_index_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its vectors may be of another length, and none of them is a row any more."""
+    seeds = {f"{'abc'[seed % 3]}/{seed}.png": seed for seed in range(27)}
+    root = painted(tmp_path / "photos", seeds)
+    how: Any = {"encoder": "lda", "size": SIZE, "color": "grey", "index": "IVF1,Flat", "jobs": 1}
+    photos = Collection.build(root, tmp_path / "index", **how)
+    assert (photos.dim, photos.info()["index_now"]) == (2, "IVF1,Flat")
+    for number in range(9):
+        paint(root / f"d/{number}.png", 100 + number)
+    made = []
+    monkeypatch.setattr(collection_module, "keep_indexed", lambda *given, **_: made.append(given))
+    photos.update(refit=True)
+    assert made
+    for other in (photos, Collection.open(photos.path)):  # before it is made again
+        assert other.dim == 3
+        assert [hits[0].item.id for hits in other.query_vectors(other.vectors(), 1)] == [
+            item.id for item in other
+        ]
+    monkeypatch.undo()
+    photos.compact()
+    assert photos.info()["index_now"] == "IVF1,Flat"
+    assert verify(photos.path).damages == []
+
+
+def test_an_index_of_other_vectors_is_not_searched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vectors = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    there = Collection.from_vectors(vectors, path=tmp_path / "index", index="IVF1,Flat")
+    index = train_index([vectors[:, :3].copy()], Metric.EUCLIDEAN, "IVF1,Flat")
+    with Writer(there.path, amend=True) as writer:
+        entries = writer.base.manifest.segments
+        writer.set_ann(index.write, [(one.vectors, one.count) for one in entries])
+        writer.commit(index=writer.base.manifest.index, compaction="none")
+    with caplog.at_level(logging.WARNING):
+        hits = Collection.open(there.path).query_vectors(vectors[:1], 3)[0]
+    assert hits[0].item.id == "0"
+    assert "holds other vectors than it should" in caplog.text
+
+
+def test_equals_are_no_misses() -> None:
+    """Of more than k that are equally far, any k are the nearest."""
+    apart = np.array([[0.0, 1, 2], [0, 1, 1], [0, 0, 1], [1, 1, 1]])
+    assert apart_from_next(apart, 2).tolist() == [True, False, True, False]
+    assert apart_from_next(apart, 3).all()
+    assert apart_from_next(np.zeros((2, 3)), 2).all()  # or nobody would be left
+    rng = np.random.default_rng(0)
+    blank = np.ones((800, 8), np.float32)
+    vectors = np.concatenate([blank, rng.normal(size=(3200, 8)).astype(np.float32)])
+    rng.shuffle(vectors)
+    index = train_index([vectors], Metric.EUCLIDEAN, "IVF16,Flat")
+    assert climb([vectors], index, Metric.EUCLIDEAN)[-1].low >= RECALL
+
+
+def test_a_recall_without_a_flaw_is_not_certain() -> None:
+    """Ten of ten are 95 % sure of 69 of 100 only, each of the others without one of its k."""
+    low, high = interval(np.ones(10), k=10)
+    assert (low, high) == (pytest.approx(1 - 0.1 * (1 - 0.025**0.1)), 1.0)
+    assert interval(np.ones(1), k=1)[0] == pytest.approx(0.025)
+    assert interval(np.ones(300), k=10)[0] == pytest.approx(0.99878, abs=1e-5)

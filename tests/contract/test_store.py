@@ -1,5 +1,6 @@
 """What the folder on disk owes: all or nothing, and no damage unnoticed."""
 
+import errno
 import json
 import os
 import random
@@ -521,6 +522,26 @@ def test_new_folders_above_are_synced_too(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "fsync", watched)
     write(tmp_path / "new" / "deep" / "index")
     assert {str(tmp_path), str(tmp_path / "new"), str(tmp_path / "new" / "deep")} <= synced
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_file_system_that_knows_no_sync_of_folders(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def refused(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refused)
+    if number == errno.EIO:  # what is on the disk nobody knows then
+        with pytest.raises(OSError, match=os.strerror(number)):
+            write(tmp_path / "index")
+    else:
+        write(tmp_path / "index")
+        assert verify(tmp_path / "index").damages == []
 
 
 def test_a_waiting_writer_outlives_one_that_fails(tmp_path: Path) -> None:

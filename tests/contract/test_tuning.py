@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 
 from vecsearch import Collection, DamagedCollection, InvalidArgument, Measured, draw_tuning, tune
-from vecsearch.ann import settings_for
-from vecsearch.index import ExactIndex, Finding, PartialIndex, SearchSettings, train_index
+from vecsearch.ann import reindex, settings_for
+from vecsearch.index import (
+    ExactIndex,
+    Finding,
+    PartialIndex,
+    SearchSettings,
+    fits,
+    train_index,
+)
 from vecsearch.store import Store, Writer
 from vecsearch.tuning.measuring import Bench, pareto
 from vecsearch.tuning.task import AGAIN
@@ -292,7 +299,9 @@ def test_another_encoder_forgets_what_was_measured(sample: Path, tmp_path: Path)
     tune(own, recall=0.5, kinds=["IVF16,Flat"])
     assert "curve" in Store(own.path).manifest.index
     own.update(refit=True)
-    assert Store(own.path).manifest.index == {"kind": "IVF16,Flat"}
+    index = Store(own.path).manifest.index
+    assert index["kind"] == "IVF16,Flat"
+    assert "tuned" not in index  # it was made again, and measured as one is that nobody tuned
 
 
 BROKEN = [
@@ -440,3 +449,30 @@ def test_what_measures_anew_itself_is_tried_to_its_end() -> None:
     bench = Bench(clouds(5000), clouds(300, seed=1), Metric.EUCLIDEAN, 10, 0)
     found = [*bench.measure("IVF128,SQ8,RFlat", 1000.0)]
     assert max(one.recall for one in found) > 0.99
+
+
+BUDGET = 108_000_000
+
+
+def test_a_memory_budget_holds_for_what_is_tried(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(3000, 64)).astype(np.float32)
+    there = Collection.from_vectors(vectors, path=tmp_path / "index", index="exact")
+    with Writer(there.path, amend=True) as writer:  # less than anybody can ask for, as it is small
+        writer.commit(index={"kind": "exact", "memory_budget": BUDGET}, compaction="none")
+    there.refresh()
+    with pytest.raises(InvalidArgument, match="more than the memory budget of 108 MB"):
+        tune(there, kinds=["HNSW32,Flat"])
+    found = tune(there, recall=0.5, keep=False)
+    tried = {one.kind for one in found.measured} - {"exact"}
+    assert tried
+    assert all(fits(kind, 2700, 64, BUDGET) for kind in tried)
+
+
+def test_what_was_measured_on_other_vectors_is_not_kept(sample: Path, tmp_path: Path) -> None:
+    how: Any = {"size": (28, 28), "color": "grey", "jobs": 1}
+    there = Collection.build(sample / "train", tmp_path / "index", dim=8, **how)
+    before = there.info()["generation"]
+    with pytest.raises(InvalidArgument, match="by another encoder, while its index was measured"):
+        reindex(there.path, "HNSW16,Flat", facts={"tuned": True}, measured_by="another")
+    there.refresh()
+    assert there.info()["generation"] == before

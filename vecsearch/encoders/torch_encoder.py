@@ -172,6 +172,11 @@ class TorchEncoder:
                 values = ((pixels / 255 - mean) / std).permute(0, 3, 1, 2)
                 try:
                     found.append(self._features(network, values).float().cpu().numpy())
+                except (torch.OutOfMemoryError, MemoryError) as error:
+                    raise InvalidArgument(
+                        f"There is not enough memory for {len(cut)} images in {self.name}:"
+                        f"{self.network} at once: take a smaller --batch-size."
+                    ) from error
                 except (RuntimeError, AssertionError) as error:
                     raise InvalidArgument(
                         f"{self.name}:{self.network} cannot take {width}x{height}: {error}"

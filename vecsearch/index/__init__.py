@@ -1,7 +1,7 @@
 """Nearest vectors: the only place that knows how distances are computed and imports FAISS."""
 
 from vecsearch.index.approximate import ApproximateIndex, SearchSettings, train_index
-from vecsearch.index.budget import as_bytes, check_budget, within_budget
+from vecsearch.index.budget import as_bytes, check_budget, fits, within_budget
 from vecsearch.index.exact import ExactIndex
 from vecsearch.index.kinds import AUTO, EXACT, check_kind, kinds_to_try
 from vecsearch.index.kmeans import RESTARTS, run_kmeans
@@ -28,7 +28,14 @@ from vecsearch.index.metrics import (
 )
 from vecsearch.index.others import nearest_others
 from vecsearch.index.partial import PartialIndex
-from vecsearch.index.promise import NEIGHBOURS, RECALL, Finding, climb, interval
+from vecsearch.index.promise import (
+    NEIGHBOURS,
+    RECALL,
+    Finding,
+    apart_from_next,
+    climb,
+    interval,
+)
 from vecsearch.index.ranges import Pairs, as_radius
 from vecsearch.index.ranking import distance_blocks, rankings
 from vecsearch.index.selftest import faiss_facts, selftest
@@ -51,6 +58,7 @@ __all__ = [
     "Shards",
     "Step",
     "TooFewDifferent",
+    "apart_from_next",
     "as_array",
     "as_bytes",
     "as_metric",
@@ -64,6 +72,7 @@ __all__ = [
     "distance_blocks",
     "distances",
     "faiss_facts",
+    "fits",
     "inertia_of",
     "interval",
     "kinds_to_try",

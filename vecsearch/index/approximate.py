@@ -196,6 +196,11 @@ class ApproximateIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    @property
+    def dim(self) -> int:
+        """The length of the vectors."""
+        return int(self._index.d)
+
     @classmethod
     def read(cls, path: Path, metric: Metric) -> "ApproximateIndex":
         """Open a file that has been checked against its stamp, memory-mapped where FAISS can.

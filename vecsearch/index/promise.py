@@ -110,10 +110,32 @@ class Finding:
         return places, np.count_nonzero(found >= 0, axis=1)
 
 
-def interval(shares: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
-    """Where the mean over as many other queries lies, in 95 of 100 cases: a bootstrap."""
+def interval(shares: NDArray[np.float64], k: int, seed: int = 0) -> tuple[float, float]:
+    """Where the mean over as many other queries lies, in 95 of 100 cases: a bootstrap.
+
+    Where each query found all of its k, it is as if those lacked one that may have gone unseen:
+    n of n without a flaw are 95 % sure that 1 − 0.025^(1/n) of all have none (Clopper & Pearson,
+    1934).
+    """
+    if (shares == 1).all():
+        return 1 - (1 - ENDS[0] ** (1 / len(shares))) / k, 1.0
     low, high = np.quantile(_drawn(len(shares), seed) @ shares / len(shares), ENDS)
     return float(low), float(high)
+
+
+def apart_from_next(apart: NDArray[np.float64], k: int) -> NDArray[np.bool_]:
+    """Which queries have one set of k nearest, ``(n,)``: the next one is farther than the kth.
+
+    Of more that are equally far, as of many blank pages, an index may find others than exact
+    search, which are as good. Where there is no other query, all of them.
+
+    Args:
+        apart: The distances of the k + 1 nearest, or of fewer if there are none, ``(n, m)``.
+        k: How many are asked for.
+    """
+    if apart.shape[1] <= k or not (clear := apart[:, k] > apart[:, k - 1]).any():
+        return np.ones(len(apart), np.bool_)
+    return clear
 
 
 @lru_cache(maxsize=1)
@@ -156,13 +178,15 @@ def climb(
     k = min(NEIGHBOURS, int(np.count_nonzero(there)))
     if not len(queries) or not k:
         return []
-    nearest = _nearest(exact, blocks, queries, k, metric, there)
+    apart, nearest = _nearest(exact, blocks, queries, k + 1, metric, there)
+    clear = apart_from_next(apart, k)
+    queries, nearest = queries[clear], nearest[clear, :k]
     finding = Finding(index, queries, nearest, there)
     reached: list[Reached] = []
     enough: SearchSettings | None = None
     for settings in finding.ladder:
         shares = finding.shares(settings)
-        reached.append(Reached(settings, float(shares.mean()), interval(shares, seed)[0]))
+        reached.append(Reached(settings, float(shares.mean()), interval(shares, k, seed)[0]))
         if reached[-1].low >= RECALL:
             # A graph leads to what it holds: 60,000 × 784 vectors found 0.994 of theirs, others
             # 0.986. So it has to be walked through farther.
@@ -182,7 +206,7 @@ def _nearest(
     k: int,
     metric: Metric,
     allowed: Allowed,
-) -> Rows:
+) -> tuple[NDArray[np.float64], Rows]:
     """The nearest rows, found part by part: under cosine each is copied to be searched."""
     found, start = [], 0
     step = max(1, PART_BYTES // (4 * queries.shape[1]))
@@ -190,4 +214,5 @@ def _nearest(
         inside = allowed[start : start + len(part)]
         found.append(start + ExactIndex([part], metric).search(queries, k, inside)[1])
         start += len(part)
-    return exact.nearest_of(queries, np.concatenate(found, axis=1), k)[1]
+    rows = np.concatenate(found, axis=1)
+    return exact.nearest_of(queries, rows, min(k, rows.shape[1]))

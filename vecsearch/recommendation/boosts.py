@@ -1,7 +1,7 @@
 """What counts beside likeness: popularity, freshness, price."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,8 @@ def _as_number(value: JSON, key: str) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         if isinstance(value, str):
-            return datetime.fromisoformat(value).timestamp()
+            when = datetime.fromisoformat(value)
+            return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         pass
     raise InvalidArgument(

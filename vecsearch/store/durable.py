@@ -1,5 +1,6 @@
 """Files that are on the disk when a call returns, and the hashes that prove they are whole."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +18,8 @@ except ModuleNotFoundError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
 READ_BYTES = 1 << 20
+# What a file system says, as of automounts and some of Samba, that cannot sync a folder.
+NO_SUCH_THING = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,9 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SUCH_THING:
+            raise
     finally:
         os.close(descriptor)
 

@@ -289,7 +289,7 @@ class Writer:
             source=source or (before.source if before else None),
             encoder=self._encoder or (before.encoder if before else None),
             index=index or known,
-            ann=self._ann or (before.ann if before and not index else None),
+            ann=self._ann or (before.ann if before and not index and not self._encoder else None),
             segments=(*kept, *written),
             skipped=before.skipped if before else None,
             calibration=before.calibration if before and not self._encoder else None,

@@ -13,6 +13,7 @@ from vecsearch.index import (
     Finding,
     PartialIndex,
     SearchSettings,
+    apart_from_next,
     interval,
     train_index,
 )
@@ -65,15 +66,24 @@ class Bench:
         metric: How to compare.
         k: How many neighbours.
         seed: For the intervals.
+        budget: How many bytes of memory the making of an index may take.
     """
 
     def __init__(
-        self, vectors: Vectors, queries: Vectors, metric: Metric, k: int, seed: int
+        self,
+        vectors: Vectors,
+        queries: Vectors,
+        metric: Metric,
+        k: int,
+        seed: int,
+        budget: int | None = None,
     ) -> None:
-        self._vectors, self._queries, self._metric, self._k = vectors, queries, metric, k
+        self._vectors, self._metric, self._k = vectors, metric, k
         self._exact = ExactIndex([vectors], metric)
-        self._nearest = self._exact.search(queries, k)[1]
-        self._seed = seed
+        apart, rows = self._exact.search(queries, k + 1)
+        clear = apart_from_next(apart, k)
+        self._queries, self._nearest = queries[clear], rows[clear, :k]
+        self._seed, self._budget = seed, budget
         self._made: dict[str, PartialIndex] = {}
 
     def exact(self) -> Measured:
@@ -93,7 +103,7 @@ class Bench:
             InvalidArgument: FAISS cannot make it of these vectors.
         """
         started = time.perf_counter()
-        made = train_index([self._vectors], self._metric, kind)
+        made = train_index([self._vectors], self._metric, kind, self._budget)
         seconds = time.perf_counter() - started
         size = made.nbytes / 1e6
         rows = np.arange(len(self._vectors))
@@ -116,9 +126,8 @@ class Bench:
                 done.append((settings, 1.0))
                 continue
             done.append((settings, recall))
-            yield Measured(
-                kind, settings, recall, interval(shares, self._seed), took, size, seconds
-            )
+            ends = interval(shares, self._nearest.shape[1], self._seed)
+            yield Measured(kind, settings, recall, ends, took, size, seconds)
 
     def forget(self, *, but: Sequence[str]) -> None:
         """Let go of all indexes but those of some kinds."""

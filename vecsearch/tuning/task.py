@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.ann import reindex
+from vecsearch.ann import budget_of, reindex
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import scan
-from vecsearch.index import EXACT, check_kind, kinds_to_try
+from vecsearch.index import EXACT, check_budget, check_kind, fits, kinds_to_try
 from vecsearch.tuning.measuring import Bench, Measured, pareto
 from vecsearch.types import JSON, Progress, Vectors
 
@@ -98,6 +98,8 @@ def tune(
     """
     if not 0 < recall <= 1:
         raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
+    if k < 1:
+        raise InvalidArgument(f"k is how many to find: 1 or more, not {k}.")
     for kind in kinds or ():
         check_kind(kind)
     vectors = collection.vectors()
@@ -115,14 +117,20 @@ def tune(
         if not len(wanted):
             raise InvalidArgument(f"There is no image in {queries} that could be asked with.")
     slowest = latency_ms or np.inf
-    tried = list(kinds or kinds_to_try(len(vectors), vectors.shape[1]))
+    size = len(vectors), vectors.shape[1]
+    manifest = collection.view.store.manifest
+    budget = budget_of(manifest.index)
+    made_by = manifest.encoder.fingerprint if manifest.encoder else None
+    for kind in kinds or ():
+        check_budget(kind, *size, budget)
+    tried = [kind for kind in kinds or kinds_to_try(*size) if fits(kind, *size, budget)]
 
     def measured(
         part: Vectors, those: Sequence[str], task: str
     ) -> tuple[list[Measured], list[Measured]]:
         """What was found, and those of it that were timed in turn, which alone can be compared."""
         room = None if memory_mb is None else memory_mb * len(part) / len(vectors)
-        bench = Bench(part, wanted, collection.metric, k, seed)
+        bench = Bench(part, wanted, collection.metric, k, seed, budget)
         found = [bench.exact()]
         limit = min(slowest, found[0].milliseconds)
         for number, kind in enumerate(those):
@@ -147,7 +155,7 @@ def tune(
     chosen = min(enough, key=lambda one: (one.milliseconds, one.megabytes), default=None)
     if keep and chosen is not None:
         curve = pareto([one for one in found if one.kind == chosen.kind])
-        _keep(collection, chosen, curve, k, len(wanted))
+        _keep(collection, chosen, curve, k, len(wanted), made_by)
     return Tuning(found, _best(found, chosen), chosen, k, len(wanted))
 
 
@@ -183,7 +191,12 @@ def _fastest(suitable: Sequence[Measured]) -> list[Measured]:
 
 
 def _keep(
-    collection: Collection, chosen: Measured, curve: Sequence[Measured], k: int, queries: int
+    collection: Collection,
+    chosen: Measured,
+    curve: Sequence[Measured],
+    k: int,
+    queries: int,
+    made_by: str | None,
 ) -> None:
     if chosen.settings is None:
         reindex(collection.path, EXACT)
@@ -200,5 +213,5 @@ def _keep(
             "queries": queries,
             "tuned": True,
         }
-        reindex(collection.path, chosen.kind, facts=facts)
+        reindex(collection.path, chosen.kind, facts=facts, measured_by=made_by)
     collection.refresh()
