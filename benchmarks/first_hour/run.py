@@ -130,8 +130,7 @@ def page(story: str, found: Mapping[str, Ran], place: Path) -> str:
         if len(lines) > most:
             lines = [*lines[: most // 2], "…", *lines[-(most - most // 2) :]]
         code = f", exit code {ran.code}" if ran.code else ""
-        typed = command.replace("\n", "\n  ")
-        transcript = "\n".join([f"$ {typed}", *lines])
+        transcript = "\n".join([f"$ {command}", *lines])
         return f"```text\n{transcript}\n```\n\n*{_told(ran.seconds)}{code}*"
 
     return BLOCK.sub(shown, story)

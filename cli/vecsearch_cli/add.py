@@ -22,7 +22,7 @@ Examples:
 
 @click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=COLLECTION)
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
 @click.option("--label", help="The class of all of them.  [default: the first sub-folder]")
 @click.option(
     "--meta",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import vecsearch
+from vecsearch.encoders import only_taken
 from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import FOLDER, INDEX, SHOWN, Failure, Screen, Verb, printable
@@ -112,6 +113,7 @@ def command(
     if device == "cuda":
         with contextlib.suppress(vecsearch.InvalidArgument):  # the network may have one, FAISS not
             vecsearch.use_device(device)
+            device = only_taken(encoder, {"device": device}).get("device")
     screen: Screen = ctx.obj
     started = time.monotonic()
     saved = None if model is None else _saved(ctx, model, encoder)

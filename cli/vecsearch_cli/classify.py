@@ -47,7 +47,7 @@ class Rejection(click.ParamType[float | str | None]):
 
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=COLLECTION)
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, shell_complete=options.files)
 @options.classification
 @click.option(
     "--reject",

@@ -26,7 +26,8 @@ Examples:
     "--encoders",
     default="pixels,pca,lda",
     show_default=True,
-    help="Which, with commas between; =DIM behind one sets its dim; or folders that train made.",
+    help="Which, with commas between, or semicolons where one is a concat:; =DIM behind one sets "
+    "its dim; or folders that train made.",
 )
 @click.option(
     "--metric",
@@ -156,9 +157,9 @@ def _line(line: vecsearch.Comparison) -> dict[str, Any]:
         "encoder": line.encoder,
         "metric": line.metric.value,
         "dim": line.dim,
+        "bytes": line.bytes_per_item,
         "ms": f"{line.ms_per_image:.2f}",
         "map": f"{measures['map']:.3f}{marks['map']}",
-        "mrr": f"{measures['mrr']:.3f}",
         "knn": f"{measures['accuracy']:.3f}{marks['accuracy']}",
         "centroid": f"{measures['centroid_accuracy']:.3f}",
     }

@@ -183,12 +183,10 @@ def command(
         draw_groups(screen, found.groups, sheets)
     outcome = None
     if action is not None:
+        how = screen, collection, found.groups, action
         if not dry_run and not yes:
-            plan = _apply(screen, collection, found.groups, action, True, leave_contradicting)
-            _tell_outcome(screen, plan, dry_run)
-            if plan.done and not click.confirm("Go on?", err=True):
-                raise Failure("Nothing was changed.")
-        outcome = _apply(screen, collection, found.groups, action, dry_run, leave_contradicting)
+            _ask(screen, _apply(*how, True, leave_contradicting))
+        outcome = _apply(*how, dry_run, leave_contradicting)
     _show(screen, found, outcome)
     if outcome is not None:
         _tell_outcome(screen, outcome, dry_run)
@@ -236,6 +234,15 @@ def _apply(
             leave_contradicting=leave_contradicting,
             progress=progress,
         )
+
+
+def _ask(screen: Screen, plan: vecsearch.Outcome) -> None:
+    """Show what would be done, also with --quiet, and ask whether it shall be."""
+    _tell_outcome(screen, plan, False)
+    for step in plan.done:
+        click.echo(f"  {printable(step.id)}, for {printable(step.kept)}", err=True)
+    if plan.done and not click.confirm("Go on?", err=True):
+        raise Failure("Nothing was changed.")
 
 
 def _tell_outcome(screen: Screen, outcome: vecsearch.Outcome, dry_run: bool) -> None:

@@ -72,6 +72,7 @@ Examples:
 )
 @options.device
 @options.jobs
+@options.strict
 @click.pass_obj
 def command(
     screen: Screen,
@@ -89,6 +90,7 @@ def command(
     report: Path | None,
     gates: Sequence[tuple[str, str]],
     jobs: int | None,
+    strict: bool,
 ) -> None:
     """Measure how good INDEX answers QUERIES, a folder labelled like its own images."""
     if leave_one_out == (queries is not None):
@@ -144,6 +146,8 @@ def command(
     show(screen.format, [result.to_json()], measures, tables)
     _tell(screen, result, result.own > 0 and _learned_labels(collection))
     _gate(result, floors)
+    if result.skipped and strict:
+        raise Failure(f"{len(result.skipped)} files were skipped.", 3)
 
 
 def _audited(

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import os
 import signal
 import sys
 
@@ -96,7 +97,9 @@ def main() -> None:
     """Run the command and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            # In a pipe or a file, JSON and CSV are UTF-8, whatever a Windows console takes.
+            encoding = "utf-8" if os.name == "nt" and not stream.isatty() else None
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
     if isinstance(sys.stdin, io.TextIOWrapper):  # names of files need not be text
         sys.stdin.reconfigure(errors="surrogateescape")
     # So that a build that is asked to stop takes back what it wrote. Under nohup it goes on.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -119,6 +120,11 @@ def index(function: Function) -> Function:
     return kind(budget(function))
 
 
+def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What the shell completes where a text may name a file."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 def was_given(ctx: click.Context, name: str) -> bool:
     """Whether the user gave an option, rather than leaving it at its default."""
     return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
@@ -204,11 +210,13 @@ def preprocessing(function: Function) -> Function:
         click.option(
             "--device",
             type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-            help="What a network of torch runs on.  [default: auto: a GPU if there is one]",
+            help="What a network of torch runs on, and with cuda FAISS, if it was built for it.  "
+            "[default: auto: a GPU if there is one]",
         ),
         click.option(
             "--weights",
             metavar="FILE|DEFAULT",
+            shell_complete=files,
             help="Of a pretrained network: a .pth or .safetensors file, or those that its package "
             "has, or fetches.",
         ),
@@ -253,6 +261,7 @@ def labels(function: Function) -> Function:
         default="folder",
         show_default=True,
         metavar="folder|none|FILE.csv",
+        shell_complete=files,
         help="The first sub-folder; none; or a table with the columns path, below that folder, "
         "and label.",
     )(function)

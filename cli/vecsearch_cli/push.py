@@ -18,7 +18,11 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="Run the same command again: it goes on where it was.",
+)
 @click.argument("index", type=INDEX)
 @click.argument("address", type=COLLECTION)
 @click.option(

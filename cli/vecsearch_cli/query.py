@@ -28,7 +28,7 @@ Examples:
 
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=COLLECTION)
-@click.argument("images", metavar="[IMAGE...]", nargs=-1)
+@click.argument("images", metavar="[IMAGE...]", nargs=-1, shell_complete=options.files)
 @click.option(
     "--text",
     metavar="WORDS",
@@ -94,9 +94,6 @@ def command(
     answers: list[dict[str, Any]] = [
         {"query": image, "hits": ranked(hits)} for image, hits in found
     ]
-    if sheet is not None:
-        contact_sheet([(Path(image), hits) for image, hits in found], sheet)
-        screen.note(f"Drawn: {sheet}")
     show(
         screen.format,
         answers,
@@ -110,6 +107,9 @@ def command(
         ],
         columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
     )
+    if sheet is not None:
+        contact_sheet([(Path(image), hits) for image, hits in found], sheet)
+        screen.note(f"Drawn: {sheet}")
     if where and found and not any(hits for _, hits in found):
         screen.note(_nothing(collection, where))
     if failed:

@@ -56,10 +56,17 @@ class Boost(click.ParamType[tuple[str, float]]):
     "--like",
     metavar="ID|IMAGE",
     multiple=True,
+    shell_complete=options.files,
     help="What is liked: the id of an item, an image, or a .npy file of vectors; may be repeated. "
     "- reads them from stdin.",
 )
-@click.option("--unlike", metavar="ID|IMAGE", multiple=True, help="What is not; may be repeated.")
+@click.option(
+    "--unlike",
+    metavar="ID|IMAGE",
+    multiple=True,
+    shell_complete=options.files,
+    help="What is not; may be repeated.",
+)
 @click.option(
     "-k",
     type=click.IntRange(1, options.MOST),

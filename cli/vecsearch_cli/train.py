@@ -42,11 +42,17 @@ Examples:
     show_default=True,
     help="What it learns; simclr and autoencoder need no labels.",
 )
-@click.option("--loss", type=click.Choice(LOSSES), help="What siamese is measured by.")
+@click.option(
+    "--loss", type=click.Choice(LOSSES), help="What siamese is measured by.  [default: proxy]"
+)
 @click.option(
     "--dim", type=click.IntRange(1), default=32, show_default=True, help="Length of the vectors."
 )
-@click.option("--epochs", type=click.IntRange(1), help="How often all images are seen.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="How often all images are seen.  [default: by preset and number of images]",
+)
 @click.option(
     "--time-budget",
     "budget",
@@ -59,14 +65,26 @@ Examples:
     show_default=True,
     help="small, for 28 to 64 pixels; conv3; or one of torchvision, as resnet18.",
 )
-@click.option("--width", type=click.IntRange(1), help="Channels of the first layer of small.")
+@click.option(
+    "--width",
+    type=click.IntRange(1),
+    help="Channels of the first layer of small and conv3.  [default: 32; fast 16, best 64]",
+)
 @click.option(
     "--weights",
     type=FILE,
     help="What a torchvision backbone begins with: .safetensors or .pth.",
 )
-@click.option("--batch", type=click.IntRange(2), help="How many images make a step.")
-@click.option("--rate", type=float, help="The highest learning rate.")
+@click.option(
+    "--batch",
+    type=click.IntRange(2),
+    help="How many images make a step.  [default: 256, of torchvision 64; fewer of few images]",
+)
+@click.option(
+    "--rate",
+    type=float,
+    help="The highest learning rate.  [default: 0.2; of torchvision 0.05, with weights 0.02]",
+)
 @click.option(
     "--augment",
     default="auto",
@@ -75,9 +93,13 @@ Examples:
     help="What images are varied by: some of flip,shift,crop,colour,erase.",
 )
 @click.option("--no-augment", is_flag=True, help="Leave images as they are.")
-@click.option("--holdout", type=float, help="The share held out to find the best epoch.")
 @click.option(
-    "--patience", type=click.IntRange(0), help="Stop when no epoch was better for so many."
+    "--holdout", type=float, help="The share held out to find the best epoch.  [default: 0.1]"
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    help="Stop when no epoch was better for so many.  [default: never]",
 )
 @click.option(
     "--device",

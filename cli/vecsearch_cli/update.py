@@ -31,9 +31,15 @@ Examples:
 @click.option(
     "--labels",
     metavar="folder|none|FILE.csv",
+    shell_complete=options.files,
     help="As for build.  [default: as before]",
 )
-@options.metadata
+@click.option(
+    "--metadata",
+    metavar="none|FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="As for build; none forgets the table.  [default: as before]",
+)
 @options.jobs
 @options.strict
 @click.pass_obj

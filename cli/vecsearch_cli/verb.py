@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import vecsearch
 from vecsearch.errors import InvalidArgument, VecsearchError
@@ -41,8 +42,19 @@ class Place(click.ParamType[Path | str]):
             return Path(value)
         if not self._anywhere:
             shown = SECRET.sub("//…@", value)
-            self.fail(f"{shown!r} is no folder, and this is done in one.", param, ctx)
+            self.fail(
+                f"{shown!r} is no folder, and this is done in one: in the collection that was "
+                "pushed there; then push it again.",
+                param,
+                ctx,
+            )
         return str(value)
+
+    def shell_complete(
+        self, _: click.Context, __: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Folders."""
+        return [CompletionItem(incomplete, type="dir")]
 
 
 # Where a collection lies and where images do; the library itself says what is wrong with them.
@@ -196,6 +208,8 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}.", 1
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this.", 1
     return (
         f"This is a mistake in vecsearch ({error!r}). Please report it, with what --debug shows.",
         1,

@@ -160,6 +160,9 @@ def test_contact_sheet(vecsearch: Command, index: Path, small: Path, tmp_path: P
         expected = np.asarray(query.resize((112, 112), Image.Resampling.LANCZOS)).astype(int)
     shown = pixels[24 + 154 : 24 + 154 + 112, 10:122].astype(int)
     assert np.abs(shown - expected)[2:-2, 2:-2].max() <= 2
+    run = vecsearch("query", index, *[images[0]] * 101, "-k", 1, "--sheet", tmp_path / "many.png")
+    assert (run.returncode, len(run.stdout.splitlines())) == (2, 101)  # the answers are there
+    assert "101 rows of pictures do not fit on one sheet" in run.stderr
     vecsearch("query", index, images[0], "-k", 30, "--sheet", tmp_path / "rows.png")
     with Image.open(tmp_path / "rows.png") as sheet:
         assert sheet.size == (13 * 122 + 20, 3 * 154 + 34)  # twelve across
@@ -207,6 +210,11 @@ def test_evaluation_gates(vecsearch: Command, index: Path, small: Path, tmp_path
     )  # fmt: skip
     told = answer(good)
     assert json.loads((tmp_path / "report" / "report.json").read_text()) == told
+    shutil.copytree(small / "test", tmp_path / "torn")
+    (tmp_path / "torn" / "bag" / "torn.png").write_bytes(b"\x89PNG")
+    for more, code in (((), 0), (("--strict",), 3), (("--strict", "--fail-under", "map=1.1"), 4)):
+        run = vecsearch("evaluate", index, tmp_path / "torn", *more)
+        assert (run.returncode, json.loads(run.stdout)["measures"]) == (code, told["measures"])
     low = vecsearch(
         "evaluate", index, small / "test", "--fail-under", "map=1.1", "--fail-under", "mrr=0"
     )

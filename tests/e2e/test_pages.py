@@ -1,7 +1,9 @@
 """The pages for newcomers run, command by command, and print what they say."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from pages import blocks, follow
@@ -73,6 +75,27 @@ def test_completion(place: Path) -> None:
     assert "_VECSEARCH_COMPLETE=bash_complete" in script
     assert "compdef" in (place / ".vecsearch-complete.zsh").read_text()
     assert (place / ".config" / "fish" / "completions" / "vecsearch.fish").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("vecsearch query ind", "dir,ind"),
+        ("vecsearch query index pho", "file,pho"),
+        ("vecsearch recommend index --like pho", "file,pho"),
+        ("vecsearch build photos --labels la", "file,la"),
+        ("vecsearch qu", "plain,query"),
+    ],
+)
+def test_what_is_completed(
+    words: str, expected: str, vecsearch: Callable[..., CompletedProcess[str]]
+) -> None:
+    env = {
+        "_VECSEARCH_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    assert vecsearch(env=env).stdout.split() == [expected]
 
 
 def test_metrics(place: Path) -> None:

@@ -176,6 +176,7 @@ def test_somebody_is_asked(index: Path, photos: Path) -> None:
     assert code == 1
     assert "2 files (0.0 MB) would be deleted" in said
     assert "Go on? [y/N]" in said
+    assert said.count(", for ") == 2  # which they are, for whoever shall say yes
     assert "Nothing was changed." in said
     assert "--no-dry-run does it" not in said
     assert names(photos) == before

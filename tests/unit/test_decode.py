@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vecsearch.errors import ImageError, InvalidArgument
 from vecsearch.images import Preprocess, decode, decoding, prepare, to_pixels
@@ -379,3 +379,27 @@ def test_an_image_may_come_in_three_forms(tmp_path: Path) -> None:
     for wrong in (CORNERS.astype(float), np.zeros((2, 2, 2), np.uint8), None):
         with pytest.raises(InvalidArgument, match="An image is a path"):
             to_pixels(wrong, preprocess)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("width", "height"), [(600, 1), (1, 600), (2000, 10), (300, 200), (7, 9)])
+def test_padding_shows_what_there_is(width: int, height: int) -> None:
+    black = Image.new("L", (width, height))
+    padded = prepare(black, Preprocess((64, 64), fit="pad", color="grey"))
+    assert np.count_nonzero(padded == 0) >= 64
+    if 64 * min(width, height) >= max(width, height):
+        expected = ImageOps.pad(black, (64, 64), Image.Resampling.LANCZOS, color="white")
+        assert np.array_equal(padded[:, :, 0], np.asarray(expected))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_turn_is_pillow_s(orientation: int) -> None:
+    image = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4))
+    exif = Image.Exif()
+    exif[decoding.ORIENTATION] = orientation
+    file = io.BytesIO()
+    image.save(file, "PNG", exif=exif)
+    with Image.open(file) as turned:
+        expected = ImageOps.exif_transpose(turned)
+        size = expected.size
+        found = decode(file.getvalue(), Preprocess(size, color="grey"))[0]
+    assert np.array_equal(found[:, :, 0], np.asarray(expected))

@@ -11,6 +11,7 @@ import pytest
 
 from vecsearch import Collection, InvalidArgument, use_device
 from vecsearch.types import Vectors
+from vecsearch_cli.main import vecsearch as command
 
 
 class Gpu:
@@ -86,6 +87,12 @@ def test_conditions_and_many_neighbours_stay_on_the_processor(gpu: Gpu, vectors:
     assert collection.query_vectors(vectors[:3], 5, where={"label": "1"}) == expected
     assert wide.query_vectors(vectors[:1], 2500) == many
     assert "knn" not in gpu.asked
+
+
+def test_build_with_an_encoder_that_runs_on_no_gpu(gpu: Gpu, small: Path, tmp_path: Path) -> None:
+    asked = ["build", str(small), "-o", str(tmp_path / "index"), "--device", "cuda"]
+    command.main([*asked, "--index", "IVF4,Flat"], standalone_mode=False)
+    assert gpu.asked == ["IndexFlat"]
 
 
 def test_no_gpu_is_said(
