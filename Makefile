@@ -27,7 +27,7 @@ help:
 	@echo "make test-core PYTHON=python3.13  the core by another Python, with the newest packages"
 	@echo "make test-lowest  the core against the oldest packages that pyproject.toml allows"
 	@echo "make check      what CI asks for first: format, lint, types, imports, tests, coverage"
-	@echo "make bench      speed and memory beside other libraries: docs/performance.md (1 hour)"
+	@echo "make bench      speed and memory beside other libraries: docs/performance.md (up to 1 hour)"
 	@echo "make figures    the other measurements that README and docs quote (10 minutes)"
 	@echo "make seeds      what the founding articles show, made again: docs/seeds.md (20 minutes)"
 	@echo "make docs       the documentation as a web site, in site/"

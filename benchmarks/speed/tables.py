@@ -45,7 +45,7 @@ def overhead(body: Body) -> str:
             f"{number(row['batch_bare_ms'])} ms",
             *(f"{row[f'batch_{what}_ratio']:.2f} ×" for what in ASKED),
             f"{row['single_bare_us']:.0f} µs",
-            *(f"+{row[f'single_{what}_us'] - row['single_bare_us']:.0f} µs" for what in ASKED),
+            *(f"{row[f'single_{what}_us'] - row['single_bare_us']:+,.0f} µs" for what in ASKED),
         ]
         for row in body["rows"]
         if "left_out" not in row
