@@ -327,15 +327,9 @@ def test_fitting_anew_keeps_labels_that_were_given_by_hand(root: Path, tmp_path:
     assert held(photos)["a/0.png"][0] is None
 
 
-@pytest.mark.parametrize("year", [1600, 2300])
-def test_dates_beyond_64_bits(root: Path, tmp_path: Path, year: int) -> None:
-    seconds = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
-    try:
-        os.utime(root / "a/0.png", (seconds, seconds))
-    except OSError:
-        pytest.skip("this file system knows no such date")
-    if (root / "a/0.png").stat().st_mtime != seconds:
-        pytest.skip("this file system knows no such date")
+def test_dates_beyond_64_bits(root: Path, tmp_path: Path) -> None:
+    seconds = int(datetime(2300, 1, 1, tzinfo=UTC).timestamp())
+    os.utime(root / "a/0.png", (seconds, seconds))
     photos = Collection.build(root, tmp_path / "index", **PIXELS)
     assert not photos.update(jobs=1).changed
     assert held(photos)["a/0.png"][2] == vector(SEEDS["a/0.png"]).tolist()

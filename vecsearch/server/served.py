@@ -78,12 +78,25 @@ class Served:
         return self.generation
 
     def look(self) -> None:
-        """See what was committed since, and make it ready before anybody is answered from it."""
+        """See what was committed since, and make it ready before anybody is answered from it.
+
+        Raises:
+            VecsearchError, OSError: As ``now``, which tells it to others.
+        """
         with self._lock:
-            fresh = self._newer()
-            if fresh is not None:
-                fresh.warm()
-                self.generation = fresh
+            try:
+                fresh = self._newer()
+                if fresh is not None:
+                    fresh.warm()
+                    self.generation = fresh
+            except (VecsearchError, OSError) as error:
+                if self._fault is None:
+                    self._faulty = time.monotonic()
+                if str(error) != str(self._fault):
+                    LOG.warning("%s: %s", self.name, error)
+                self._fault = error
+                raise
+            self._fault = None
 
     def close(self) -> None:
         """End its threads."""
@@ -104,16 +117,8 @@ class Served:
         self._looked = time.monotonic()
         self._looking = None
         error = done.exception()
-        if error is None:
-            self._fault = None
-            return
-        if not isinstance(error, VecsearchError | OSError):
+        if error is not None and not isinstance(error, VecsearchError | OSError):
             raise error
-        if self._fault is None:
-            self._faulty = self._looked
-        if str(error) != str(self._fault):
-            LOG.error("%s: %s", self.name, error)
-        self._fault = error
 
 
 def open_served(places: Sequence[Place], pool: Executor) -> dict[str, Served]:
