@@ -363,10 +363,10 @@ def test_an_index_of_other_vectors_is_not_searched(
 
 def test_equals_are_no_misses() -> None:
     """Of more than k that are equally far, any k are the nearest."""
-    apart = np.array([[0.0, 1, 2], [0, 1, 1], [0, 0, 1], [1, 1, 1]])
-    assert apart_from_next(apart, 2).tolist() == [True, False, True, False]
+    apart = np.tile([[0.0, 1, 2], [0, 1, 1], [0, 0, 1], [1, 1, 1]], (25, 1))
+    assert apart_from_next(apart, 2).tolist() == [True, False, True, False] * 25
     assert apart_from_next(apart, 3).all()
-    assert apart_from_next(np.zeros((2, 3)), 2).all()  # or nobody would be left
+    assert apart_from_next(apart[:40], 2).all()  # or too few would be left
     rng = np.random.default_rng(0)
     blank = np.ones((800, 8), np.float32)
     vectors = np.concatenate([blank, rng.normal(size=(3200, 8)).astype(np.float32)])
@@ -380,4 +380,11 @@ def test_a_recall_without_a_flaw_is_not_certain() -> None:
     low, high = interval(np.ones(10), k=10)
     assert (low, high) == (pytest.approx(1 - 0.1 * (1 - 0.025**0.1)), 1.0)
     assert interval(np.ones(1), k=1)[0] == pytest.approx(0.025)
-    assert interval(np.ones(300), k=10)[0] == pytest.approx(0.99878, abs=1e-5)
+    flawless = interval(np.ones(300), k=10)[0]
+    assert flawless == pytest.approx(0.99878, abs=1e-5)
+    flawed = np.ones(300)
+    flawed[7] = 0.9
+    assert interval(flawed, k=10)[0] <= flawless
+    few = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    index = train_index([few], Metric.EUCLIDEAN, "IVF1,Flat")
+    assert [one.low for one in climb([few], index, Metric.EUCLIDEAN)] == [1.0]

@@ -588,7 +588,7 @@ def test_trained_on_the_spot(sample: Path, clothes: Path, tmp_path: Path) -> Non
 def test_it_learns(sample: Path, tmp_path: Path) -> None:
     """From 2,000 images, judged by 1,000 others, better than PCA."""
     encoder = vecsearch.train(
-        sample / "train", tmp_path / "model", preset="fast", width=8, epochs=10
+        sample / "train", tmp_path / "model", preset="fast", width=8, epochs=20
     )
     found = {}
     for name, made in (("siamese", encoder), ("pca", "pca")):

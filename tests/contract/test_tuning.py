@@ -465,7 +465,7 @@ def test_a_memory_budget_holds_for_what_is_tried(tmp_path: Path) -> None:
     found = tune(there, recall=0.5, keep=False)
     tried = {one.kind for one in found.measured} - {"exact"}
     assert tried
-    assert all(fits(kind, 2700, 64, BUDGET) for kind in tried)
+    assert all(fits(kind, 3000, 64, BUDGET) for kind in tried)
 
 
 def test_what_was_measured_on_other_vectors_is_not_kept(sample: Path, tmp_path: Path) -> None:

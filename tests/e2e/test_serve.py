@@ -211,6 +211,9 @@ def test_conditions_of_the_client(client: Client, index: Path) -> None:
         expected = clothes.query_vectors(vector, 30, where=where)[0]
         assert [hit.item.id for hit in found] == [hit.item.id for hit in expected]
         assert client.items(where, limit=1)[1] == len(expected)
+    assert client.items({"label": "<b>"})[1] == 0
+    with pytest.raises(InvalidArgument, match="which cannot say that a=b exists"):
+        client.items(Condition("a=b", "exists"))
     for value in (" bag", None, ["a", "b"]):
         with pytest.raises(InvalidArgument, match="which cannot say that label = "):
             client.items({"label": value})
@@ -384,6 +387,22 @@ def test_it_sees_what_others_commit(small: Path, tmp_path: Path) -> None:
         found = {hit.item.id for hit in client.query_ids([next(iter(mine)).id], 30)[0]}
         assert len(found) == 27
         assert not found & set(removed)
+
+
+def test_one_that_is_damaged_takes_no_other_along(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        Collection.from_vectors([[1, 2], [3, 4]], path=tmp_path / name)
+    with serving(tmp_path / "good", tmp_path / "bad") as server:
+        (tmp_path / "bad" / "manifest-000002.json").write_text("{}")
+        deadline = time.monotonic() + 30
+        while len(found := server.ask("GET", "/api/v1/collections").json["collections"]) == 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        assert [one["name"] for one in found] == ["good"]
+        assert server.ask("GET", "/").status == 200
+        answer = server.ask("GET", "/api/v1/collections/bad")
+        assert answer.status == 503
+        assert answer.json["detail"] == "The collection is damaged. The server's log says more."
 
 
 def test_it_survives_its_terminal_under_nohup(index: Path) -> None:

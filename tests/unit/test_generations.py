@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("fastapi")
 
 from vecsearch import Collection, CollectionNotFound, DamagedCollection
-from vecsearch.server.generation import Generation
+from vecsearch.server.generation import Generation, How
 from vecsearch.server.served import Served, ready
 
 VECTORS = np.random.default_rng(0).normal(size=(20, 3))
@@ -35,8 +35,7 @@ def index(tmp_path: Path) -> Path:
 
 async def soon(served: Served) -> Generation:
     """What it is after it has been looked at once more."""
-    await asyncio.sleep(2 * served.LOOK_SECONDS)
-    await served.now()
+    await asyncio.sleep(2.1 * served.LOOK_SECONDS)
     return await served.now()
 
 
@@ -48,6 +47,7 @@ def test_an_old_generation_is_let_go(index: Path, pool: Executor) -> None:
             ready(generation.once(pool, "sum", lambda: len(generation.view.vectors())))
             for _ in range(2)
         )
+        await served.searcher.search(generation, VECTORS[0], How(1, generation.collection.metric))
         return await one + await two
 
     assert asyncio.run(ask(served.generation)) == 40
@@ -82,6 +82,7 @@ def test_damage_and_absence_are_told(
     index: Path, pool: Executor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     served = Served(index, pool)
+    monkeypatch.setattr(Served, "PATIENCE_SECONDS", 60.0)
     away = index.with_name("away")
 
     async def ask() -> None:
@@ -102,3 +103,9 @@ def test_damage_and_absence_are_told(
     asyncio.run(ask())
     assert [record.message.partition(":")[0] for record in caplog.records] == ["index"] * 2
     served.close()
+
+
+def test_a_collection_whose_folder_is_gone_can_be_closed(index: Path) -> None:
+    with Collection.open(index) as mine:
+        shutil.rmtree(index)
+    assert len(mine) == 20

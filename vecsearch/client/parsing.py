@@ -93,14 +93,13 @@ def texts(where: Where) -> list[str]:
 
 def _text_of(condition: Condition) -> str:
     key, operator, value = condition.key, condition.operator, condition.value
-    several = value if operator == "in" else [value]
-    if operator == "exists":
-        return f"{key} exists"
+    several = {"in": value, "exists": ()}.get(operator, (value,))
     shown = [str(one).lower() if isinstance(one, bool) else str(one) for one in several]
-    text = f"{key} in {', '.join(shown)}" if operator == "in" else f"{key} {operator} {shown[0]}"
+    sign = "==" if operator == "=" else operator  # after = alone, a < would be part of it
+    text = f"{key} {sign} {', '.join(shown)}".rstrip()
     with suppress(InvalidArgument):
         read = parse_condition(text)
-        asked = read.value if operator == "in" else (read.value,)
+        asked = {"in": read.value, "exists": ()}.get(read.operator, (read.value,))
         plain = all(isinstance(one, str | int | float) for one in several)
         if plain and (read.key, read.operator, asked) == (key, operator, tuple(shown)):
             return text

@@ -16,6 +16,8 @@ from vecsearch.types import Metric, Rows, Vectors
 RECALL = 0.99
 NEIGHBOURS = 10
 ASKED = 300
+# So few queries are sure of nothing, nor need they be: of so few items most are compared anyway.
+LEAST_ASKED = 50
 PART_BYTES = 16 << 20
 # A search is as good as its candidates: when so many in a row, each farther than the one before,
 # come across no more of the nearest than this, still farther ones are in vain.
@@ -113,12 +115,14 @@ class Finding:
 def interval(shares: NDArray[np.float64], k: int, seed: int = 0) -> tuple[float, float]:
     """Where the mean over as many other queries lies, in 95 of 100 cases: a bootstrap.
 
-    Where each query found all of its k, it is as if those lacked one that may have gone unseen:
-    n of n without a flaw are 95 % sure that 1 − 0.025^(1/n) of all have none (Clopper & Pearson,
-    1934).
+    It is never surer than n queries can be that all found all of their k: 1 − 0.025^(1/n) of all
+    may have a flaw then (Clopper & Pearson, 1934), which is taken to be one of the k.
     """
-    if (shares == 1).all():
-        return 1 - (1 - ENDS[0] ** (1 / len(shares))) / k, 1.0
+    low, high = _bootstrapped(shares, seed)
+    return min(low, 1 - (1 - ENDS[0] ** (1 / len(shares))) / k), high
+
+
+def _bootstrapped(shares: NDArray[np.float64], seed: int) -> tuple[float, float]:
     low, high = np.quantile(_drawn(len(shares), seed) @ shares / len(shares), ENDS)
     return float(low), float(high)
 
@@ -127,15 +131,17 @@ def apart_from_next(apart: NDArray[np.float64], k: int) -> NDArray[np.bool_]:
     """Which queries have one set of k nearest, ``(n,)``: the next one is farther than the kth.
 
     Of more that are equally far, as of many blank pages, an index may find others than exact
-    search, which are as good. Where there is no other query, all of them.
+    search, which are as good. Where too few are left to tell anything, all of them.
 
     Args:
         apart: The distances of the k + 1 nearest, or of fewer if there are none, ``(n, m)``.
         k: How many are asked for.
     """
-    if apart.shape[1] <= k or not (clear := apart[:, k] > apart[:, k - 1]).any():
-        return np.ones(len(apart), np.bool_)
-    return clear
+    everything = np.ones(len(apart), np.bool_)
+    if apart.shape[1] <= k:
+        return everything
+    clear = apart[:, k] > apart[:, k - 1]
+    return clear if np.count_nonzero(clear) >= LEAST_ASKED else everything
 
 
 @lru_cache(maxsize=1)
@@ -186,7 +192,9 @@ def climb(
     enough: SearchSettings | None = None
     for settings in finding.ladder:
         shares = finding.shares(settings)
-        reached.append(Reached(settings, float(shares.mean()), interval(shares, k, seed)[0]))
+        few = len(shares) < LEAST_ASKED
+        low, _ = _bootstrapped(shares, seed) if few else interval(shares, k, seed)
+        reached.append(Reached(settings, float(shares.mean()), low))
         if reached[-1].low >= RECALL:
             # A graph leads to what it holds: 60,000 × 784 vectors found 0.994 of theirs, others
             # 0.986. So it has to be walked through farther.

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -91,8 +92,11 @@ def handle_problems(app: FastAPI) -> None:
         # Nor is where a collection lies.
         name = request.path_params.get("name", "")
         if (served := app.state.vecsearch.served.get(name)) is not None:
-            said = said.replace(str(served.place), name)
-        return problem(status, said, AGAIN if isinstance(error, CollectionLocked) else None)
+            for place in {str(served.place), os.path.abspath(served.place)}:
+                if "/" in place or os.sep in place:  # or a name may be a word of the message
+                    said = said.replace(place, name)
+        passes = isinstance(error, CollectionLocked | CollectionReplaced)
+        return problem(status, said, AGAIN if passes else None)
 
     def disk(_: Request, error: Any) -> Response:
         LOG.error("%s", error, exc_info=error)  # with the path, which is not for clients

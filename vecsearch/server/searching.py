@@ -54,22 +54,29 @@ class Searcher:
         self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            waiting = [first]
-            try:
-                while len(waiting) < BATCH:
-                    one = self._queue.get_nowait()
-                    if one is None:
-                        self._queue.put(None)
-                        break
-                    waiting.append(one)
-            except queue.Empty:
-                pass
-            groups: dict[Any, list[_Waiting]] = {}
-            for one in waiting:
-                groups.setdefault((id(one.generation), repr(one.how)), []).append(one)
-            for group in groups.values():
-                _answer(group)
+        while self._round():
+            pass
+
+    def _round(self) -> bool:
+        """Answer those who wait, together; between two rounds nothing is held of what was asked."""
+        if (first := self._queue.get()) is None:
+            return False
+        waiting = [first]
+        try:
+            while len(waiting) < BATCH:
+                one = self._queue.get_nowait()
+                if one is None:
+                    self._queue.put(None)
+                    break
+                waiting.append(one)
+        except queue.Empty:
+            pass
+        groups: dict[Any, list[_Waiting]] = {}
+        for one in waiting:
+            groups.setdefault((id(one.generation), repr(one.how)), []).append(one)
+        for group in groups.values():
+            _answer(group)
+        return True
 
 
 def _answer(group: Sequence[_Waiting]) -> None:

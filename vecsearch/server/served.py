@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -70,8 +71,11 @@ class Served:
             self._looking.add_done_callback(self._has_looked)
             self._began = now
         patience = self._began + self.PATIENCE_SECONDS - now
+        if self._fault is not None:
+            patience = math.inf  # it may have been mended long ago
         if self._looking is not None and quiet > 2 * self.LOOK_SECONDS and patience > 0:
-            await asyncio.wait([self._looking], timeout=patience)
+            most = None if patience == math.inf else patience
+            await asyncio.wait([self._looking], timeout=most)
         fault = self._fault
         if fault is not None and time.monotonic() - self._faulty >= self.FAULT_SECONDS:
             raise type(fault)(*fault.args)

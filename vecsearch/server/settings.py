@@ -1,6 +1,7 @@
 """How the server is to run."""
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ Place: TypeAlias = Path | str
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 UPLOAD_BYTES = 10 << 20
+PORTED = re.compile(r"[^:]+:\d+")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Settings:
                 f"{_shown(elsewhere[0])} can be looked at here, and not be changed: serve it "
                 "without --writable, and change it with vecsearch add and remove."
             )
-        if ported := [one for one in self.hosts if one.rpartition(":")[2].isdecimal()]:
+        if ported := [one for one in self.hosts if PORTED.fullmatch(one)]:
             raise InvalidArgument(f"{ported[0]!r} is a name with a port: any port is, without it.")
         if self.upload_bytes < 1:
             raise InvalidArgument(f"A body has room for 1 byte or more, not {self.upload_bytes}.")

@@ -46,15 +46,22 @@ class Store:
     Args:
         folder: Where the collection lies.
         manifest: The generation; the newest by default.
+        known: What ``standing`` gave before, where the disk need not be looked at.
 
     Raises:
         CollectionNotFound: There is none.
         DamagedCollection: Its newest manifest is not as it was written.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest | None = None,
+        known: tuple[int, int, int] | None = None,
+    ) -> None:
         self.folder = folder
-        self._standing = standing(folder)  # before it is read: what comes in between is newer
+        # Before it is read: what comes in between is newer.
+        self._standing = standing(folder) if known is None else known
         self.manifest: Manifest = newest(folder) if manifest is None else manifest
         self._advice = f" Mend it: vecsearch repair {folder}"
         self.starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
@@ -85,8 +92,7 @@ class Store:
 
     def reopened(self) -> "Store":
         """The same generation with no file open; what was proven of its files stays so."""
-        store = Store(self.folder, self.manifest)
-        store._standing = self._standing
+        store = Store(self.folder, self.manifest, self._standing)
         store._proven = set(self._proven)
         return store
 

@@ -117,13 +117,14 @@ def tune(
         if not len(wanted):
             raise InvalidArgument(f"There is no image in {queries} that could be asked with.")
     slowest = latency_ms or np.inf
-    size = len(vectors), vectors.shape[1]
+    size = len(collection), vectors.shape[1]  # of what it is made of in the end
     manifest = collection.view.store.manifest
     budget = budget_of(manifest.index)
     made_by = manifest.encoder.fingerprint if manifest.encoder else None
     for kind in kinds or ():
         check_budget(kind, *size, budget)
-    tried = [kind for kind in kinds or kinds_to_try(*size) if fits(kind, *size, budget)]
+    known = kinds or kinds_to_try(len(vectors), vectors.shape[1])
+    tried = [kind for kind in known if fits(kind, *size, budget)]
 
     def measured(
         part: Vectors, those: Sequence[str], task: str

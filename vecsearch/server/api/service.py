@@ -6,7 +6,7 @@ from importlib.metadata import version
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from vecsearch.errors import CollectionNotFound, IncompleteAnswer, StoreError
+from vecsearch.errors import VecsearchError
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.api.summaries import summary_of
 from vecsearch.server.models import Health, Summaries, Summary
@@ -34,7 +34,7 @@ async def collections(state: TheState) -> Response:
     """All collections that can be asked now."""
     found = []
     for served in state.served.values():
-        with suppress(StoreError, IncompleteAnswer, CollectionNotFound):  # until it is back
+        with suppress(VecsearchError, OSError):  # until it is back, or mended
             generation = await served.now()
             found.append(
                 await in_pool(generation.light, summary_of, served.name, generation, state)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from vecsearch.errors import CollectionNotFound, IncompleteAnswer, StoreError
+from vecsearch.errors import VecsearchError
 from vecsearch.server.generation import Generation
 from vecsearch.server.page.drawing import VIEWS, render, static_files, static_version
 from vecsearch.server.served import in_pool
@@ -27,7 +27,7 @@ def add_page(app: FastAPI) -> None:
             return RedirectResponse(f"/c/{quote(next(iter(served)), safe='')}", 303)
         shown = []
         for name, one in served.items():
-            with suppress(StoreError, IncompleteAnswer, CollectionNotFound):  # until it is back
+            with suppress(VecsearchError, OSError):  # until it is back, or mended
                 generation = await one.now()
                 encoder = generation.collection.encoder_name
                 faces = await in_pool(generation.light, _faces, generation)
@@ -35,6 +35,7 @@ def add_page(app: FastAPI) -> None:
         return _page(render("index.html.j2", collections=shown))
 
     @app.get("/c/{name}", include_in_schema=False)
+    @app.get("/c/{name}/", include_in_schema=False)
     @app.get("/c/{name}/{view}", include_in_schema=False)
     async def collection(name: str, view: str = "search") -> Response:
         if name not in app.state.vecsearch.served:

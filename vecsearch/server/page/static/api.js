@@ -53,6 +53,9 @@ export const change = (name, id, body) => ask(path(name, `/items/${segment(id)}`
 export const remove = (name, id) => ask(path(name, `/items/${segment(id)}`), { method: "DELETE" });
 export const thumbnail = (name, id, size) => path(name, `/thumbnails/${segment(id)}`, { size });
 
+// Whether the server has too much to do to show a picture, rather than none: an image does not tell.
+export const isBusy = url => fetch(url).then(({ ok, status }) => ok || status === 429, () => false);
+
 // Send a picture; progress is told in shares of 1. fetch tells none of what it sends.
 function send(url, file, progress) {
   return new Promise((done, fail) => {

@@ -34,13 +34,13 @@ export async function show(state, collection, returned) {
     list.append(line);
     seen(line, () => fill(line, state, cluster, which).catch(() => {}));
   }
-  scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
+  if (!box.hidden) scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
 }
 
 // Once it comes into sight: there may be thousands.
 function seen(line, act) {
-  const observer = new IntersectionObserver(([entry]) => {
-    if (!entry.isIntersecting) return;
+  const observer = new IntersectionObserver(entries => {
+    if (!entries.some(one => one.isIntersecting)) return;
     observer.disconnect();
     act();
   }, { rootMargin: "50%" });

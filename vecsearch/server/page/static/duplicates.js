@@ -23,7 +23,7 @@ export async function show(state, collection, returned) {
   const list = element("ol", { class: "groups" });
   box.append(list);
   more(list, found.groups, state, collection);
-  scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
+  if (!box.hidden) scrollTo({ top: returned?.top ?? 0, behavior: "instant" });
 }
 
 function more(list, groups, state, collection) {

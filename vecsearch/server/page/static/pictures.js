@@ -21,8 +21,9 @@ export function pictureOf(collection, item, size = 256) {
   const image = element("img", { alt: item.id, loading: "lazy", decoding: "async", draggable: "false" });
   const place = api.thumbnail(collection, item.id, size);
   let tries = TRIES;
-  image.addEventListener("error", () => {  // the server may have had too much to do
-    if (--tries) setTimeout(() => { image.src = place; }, AGAIN_MS * (TRIES - tries));
+  image.addEventListener("error", async () => {  // the server may have had too much to do
+    const busy = --tries > 0 && await api.isBusy(place);
+    if (busy) setTimeout(() => { image.src = place; }, AGAIN_MS * (TRIES - tries));
     else image.replaceWith(named(item.id));
   });
   image.src = place;
