@@ -26,7 +26,7 @@ def test_the_page_is_the_story_with_what_was_printed(script: ModuleType) -> None
     said = re.sub(r"```text\n\$.*?\n```\n\n\*[^*]+\*", "RAN", page, flags=re.DOTALL)
     assert said == script.BLOCK.sub("RAN", story)
     typed = re.findall(r"```text\n\$ (.*?)\n```", page, re.DOTALL)
-    commands = [command.replace("\n", "\n  ") for _, _, command in script.BLOCK.findall(story)]
+    commands = [command for _, _, command in script.BLOCK.findall(story)]
     assert len(typed) == len(commands)
     for shown, command in zip(typed, commands, strict=True):
         assert shown.startswith(command)
