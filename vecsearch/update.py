@@ -227,8 +227,9 @@ def _apply(
         draft = writer.draft(draft_key("update", part, ready, metric, learns=False))
         drafted = read_into(draft, part, ready, metric, False, jobs, progress)
         skipped += drafted.skipped
-        for file in {one.path for one in drafted.skipped if not_now(one.reason)}:
-            plan.changed.pop(file.relative_to(found.root).as_posix(), None)  # it stays as it was
+        later = {one.path for one in drafted.skipped if not_now(one.reason)}
+        for path in [path for path in plan.changed if found.root / path in later]:
+            del plan.changed[path]  # it stays as it was
         before = {path: store.record(row).metadata for path, row in plan.changed.items()}
         if found.metadata_from is None or not tables_differ(store, found):
             part = replace(part, metadata={**before, **found.metadata})
