@@ -19,9 +19,7 @@ from uuid import uuid4
 import pytest
 
 PORT = 6379
-READY_SECONDS = 60
-
-
+READY_SECONDS = 120  # twenty times what it takes on a machine with nothing else to do
 MOUNT = 'mount --bind "$0" "$1" && shift && exec "$@"'
 
 
@@ -83,13 +81,13 @@ def cluster(folder: Path, nodes: int, head_processors: int = 1) -> Iterator[list
         head_processors: With 0, the head does no work itself.
     """
     tag = uuid4().hex[:6]
-    bridge = f"vs{tag}"
+    bridge, network = f"vs{tag}", free_network()
     session = Path(f"/tmp/vs-{tag}")  # short: Ray's sockets lie in it
     session.mkdir()
     made: list[Node] = []
     try:
         ip("link", "add", bridge, "type", "bridge")
-        ip("addr", "add", "10.213.77.254/24", "dev", bridge)
+        ip("addr", "add", f"{network}.254/24", "dev", bridge)
         ip("link", "set", bridge, "up")
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"network namespaces cannot be made here: {getattr(error, 'stderr', error)}")
@@ -109,7 +107,7 @@ def cluster(folder: Path, nodes: int, head_processors: int = 1) -> Iterator[list
         for number in range(1, nodes + 1):
             own = folder / f"node-{number}"
             own.mkdir()
-            address = f"10.213.77.{number}"
+            address = f"{network}.{number}"
             node = Node(f"vs{tag}-{number}", address, own, session, environment)
             ip("netns", "add", node.name)
             made.append(node)
@@ -124,13 +122,13 @@ def cluster(folder: Path, nodes: int, head_processors: int = 1) -> Iterator[list
         ray = Path(sys.executable).with_name("ray")
         same = [f"--object-store-memory={100 << 20}", "--block"]
         head, *others = made
-        head.run(
+        starting = head.run(
             ray, "start", "--head", f"--node-ip-address={head.address}", f"--port={PORT}",
             f"--temp-dir={session}", "--include-dashboard=false",
             f"--num-cpus={head_processors}", *same,
             log=folder / "node-1.log",
         )  # fmt: skip
-        wait_for_port(head, until)
+        wait_for_port(head, starting, folder / "node-1.log", until)
         for number, node in enumerate(others, 2):
             node.run(
                 ray, "start", f"--address={head.address}:{PORT}",
@@ -149,6 +147,12 @@ def cluster(folder: Path, nodes: int, head_processors: int = 1) -> Iterator[list
         session.rmdir()
 
 
+def free_network() -> str:
+    """The first three numbers of addresses that no network here has, such as one left by a kill."""
+    taken = ip("-oneline", "-4", "addr")
+    return next(f"10.213.{third}" for third in range(256) if f" 10.213.{third}." not in taken)
+
+
 COUNT = """
 import ray, sys, time
 ray.init(address=sys.argv[1], logging_level="ERROR", log_to_driver=False)
@@ -157,12 +161,13 @@ while sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[2]):
 """
 
 
-def wait_for_port(head: Node, until: float) -> None:
+def wait_for_port(head: Node, starting: subprocess.Popen[bytes], log: Path, until: float) -> None:
     """Wait until the head listens."""
     while True:
         with suppress(OSError), socket.create_connection((head.address, PORT), timeout=1):
             return
-        assert time.monotonic() < until, "the head of the cluster does not listen"
+        waits = starting.poll() is None and time.monotonic() < until
+        assert waits, f"the head of the cluster does not listen: {log.read_text()}"
         time.sleep(0.1)
 
 
