@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import loky
 import numpy as np
 import onnx
 import onnxruntime
@@ -38,8 +39,10 @@ from vecsearch.encoders import (
     open_encoder,
     unfitted,
 )
+from vecsearch.encoders.networks import processors
 from vecsearch.encoders.pth import read_pth
 from vecsearch.encoders.registry import make_part
+from vecsearch.encoders.runtimes import session_options
 from vecsearch.encoders.vision import torchvision, vision_backbone
 from vecsearch.images import Preprocess, read, to_pixels, walk
 from vecsearch.testing import check_encoder, patterns
@@ -792,3 +795,21 @@ def test_words_need_an_encoder_that_knows_them(tmp_path: Path) -> None:
         photos.query_text(["a red shoe"])
     with pytest.raises(InvalidArgument, match="Texts come as a list"):
         photos.query_text("a red shoe")
+
+
+@pytest.mark.parametrize(("told", "threads"), [("1", 1), ("3,2", 3)])
+def test_networks_take_no_more_threads_than_are_granted(
+    told: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert session_options().intra_op_num_threads == threads
+    assert processors() == threads
+
+
+@pytest.mark.parametrize("told", ["", "0", "many"])
+def test_networks_take_all_processors_where_nothing_is_granted(
+    told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert session_options().intra_op_num_threads == 0  # as many as onnxruntime sees fit
+    assert processors() == loky.cpu_count()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.encoders.base import Requires, check_pixels, reading, save_settings
-from vecsearch.encoders.runtimes import ELSEWHERE, session_options
+from vecsearch.encoders.runtimes import ELSEWHERE, session_options, told_threads
 from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
@@ -24,10 +24,10 @@ ONNXRUNTIME: Requires = (("onnxruntime", "onnx"),)
 
 
 def processors() -> int:
-    """On how many of them networks are run."""
+    """On how many of them networks are run: all, or as many as OMP_NUM_THREADS grants."""
     import loky
 
-    return int(loky.cpu_count())
+    return told_threads() or int(loky.cpu_count())
 
 
 def check_batch(batch_size: int | None) -> int | None:
@@ -201,14 +201,14 @@ class NetworkEncoder:
     @cached_property
     def _session(self) -> Any:
         """What runs one batch on all processors."""
-        return self._opened(threads=0)
+        return self._opened()
 
     @cached_property
     def _session_alone(self) -> Any:
         """What runs a batch on one processor, while others run others."""
-        return self._opened(threads=1)
+        return self._opened(alone=True)
 
-    def _opened(self, threads: int) -> Any:
+    def _opened(self, alone: bool = False) -> Any:
         if not importlib.util.find_spec("onnxruntime"):
             raise MissingPackage(
                 f"The encoder {self.name!r} needs the package onnxruntime: "
@@ -217,7 +217,8 @@ class NetworkEncoder:
         import onnxruntime
 
         options = session_options()
-        options.intra_op_num_threads = threads
+        if alone:
+            options.intra_op_num_threads = 1
         # A thread that waits by spinning holds up those that decode the next images.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

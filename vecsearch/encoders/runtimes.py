@@ -90,12 +90,19 @@ def run_plain(trained: Trained) -> Run:
     return run
 
 
+def told_threads() -> int:
+    """How many threads OMP_NUM_THREADS grants, as Ray tells each of its workers; else 0."""
+    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(told) if told.isdecimal() else 0
+
+
 def session_options() -> Any:
     """How every network is run by onnxruntime: without warnings, and reading no other file."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = told_threads()
     # Where it would look for weights that lie elsewhere: a folder that cannot be.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(Path(os.devnull) / "none")
