@@ -1,7 +1,6 @@
 """Change items one by one: give them other labels, or add one whose vector is known."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -60,8 +59,7 @@ def relabel(
             hint = did_you_mean(name, writer.base.ids())
             raise InvalidArgument(f"There is no item {name!r} in {collection.place}.{hint}")
         old = writer.base.record(row)
-        new = replace(
-            old,
+        new = old._replace(
             label=old.label if isinstance(label, Same) else label,
             metadata=old.metadata if metadata is None else dict(metadata),
         )

@@ -299,10 +299,10 @@ def renewed(store: Store, old: Record, path: str, found: ImageFolder) -> Record:
     if path == old.id and not tables_differ(store, found):
         return old
     now = _named(old, path, found)
-    return now if path == old.id or path in found.metadata else replace(now, metadata=old.metadata)
+    return now if path == old.id or path in found.metadata else now._replace(metadata=old.metadata)
 
 
 def _named(old: Record, path: str, found: ImageFolder) -> Record:
     """An item under a path, with the label and the metadata that it has there."""
     more = old.metadata if found.metadata_from is None else found.metadata.get(path, {})
-    return replace(old, id=path, path=path, label=found.labels.get(path), metadata=more)
+    return old._replace(id=path, path=path, label=found.labels.get(path), metadata=more)

@@ -242,7 +242,7 @@ def _apply(
     for row, (path, content) in {**plan.moved, **plan.touched}.items():
         old = store.record(row)
         facts = {**(old.file or {}), **vars(content)}
-        kept[row] = replace(renewed(store, old, path, found), file=facts)
+        kept[row] = renewed(store, old, path, found)._replace(file=facts)
     _add_again(writer, kept)
     writer.remove(np.array([*kept, *plan.changed.values(), *plan.gone], np.int64))
     changes = _changes(store, plan, skipped, encoded)

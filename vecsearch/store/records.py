@@ -1,15 +1,16 @@
 """What is stored of an item beside its vector."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 from vecsearch.types import JSON
 
+NOTHING: Mapping[str, JSON] = {}
 
-@dataclass(frozen=True)
-class Record:
-    """What is stored of an item beside its vector.
+
+class Record(NamedTuple):
+    """What is stored of an item beside its vector. A tuple, since an answer makes ten of them.
 
     Attributes:
         id: Unique in its collection.
@@ -23,7 +24,7 @@ class Record:
     id: str
     path: str | None = None
     label: str | None = None
-    metadata: Mapping[str, JSON] = field(default_factory=dict)
+    metadata: Mapping[str, JSON] = NOTHING
     file: Mapping[str, JSON] | None = None
 
 

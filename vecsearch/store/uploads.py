@@ -1,7 +1,6 @@
 """Where pictures that were given to a collection alone are kept."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from vecsearch.images import UPLOADS
@@ -27,4 +26,4 @@ def moved_along(record: Record, index: Path) -> Record:
     upload = before.is_absolute() and before.parent.name.endswith(UPLOADS)
     # These raise nothing where a folder above may not be looked into.
     moved = upload and not os.path.exists(before) and os.path.isfile(now)
-    return replace(record, path=now.as_posix()) if moved else record
+    return record._replace(path=now.as_posix()) if moved else record

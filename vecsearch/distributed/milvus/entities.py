@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +66,7 @@ def shown_of(name: str, entity: Mapping[str, Any]) -> Record:
 
 def record_of(entity: Mapping[str, Any]) -> Record:
     """What is stored of an item beside its vector."""
-    return replace(shown_of(entity["id"], entity), file=entity["file"] or None)
+    return shown_of(entity["id"], entity)._replace(file=entity["file"] or None)
 
 
 def block_of(entities: Sequence[Mapping[str, Any]], dim: int) -> Block:
