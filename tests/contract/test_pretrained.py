@@ -296,6 +296,9 @@ def test_outputs_and_pooling(tmp_path: Path, shapes: tuple[Pixels, list[str]]) -
     ):
         encoder = make_encoder(network(tmp_path, {"output": "map", "pool": pool}))
         np.testing.assert_allclose(encoder.encode(shapes[0]), wanted, atol=1e-4)
+    shape = ("n", 12, 16, 3)  # the map is taken for one whose channels come last, too
+    first = make_encoder(network(tmp_path, {"output": "map", "pool": "first"}, shape))
+    np.testing.assert_allclose(first.encode(shapes[0]), whole[:, 0, 0], atol=1e-4)
     unpooled = make_encoder(network(tmp_path, {}, pooled=False))
     with pytest.raises(InvalidArgument, match="name another output, or how to pool it"):
         unpooled.encode(shapes[0])

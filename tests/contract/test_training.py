@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import COMMAND
 from PIL import Image
 from safetensors.numpy import load, save
@@ -21,6 +23,11 @@ from vecsearch import InvalidArgument, SiameseEncoder
 from vecsearch.encoders import knows_labels, make_encoder_for
 from vecsearch.encoders.runtimes import run_onnx, run_plain, run_torch
 from vecsearch.errors import CollectionLocked, DamagedCollection
+from vecsearch.images import Preprocess
+from vecsearch.training.loop import Loop
+from vecsearch.training.run import _gallery
+from vecsearch.training.schedule import Plan
+from vecsearch.training.split import Split
 
 QUICK: dict[str, Any] = {"epochs": 3, "width": 4, "jobs": 1, "precision": "float32"}
 
@@ -402,6 +409,73 @@ def test_a_training_that_diverges_says_so(clothes: Path, tmp_path: Path) -> None
         vecsearch.train(clothes, tmp_path / "a", objective="classifier", rate=100.0, **QUICK)
 
 
+@pytest.mark.parametrize("holdout", [0.1, 0.0])
+def test_a_last_step_that_diverges_is_seen(
+    clothes: Path, tmp_path: Path, holdout: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Loop._step
+
+    def last(self: Loop, *given: Any) -> float:
+        loss = step(self, *given)
+        with torch.no_grad():
+            next(self.network.parameters()).fill_(float("nan"))
+            self.average[next(iter(self.average))].fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(Loop, "_step", last)
+    settings: dict[str, Any] = {**QUICK, "batch": 1000, "holdout": holdout}
+    with pytest.raises(InvalidArgument, match="The training diverged"):
+        vecsearch.train(clothes, tmp_path / "a", **settings)
+
+
+def test_labels_go_with_images() -> None:
+    images = np.zeros((40, 16, 16, 1), np.uint8)
+    for count in (20, 60):
+        encoder = SiameseEncoder(8, Preprocess((16, 16), color="grey"))
+        with pytest.raises(InvalidArgument, match=f"{count} labels for 40 images"):
+            encoder.fit(images, ["a", "b"] * (count // 2))
+
+
+def test_each_held_out_image_is_searched_among_others_of_its_class() -> None:
+    codes = np.repeat(np.arange(3000), 6)
+    rng = np.random.default_rng(0)
+    held = np.sort(rng.permutation(18_000)[:900])
+    split = Split(np.setdiff1d(np.arange(18_000), held), held)
+    loop: Any = SimpleNamespace(seed=0, codes=codes)
+    gallery = _gallery(loop, split)
+    assert len(gallery) == len(np.unique(gallery)) == 10_000
+    assert np.isin(gallery, split.train).all()
+    there = np.bincount(codes[gallery], minlength=3000)
+    might = np.bincount(codes[split.train], minlength=3000)
+    assert (there >= np.minimum(might, 5))[np.unique(codes[held])].all()
+
+
+def test_what_took_time_before_counts_in_a_budget(clothes: Path, tmp_path: Path) -> None:
+    begun: list[float | None] = []
+
+    class Stopped(Plan):
+        def fit(self, epoch_seconds: float) -> None:
+            begun.append(self.budget)
+            raise Stop
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+        patch.setattr("vecsearch.training.run.Plan", Stopped)
+        vecsearch.train(clothes, tmp_path / "a", **{**QUICK, "budget": 60.0})
+    assert begun[0] is not None
+    assert 0 < begun[0] < 60
+
+
+def test_the_card_tells_all_settings(clothes: Path, tmp_path: Path) -> None:
+    vecsearch.train(clothes, tmp_path / "a", loss="supcon", holdout=0, **QUICK)
+    card = (tmp_path / "a" / "card.md").read_text()
+    for said in (
+        "## Settings", "- loss: `supcon`", "- batch: `16`", "- rate: `0.2`", "- epochs: `3`",
+        "- decay: `0.0005`", "nothing held out, as was asked for", "It was not measured",
+    ):  # fmt: skip
+        assert said in card, card
+    assert "chosen by them" not in card
+
+
 def test_pixels_in_a_file_make_no_difference(
     model: Path, clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,6 +506,8 @@ def test_few_or_many_is_told_by_all_images(model: Path) -> None:
     "settings",
     [
         {"loss": "pairs"},
+        pytest.param({"loss": "contrastive"}, marks=pytest.mark.slow),
+        pytest.param({"loss": "triplet"}, marks=pytest.mark.slow),
         pytest.param({"loss": "multi-similarity"}, marks=pytest.mark.slow),
         {"loss": "supcon"},
         pytest.param({"loss": "proxy"}, marks=pytest.mark.slow),

@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vecsearch.errors import InvalidArgument
+from vecsearch.training.choice import is_kept, is_stuck
 from vecsearch.training.data import coded
 from vecsearch.training.sampler import batches, group_size
 from vecsearch.training.schedule import Plan, rate_at
 from vecsearch.training.settings import TrainSettings
 from vecsearch.training.split import hold_out
 from vecsearch.training.validation import pair_accuracy, validate
+from vecsearch.types import JSON
 
 CODES = st.lists(st.integers(0, 30), min_size=2, max_size=300).map(np.array)
 
@@ -51,6 +53,17 @@ def test_sampler_at_its_ends(classes: int, each: int) -> None:
     assert sum(map(len, parts)) == classes * each
 
 
+@pytest.mark.parametrize(("large", "few"), [((5, 10_000), (5, 2)), ((8, 2000), (2, 5))])
+def test_rare_classes_among_large_ones_find_partners(
+    large: tuple[int, int], few: tuple[int, int]
+) -> None:
+    codes = np.repeat(np.arange(large[0] + few[0]), [large[1]] * large[0] + [few[1]] * few[0])
+    parts = batches(codes, 256, group_size(codes, 256), np.random.default_rng(0))
+    rare = [part[codes[part] >= large[0]] for part in parts]
+    alone = [np.bincount(codes[part])[codes[part]] == 1 for part in rare]
+    assert not np.concatenate(alone).any()
+
+
 @given(CODES, st.floats(0.01, 0.9), st.integers(0, 3))
 def test_split(codes: np.ndarray, share: float, seed: int) -> None:
     split = hold_out(codes, share, seed)
@@ -77,6 +90,15 @@ def test_split_of_many_small_classes() -> None:
     assert len(hold_out(np.arange(200_000) % 10, 0.5, 0).held) == 3000
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_no_large_class_is_held_out_whole(seed: int) -> None:
+    codes = np.concatenate([np.repeat(np.arange(3000), 2), np.full(5900, 3000)])
+    split = hold_out(codes, 0.1, seed)
+    assert split.whole_classes
+    assert 2 <= len(split.held) <= 3000
+    assert 3000 not in codes[split.held]
+
+
 def test_rate_goes_up_and_down() -> None:
     rates = [rate_at(step / 100) for step in range(101)]
     assert (rates[0], max(rates), rates[100]) == (0, 1, 0)
@@ -94,7 +116,7 @@ def test_plan_without_a_budget() -> None:
 
 
 def test_plan_fills_its_budget() -> None:
-    plan = Plan(1, 100 / 0.97)
+    plan = Plan(1, 110)
     plan.fit(30)
     assert plan.left == pytest.approx(100 / 30)
     assert plan.epochs == 4
@@ -115,7 +137,7 @@ def test_plan_keeps_to_its_budget(budget: float, times: list[float]) -> None:
         before = plan.progress
         plan.advance(plan.share * times[plan.done % len(times)])
         assert before < plan.progress <= 1
-    if plan.done:
+    if plan.done > 1:
         assert plan.progress > 0.5
         assert plan.spent <= budget + 3 * 30
 
@@ -127,7 +149,21 @@ def test_plan_counts_the_measuring(epoch: float, apart: float, budget: float) ->
     plan.fit(epoch)
     while not plan.finished:
         plan.advance(plan.share * epoch + apart, apart)
-    assert plan.spent <= budget
+    assert plan.spent <= max(budget - 10, 0.1 * epoch + apart)
+
+
+@given(st.floats(1, 300), st.floats(60, 5000), st.floats(0.1, 1))
+def test_plan_does_not_reckon_with_epochs_of_the_head_alone(
+    epoch: float, budget: float, quick: float
+) -> None:
+    """They take a part of the time of those to come."""
+    plan = Plan(1, budget)
+    plan.fit(epoch)
+    while not plan.finished:
+        frozen = plan.done < 0.1 * plan.epochs and plan.epochs > 1
+        plan.advance(plan.share * epoch * (quick if frozen else 1), whole=not frozen)
+    assert plan.spent <= max(budget, 0.1 * epoch)
+    assert plan.progress > 0.85
 
 
 def test_plan_has_no_more_epochs_than_were_asked_for() -> None:
@@ -136,6 +172,31 @@ def test_plan_has_no_more_epochs_than_were_asked_for() -> None:
     while not plan.finished:
         plan.advance(10)
     assert plan.done == 3
+
+
+def told(*worths: float) -> list[dict[str, JSON]]:
+    return [{"knn_accuracy": worth, "recall_at_1": worth} for worth in worths]
+
+
+def test_patience_ends_where_nothing_gets_better() -> None:
+    rise = [0.8, 0.9, 0.95]
+    assert not is_stuck(told(*rise), 5)
+    assert not is_stuck(told(*rise, *[0.95] * 4), 5)
+    assert is_stuck(told(*rise, *[0.95] * 5), 5)
+    assert is_stuck(told(*rise, *np.linspace(0.9499, 0.949, 5).tolist()), 5)
+    assert not is_stuck(told(*rise, *[0.95] * 50), 0)
+    losses: list[dict[str, JSON]] = [{"held_out_loss": loss} for loss in (0.3, 0.2, 0.2, 0.25)]
+    assert is_stuck(losses, 2)
+    assert not is_stuck(losses, 3)
+    assert not is_stuck([{"epoch": number} for number in range(9)], 1)  # nothing is held out
+
+
+def test_the_epoch_that_is_kept() -> None:
+    assert is_kept(told(0.8), 200)
+    assert is_kept(told(0.8, 0.95, 0.945), 200)  # the later of two that cannot be told apart
+    assert not is_kept(told(0.8, 0.95, 0.9), 200)
+    assert not is_kept([{"held_out_loss": 0.2}, {"held_out_loss": 0.20001}], 200)
+    assert is_kept([{"epoch": 1}, {"epoch": 2}], 0)
 
 
 def test_figures_by_hand() -> None:

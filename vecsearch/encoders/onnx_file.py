@@ -235,7 +235,9 @@ class OnnxEncoder(NetworkEncoder):
     def _vectors(self, answer: NDArray[Any]) -> NDArray[Any]:
         pool = self.takes.pool
         if pool == "none":
-            return answer.reshape(answer.shape[:2]) if answer.shape[2:] == (1, 1) else answer
+            # A map of one place is a vector, in either layout.
+            one_place = answer.ndim == 4 and answer.size == len(answer) * max(answer.shape[1:])
+            return answer.reshape(len(answer), -1) if one_place else answer
         if answer.ndim == 3:
             axes: tuple[int, ...] = (1,)
         elif answer.ndim == 4:
@@ -243,8 +245,9 @@ class OnnxEncoder(NetworkEncoder):
         else:
             raise InvalidArgument(f"The network gives {answer.shape}, of which nothing is pooled.")
         if pool == "first":
-            first: NDArray[Any] = answer[:, 0] if answer.ndim == 3 else answer[:, :, 0, 0]
-            return first
+            for axis in reversed(axes):
+                answer = answer.take(0, axis)
+            return answer
         pooled: NDArray[Any] = answer.mean(axis=axes) if pool == "mean" else answer.max(axis=axes)
         return pooled
 

@@ -4,6 +4,8 @@ import csv
 import importlib.util
 import io
 import logging
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from vecsearch.store import printable, put_whole
 from vecsearch.training.data import Pictures
 from vecsearch.training.pictures import draw_curves, draw_embedding, draw_reconstructions
 from vecsearch.training.run import Outcome
+from vecsearch.training.settings import TrainSettings
+from vecsearch.types import JSON
 
 log = logging.getLogger(__name__)
 
@@ -81,16 +85,25 @@ def _card(
     pictures: dict[str, str],
 ) -> str:
     facts, split = outcome.trained.facts, outcome.split
+    wanted = TrainSettings.of(**encoder.settings)
     height, width, channels = images.pixels.shape[1:]
     kind = "grey" if channels == 1 else "RGB"
     if split.whole_classes:
         held = f"{len(split.held)} images, all of some classes, held out"
     elif len(split.held):
         held = f"{len(split.held)} images held out, of each class the same share"
+    elif not wanted.holdout:
+        held = "nothing held out, as was asked for"
     else:
         held = "nothing held out, since each class has too few images"
     shown = ("pair_accuracy", "recall_at_1", "knn_accuracy", "held_out_loss")
-    settings = {**encoder.get_params(), "architecture": dict(outcome.trained.architecture)}
+    settings = {
+        **{name: value for name, value in encoder.get_params().items() if name != "settings"},
+        "architecture": dict(outcome.trained.architecture),
+        **asdict(wanted),
+        "batch": wanted.batch_for(len(split.train)),
+        "epochs": facts["epochs"],
+    }
     lines = [
         f"# {facts['objective']} network, {encoder.dim} numbers an image",
         "",
@@ -103,16 +116,11 @@ def _card(
         f"- Classes: {', '.join(images.names[:CLASSES_NAMED])}"
         + (" …" if len(images.names) > CLASSES_NAMED else ""),
         "",
-        "## Figures on held-out images",
-        "",
-        f"Epoch {facts['best_epoch']} of {facts['epochs']} is kept. Its figures are a little too "
-        "good, since it was chosen by them: measure on images that took no part, with `vecsearch "
-        "evaluate`.",
-        "",
+        *_kept(facts, bool(len(split.held))),
         *(f"- {name.replace('_', ' ')}: {facts[name]}" for name in shown if name in facts),
         "",
         *(line for name, what in pictures.items() for line in (f"![{what}]({name})", "")),
-        "## TrainSettings",
+        "## Settings",
         "",
         *(f"- {name}: `{value}`" for name, value in settings.items()),
         "",
@@ -123,3 +131,13 @@ def _card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _kept(facts: Mapping[str, JSON], measured: bool) -> list[str]:
+    """Which epoch it is, and how good its figures are."""
+    kept = f"Epoch {facts['best_epoch']} of {facts['epochs']} is kept."
+    if not measured:
+        return ["## Figures", "", f"{kept} It was not measured: do so with `vecsearch evaluate`."]
+    caution = "Its figures are a little too good, since it was chosen by them: measure on images"
+    caution += " that took no part, with `vecsearch evaluate`."
+    return ["## Figures on held-out images", "", f"{kept} {caution}", ""]

@@ -76,12 +76,15 @@ class Loop:
         # Smaller batches take smaller steps: Goyal et al., 2017.
         scale = batch / settings.batch
         self.network.train()
-        self._freeze(self._frozen(number))
+        self._freeze(self.frozen)
         total = 0.0
         for done, part in enumerate(parts):
             self._set_rates(scale * rate_at(self.plan.within(done / len(parts))))
             total += self._step(rows[part], generator)
             told(done + 1, len(parts))
+        # The loss is that before a step: what the last one did is to be seen here.
+        if not all(bool(value.isfinite().all()) for value in self.weights.values()):
+            raise FloatingPointError
         return total / len(parts)
 
     def seconds_of_epoch(self, rows: Rows, most: float, trial: int = 8) -> float:
@@ -131,7 +134,10 @@ class Loop:
                 images = torch.from_numpy(self.pixels[rows[start : start + size]])
                 parts.append(self.network(images.to(self.device)).float().cpu().numpy())
         self.network.load_state_dict(current)
-        return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
+        vectors = np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
+        if not np.isfinite(vectors).all():
+            raise FloatingPointError
+        return vectors
 
     def loss_of(self, rows: Rows) -> float:
         """The mean loss on images that are not learned from, with the averaged weights."""
@@ -147,12 +153,20 @@ class Loop:
                 losses.append(len(part) * float(self._loss(part, generator)))
         self.network.load_state_dict(current)
         self.objective.train()
-        return sum(losses) / len(rows)
+        if not math.isfinite(found := sum(losses) / len(rows)):
+            raise FloatingPointError
+        return found
 
     @property
     def weights(self) -> dict[str, Tensor]:
         """What the network is worth now: the running average, or the weights themselves."""
         return self.average if self.settings.average else self.network.state_dict()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only the head learns next: at first, on a backbone that knows something."""
+        share = math.ceil(FROZEN_SHARE * self.plan.epochs)
+        return self.settings.weights is not None and self.plan.epochs > 1 and self.plan.done < share
 
     def _loss(self, rows: Rows, generator: Generator) -> Tensor:
         rows = np.sort(rows)  # as they lie in the file
@@ -203,11 +217,6 @@ class Loop:
     def _set_rates(self, share: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * share * group["share"]
-
-    def _frozen(self, number: int) -> bool:
-        """Whether only the head learns: at first, on a backbone that knows something."""
-        share = math.ceil(FROZEN_SHARE * self.plan.epochs)
-        return self.settings.weights is not None and self.plan.epochs > 1 and number < share
 
     def _freeze(self, frozen: bool) -> None:
         for weight in self.network.backbone.parameters():

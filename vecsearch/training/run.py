@@ -1,7 +1,6 @@
 """One training from the first step to the network that is kept."""
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vecsearch.encoders.network import Network
@@ -18,13 +18,14 @@ from vecsearch.encoders.runtimes import Trained
 from vecsearch.errors import InvalidArgument
 from vecsearch.training.beginning import statistics
 from vecsearch.training.checkpoint import Standing, resume, save_checkpoint
+from vecsearch.training.choice import HELD_OUT_LOSS, is_kept, is_stuck
 from vecsearch.training.data import Pictures
 from vecsearch.training.loop import Loop
 from vecsearch.training.objectives import objective_of
-from vecsearch.training.schedule import LEAST, Plan
+from vecsearch.training.schedule import Plan
 from vecsearch.training.settings import TrainSettings
 from vecsearch.training.split import Split, hold_out
-from vecsearch.training.validation import Figures, validate
+from vecsearch.training.validation import NEIGHBOURS, Figures, validate
 from vecsearch.types import JSON, Progress, Rows, Vectors
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
 GALLERY = 10_000
 # Which part of a time budget may go to finding out how long an epoch takes.
 TRIAL_SHARE = 0.05
-HELD_OUT_LOSS = "held_out_loss"
 # What is told of each epoch.
 SHOWN = {
     "loss": "loss",
@@ -69,6 +69,7 @@ def run(
     folder: Path | None = None,
     anew: bool = False,
     progress: Progress | None = None,
+    used: float = 0.0,
 ) -> Outcome:
     """Train a network, keep the best epoch, and export it.
 
@@ -80,6 +81,7 @@ def run(
         folder: Where checkpoints go; None for none.
         anew: Whether a checkpoint of another training is passed over.
         progress: Called as the work goes on.
+        used: Seconds of a time budget that were spent before.
 
     Raises:
         InvalidArgument: The training diverged, or a checkpoint is of another one.
@@ -103,20 +105,24 @@ def run(
         "torch": torch.__version__,
     }
     standing = Standing() if folder is None else resume(folder, key, loop, anew)
+    if settings.patience and not len(split.held):
+        log.warning("Nothing is held out that could tell when to stop: --patience has no effect.")
+    if plan.budget is not None:
+        plan.budget -= used
     if standing.history:
         log.info("Going on after epoch %d of %d.", plan.done, plan.epochs)
-    elif settings.budget is not None:
+        plan.fit(plan.epoch_seconds)
+    elif plan.budget is not None:
         started = time.monotonic()
         with _in_memory():
-            epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * settings.budget)
+            epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * plan.budget)
             if settings.needs_labels and len(split.held):
                 measured = len(split.held) + len(_gallery(loop, split))
                 plan.apart = loop.seconds_of_encoding(measured)
         plan.spent = time.monotonic() - started
         plan.fit(epoch_seconds)
-        plan.left = max(LEAST, plan.left)
         log.info("Epochs that fit into the time: %d.", plan.epochs)
-    while not plan.finished and not _is_stuck(standing, settings.patience):
+    while not plan.finished and not is_stuck(standing.history, settings.patience):
         _epoch(loop, standing, images, split, progress)
         if folder is not None:
             save_checkpoint(folder, key, loop, standing)
@@ -133,7 +139,7 @@ def _epoch(
     loop: Loop, standing: Standing, images: Pictures, split: Split, progress: Progress | None
 ) -> None:
     started = time.monotonic()
-    number, of = loop.plan.done + 1, loop.plan.epochs
+    number, of, frozen = loop.plan.done + 1, loop.plan.epochs, loop.frozen
 
     def told(done: int, steps: int) -> None:
         if progress is not None:
@@ -152,12 +158,12 @@ def _epoch(
             f"{loop.settings.rate}."
         ) from error
     now = time.monotonic()
-    loop.plan.advance(now - started, now - learned)
+    loop.plan.advance(now - started, now - learned, whole=not frozen)
     line: dict[str, JSON] = {"epoch": number, "loss": round(loss, 5)}
     line |= figures
     line["seconds"] = round(loop.plan.spent, 2)
     standing.history.append(line)
-    if _is_better(standing, len(split.held)):
+    if is_kept(standing.history, len(split.held)):
         standing.best = number
         standing.weights = {name: value.clone() for name, value in loop.weights.items()}
         standing.objective = {
@@ -200,32 +206,23 @@ def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
 
 
 def _gallery(loop: Loop, split: Split) -> Rows:
-    """What the held-out images are searched in: each has others of its class there, or beside."""
+    """What the held-out images are searched in: first a few of each of their classes."""
     if split.whole_classes:
         return split.train[:0]
-    rng = np.random.default_rng(loop.seed)
-    return np.sort(rng.permutation(split.train)[:GALLERY])
+    shuffled = np.random.default_rng(loop.seed).permutation(split.train)
+    codes = loop.codes[shuffled]
+    wanted = np.isin(codes, loop.codes[split.held])
+    turns = np.where(wanted, np.minimum(_turns(codes), NEIGHBOURS), NEIGHBOURS)
+    return np.sort(shuffled[np.argsort(turns, kind="stable")][:GALLERY])
 
 
-def _is_better(standing: Standing, held: int) -> bool:
-    """Whether the last epoch is the best; without figures it always is.
-
-    Of epochs that a standard error apart cannot tell, the later one is taken: its learning rate
-    was lower. With a hundred images held out, the highest figure is often an early accident.
-    """
-    lines: list[Any] = standing.history
-    if HELD_OUT_LOSS in lines[-1]:
-        return bool(lines[-1][HELD_OUT_LOSS] <= min(line[HELD_OUT_LOSS] for line in lines))
-    if "knn_accuracy" not in lines[-1]:
-        return True
-    worths = [(line["knn_accuracy"] + line["recall_at_1"]) / 2 for line in lines]
-    share = (max(worths) * held + 1) / (held + 2)
-    return bool(worths[-1] >= max(worths) - math.sqrt(share * (1 - share) / held))
-
-
-def _is_stuck(standing: Standing, patience: int) -> bool:
-    """Whether it is time to stop early."""
-    return bool(patience) and len(standing.history) - standing.best >= patience
+def _turns(codes: NDArray[np.int64]) -> Rows:
+    """How many of its class stand before each."""
+    order = np.argsort(codes, kind="stable")
+    _, starts, counts = np.unique(codes[order], return_index=True, return_counts=True)
+    turns = np.empty(len(codes), np.int64)
+    turns[order] = np.arange(len(codes)) - np.repeat(starts, counts)
+    return turns
 
 
 def _facts(

@@ -7,14 +7,17 @@ from numpy.typing import NDArray
 
 from vecsearch.types import Rows
 
-# With fewer classes than an eighth of the batch, each has partners enough in any shuffle.
-MANY_CLASSES = 8
+# With fewer classes than an eighth of the batch, each has partners enough in any shuffle; but for
+# one of which a shuffle brings fewer than two into a batch, on average.
+MANY_CLASSES, FEWEST = 8, 2
 GROUP = 4
 
 
 def group_size(codes: NDArray[np.int64], batch: int) -> int:
     """How many images of one class have to be put together so that each finds a partner."""
-    return GROUP if len(np.unique(codes)) * MANY_CLASSES > batch else 1
+    _, counts = np.unique(codes, return_counts=True)
+    rare = counts.min() * batch < FEWEST * len(codes)
+    return GROUP if rare or len(counts) * MANY_CLASSES > batch else 1
 
 
 def batches(

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 WARM_SHARE = 0.2
-# What is kept of the time for writing the network down.
-RESERVE = 0.03
+# What is kept of the time for writing the network down: a share, and seconds at least.
+RESERVE, RESERVE_SECONDS = 0.03, 10.0
 # A rest of an epoch that is shorter than this is not begun.
 LEAST = 0.1
 MOST = 1_000_000
@@ -39,7 +39,8 @@ class Plan:
         seen: How many times the images were seen.
         spent: Seconds that were spent so far.
         apart: Seconds that the last measuring took.
-        apart_in_all: Seconds that all of them took.
+        epoch_seconds: Seconds that an epoch takes beside its measuring, as far as is known.
+        timed: How many epochs tell that, and ``learned`` how many seconds they took.
         most: How many epochs there may be in any case.
     """
 
@@ -50,7 +51,9 @@ class Plan:
     seen: float = field(default=0.0)
     spent: float = 0.0
     apart: float = 0.0
-    apart_in_all: float = 0.0
+    epoch_seconds: float = 0.0
+    timed: float = 0.0
+    learned: float = 0.0
     most: float = MOST
 
     @property
@@ -73,28 +76,40 @@ class Plan:
 
         Example:
             >>> plan = Plan(0, budget=100, apart=10)
-            >>> plan.fit(30)
-            >>> round(plan.left, 2)  # of 97 s two take 80, and measuring the third 10
-            2.23
+            >>> plan.fit(20)
+            >>> round(plan.left, 2)  # of 90 s two take 60, and measuring the third 10
+            3.0
         """
+        self.epoch_seconds = epoch_seconds
         if self.budget is not None:
-            rest = max(0.0, self.budget * (1 - RESERVE) - self.spent)
+            reserve = max(RESERVE * self.budget, RESERVE_SECONDS)
+            rest = max(0.0, self.budget - reserve - self.spent)
             whole, rest = divmod(rest, epoch_seconds + self.apart)
             part = max(0.0, rest - self.apart) / epoch_seconds
-            self.left = min(whole + part, self.most - self.done)
+            least = 0.0 if self.done else LEAST
+            self.left = min(max(least, whole + part), self.most - self.done)
 
     def within(self, share: float) -> float:
         """How far the training is at a share of the next epoch."""
         return self.progress + share * (1 - self.progress) * self.share / self.left
 
-    def advance(self, seconds: float, apart: float = 0.0) -> None:
-        """An epoch is done, and took so long, of which measuring took a part."""
+    def advance(self, seconds: float, apart: float = 0.0, whole: bool = True) -> None:
+        """An epoch is done.
+
+        Args:
+            seconds: How long it took.
+            apart: What of that went to measuring.
+            whole: Whether all weights learned: else it does not tell how long another takes.
+        """
+        if whole:
+            self.timed += self.share
+            self.learned += seconds - apart
         last = self.left <= 1
         self.progress = 1.0 if last else self.within(1)
         self.seen += self.share
         self.left = 0.0 if last else self.left - 1
         self.done += 1
         self.spent += seconds
-        self.apart, self.apart_in_all = apart, self.apart_in_all + apart
+        self.apart = apart
         if not last:
-            self.fit((self.spent - self.apart_in_all) / self.seen)
+            self.fit(self.learned / self.timed if self.timed else self.epoch_seconds)

@@ -29,7 +29,7 @@ class Split:
 
 
 def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
-    """Hold out a share of each class, or whole classes if most images are in small ones.
+    """Hold out a share of each class, or whole small ones if most images are in such.
 
     Nothing is held out where there are not ten classes for that.
 
@@ -58,9 +58,10 @@ def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
             held.append(members[: max(0, min(len(members) - LEAST_KEPT, wanted))])
         chosen = np.sort(rng.permutation(np.concatenate(held))[:MOST_HELD])
         return Split(np.setdiff1d(rows, chosen), chosen)
-    many = classes[counts > 1]
-    if len(many) < MANY_CLASSES:
+    small = np.flatnonzero((counts > 1) & (counts <= LEAST_KEPT))
+    if len(small) < MANY_CLASSES:
         return Split(rows, rows[:0])
-    whole = rng.permutation(many)[: max(2, round(share * len(many)))]
+    drawn = rng.permutation(small)[: max(2, round(share * len(small)))]
+    whole = classes[drawn[np.cumsum(counts[drawn]) <= MOST_HELD]]
     inside = np.isin(codes, whole)
     return Split(rows[~inside], rows[inside], whole_classes=True)

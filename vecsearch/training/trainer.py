@@ -2,20 +2,23 @@
 
 import logging
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vecsearch.encoders import lacking
 from vecsearch.encoders.base import SETTINGS, check_seed
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.errors import CollectionLocked, InvalidArgument, MissingPackage
-from vecsearch.images import scan
+from vecsearch.images import scan, subset
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.store import put_whole
-from vecsearch.training.data import Pictures, coded, pictures, suited_preprocess
+from vecsearch.training.data import MEMORY_BYTES, Pictures, coded, pictures, suited_preprocess
 from vecsearch.training.settings import CHECKPOINT, TrainSettings
 from vecsearch.types import Pixels, Progress
 
@@ -71,6 +74,7 @@ def train(
         CollectionLocked: Another process is training there.
         MissingPackage: torch is not installed.
     """
+    begun = time.monotonic()
     check_packages()
     from vecsearch.training.beginning import new_network
     from vecsearch.training.card import write_card
@@ -92,7 +96,8 @@ def train(
     ):
         for one in images.skipped[:SKIPPED_TOLD]:
             log.info("Skipped %s: %s", one.path, one.reason)
-        outcome = run(network, images, seed, wanted, place, overwrite, progress)
+        used = time.monotonic() - begun
+        outcome = run(network, images, seed, wanted, place, overwrite, progress, used)
         _keep(encoder.take(outcome.trained), place)
         write_card(place, found, images, encoder, outcome)
         (place / CHECKPOINT).unlink(missing_ok=True)
@@ -117,15 +122,18 @@ def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEnc
     wanted = TrainSettings.of(**encoder.settings)
     check_seed(encoder.seed)
     given = list(labels) if labels is not None else [None] * len(images)
-    if wanted.needs_labels:
-        rows = [row for row, label in enumerate(given) if label is not None]
-        if len(rows) < len(given):
-            images, given = images[rows], [given[row] for row in rows]
-    names, codes = coded(given, wanted.needs_labels)
-    pictured = Pictures(images, codes, names, "")
+    if len(given) != len(images):
+        raise InvalidArgument(f"There are {len(given)} labels for {len(images)} images.")
     dim = encoder.requested_dim or DIM
     network = new_network(wanted, dim, encoder.preprocess.shape, encoder.seed)
-    return run(network, pictured, encoder.seed, wanted).trained
+    with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
+        if wanted.needs_labels:
+            rows = np.array([row for row, label in enumerate(given) if label is not None], np.int64)
+            in_memory = len(rows) * images[:1].nbytes <= MEMORY_BYTES
+            images = images[rows] if in_memory else subset(images, rows, Path(scratch))
+            given = [given[row] for row in rows.tolist()]
+        names, codes = coded(given, wanted.needs_labels)
+        return run(network, Pictures(images, codes, names, ""), encoder.seed, wanted).trained
 
 
 def _keep(encoder: SiameseEncoder, place: Path) -> None:
