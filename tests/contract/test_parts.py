@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import PHOTOS
 from painting import paint, painted, seeds_of
+from PIL import Image
 
 from vecsearch import Collection, CollectionNotFound, InvalidArgument, VecsearchError, verify
 from vecsearch.ann import make_index
@@ -32,6 +33,7 @@ from vecsearch.images import Batch, Preprocess, read_chunk
 from vecsearch.index import Shard, Shards
 from vecsearch.store import PARTS, Part, Parts, Record, write_part
 from vecsearch.types import Metric
+from vecsearch.view import newest_store
 
 IMAGES = 40
 
@@ -212,6 +214,33 @@ def test_killed_between_the_last_part_and_the_commit(
     assert again.made == []
     assert verify(tmp_path / "index").damages == []
     assert len(ours) == IMAGES + 10
+
+
+def test_a_build_over_a_collection_leaves_its_files_alone(root: Path, tmp_path: Path) -> None:
+    """Also where the parts are of the same files, which the driver takes for unchanged."""
+    standing = build(root, tmp_path / "index")
+    before = standing.vectors()
+    for path in set(root.rglob("*.png")) - set((root / "photos").iterdir()):
+        facts = path.stat()
+        Image.new("RGB", (4, 4), "red").save(path)
+        path.write_bytes(path.read_bytes().ljust(facts.st_size, b"\0")[: facts.st_size])
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with pytest.raises(Killed), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vecsearch.store.writer.collect_garbage", lambda *_, **__: None)
+        patch.setattr("vecsearch.store.writer.Writer.commit", killed)
+        build(root, tmp_path / "index", overwrite=True)
+    assert verify(tmp_path / "index").damages == []
+    again = Here()
+    np.testing.assert_array_equal(Collection.open(tmp_path / "index").vectors(), before)
+    ours = build(root, tmp_path / "index", engine=again, overwrite=True)
+    assert again.made == []  # it went on
+    assert not np.array_equal(ours.vectors(), before)
+    np.testing.assert_array_equal(standing.vectors(), before)
+    assert verify(tmp_path / "index").damages == []
+
+
+def killed(*_: object, **__: object) -> None:
+    raise Killed
 
 
 def test_a_worker_that_was_given_up_comes_too_late(tmp_path: Path) -> None:
@@ -578,6 +607,7 @@ def test_a_build_that_was_lost_while_its_index_was_made_makes_it(
     given = (listing, path, encoder, Metric.EUCLIDEAN, index)
     build_by_parts(*given, Here(), False, None)
     again = make_encoder_for("pca", size=(4, 4), dim=3)
+    assert len(newest_store(path).manifest.segments) < len(list_images(root).images.paths)
     assert lacks_its_index(path, listing, again, Metric.EUCLIDEAN, index)
     # What differs in anything is another build.
     assert not lacks_its_index(path, listing, again, Metric.COSINE, index)

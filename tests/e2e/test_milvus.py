@@ -162,7 +162,7 @@ def books(tmp_path: Path) -> Collection:
 
 def test_a_push_that_was_interrupted_goes_on(lite: str, books: Collection) -> None:
     address = f"{lite}/interrupted"
-    store = MilvusStore(Address.parse(address))
+    store = MilvusStore(Address.parse(address), partial=True)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -211,10 +211,116 @@ def test_an_overwriting_push_that_was_interrupted_goes_on(lite: str, books: Coll
 
     with pytest.raises(KeyboardInterrupt):
         push(books, address, overwrite=True, progress=stop)
-    store = MilvusStore(Address.parse(address))
+    store = MilvusStore(Address.parse(address), partial=True)
     store.delete(["book 3"])
     again = push(books, address, overwrite=True)
     assert (again.items, again.pushed, again.resumed) == (39, 1, 38)
+
+
+def test_who_has_it_open_is_told_that_it_is_pushed_anew(
+    lite: str, books: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vecsearch.distributed.milvus.store.HEALTH_SECONDS", 0)
+    address = f"{lite}/open"
+    push(books, address)
+    reader = Collection.open(address)
+    query = books.vectors(["book 7"])
+    assert reader.query_vectors(query, 1)[0][0].item.id == "book 7"
+    others = Collection.from_vectors(
+        np.eye(4), [f"other {row}" for row in range(4)], path=tmp_path / "others"
+    )
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        push(others, address, overwrite=True, progress=stop)
+    for wrong in (
+        lambda: reader.query_vectors(query, 1),
+        lambda: reader.add_vectors(query, ["mine"]),
+        lambda: reader.remove(["book 7"]),
+        lambda: list(reader),
+    ):
+        with pytest.raises(IncompleteAnswer, match="is being pushed, or was not to its end"):
+            wrong()
+    push(others, address)
+    for wrong in (
+        lambda: reader.query_vectors(query, 1),
+        lambda: reader.add_vectors(query, ["mine"]),
+    ):
+        with pytest.raises(IncompleteAnswer, match="pushed anew since it was opened: open it"):
+            wrong()
+    reader.refresh()
+    assert reader.query_vectors(np.eye(4)[:1], 1)[0][0].item.id == "other 0"
+
+
+def test_a_push_is_of_what_stands_now(lite: str, books: Collection) -> None:
+    Collection.open(books.path).add_vectors(np.ones((1, 4)), ["one more"])
+    assert push(books, f"{lite}/now").items == 41
+
+
+@pytest.mark.parametrize(
+    ("dim", "shards", "said"), [(40_000, 1, "32768 dims at most"), (4, 17, "16 shards at most")]
+)
+def test_what_the_server_would_refuse_is_refused_before_anything_is_dropped(
+    lite: str, books: Collection, tmp_path: Path, dim: int, shards: int, said: str
+) -> None:
+    address = f"{lite}/kept"
+    push(books, address, overwrite=True)
+    large = Collection.from_vectors(np.ones((2, dim)), ["a", "b"], path=tmp_path / "large")
+    with pytest.raises(InvalidArgument, match=said):
+        push(large, address, shards=shards, overwrite=True)
+    assert len(Collection.open(address)) == 40
+
+
+def test_every_page_of_all_items_waits_for_what_was_written(
+    lite: str, books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymilvus.client.prepare import Prepare
+    from pymilvus.grpc_gen.common_pb2 import ConsistencyLevel
+
+    address = f"{lite}/paged"
+    push(books, address)
+    store = MilvusStore(Address.parse(address))
+    asked: list[Any] = []
+    query = Prepare.query_request
+
+    def noted(*given: Any, **options: Any) -> Any:
+        asked.append(query(*given, **options))
+        return asked[-1]
+
+    monkeypatch.setattr(Prepare, "query_request", noted)
+    monkeypatch.setattr("vecsearch.distributed.milvus.store.Pace", lambda _: Steady(7))
+    found = [name for records, _ in store.fetch() for name in records.ids]
+    assert found == sorted(found)
+    assert len(found) == 40
+    assert len(asked) == 7
+    level = store._client.describe_collection("paged")["consistency_level"]
+    strong = ConsistencyLevel.Value("Strong")
+    for request in asked:
+        own = request.consistency_level if not request.use_default_consistency else level
+        assert (own, request.guarantee_timestamp) == (strong, 0)
+
+
+class Steady:
+    """Pages of one length."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def learn(self, rows: object) -> None:
+        """It stays as it is."""
+
+
+def test_to_let_go_asks_nothing(
+    lite: str, books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{lite}/left"
+    push(books, address)
+    with Collection.open(address) as there:
+        monkeypatch.setattr(MilvusStore, "health", lambda *_: pytest.fail("it was asked"))
+    monkeypatch.undo()
+    assert there.query_vectors(books.vectors(["book 2"]), 1)[0][0].item.id == "book 2"
 
 
 def test_what_was_found_to_be_wrong_is_dropped(lite: str, books: Collection) -> None:
@@ -225,7 +331,7 @@ def test_what_was_found_to_be_wrong_is_dropped(lite: str, books: Collection) -> 
 
     with pytest.raises(KeyboardInterrupt):
         push(books, address, progress=stop)
-    store = MilvusStore(Address.parse(address))
+    store = MilvusStore(Address.parse(address), partial=True)
     store.upsert(np.ones((1, 4), np.float32), Records(["one too many"]))
     with pytest.raises(VecsearchError, match="counts 41 items"):
         push(books, address)

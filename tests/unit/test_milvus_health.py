@@ -1,18 +1,28 @@
 """What is said of a collection on Milvus whose parts do not all answer."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from vecsearch import IncompleteAnswer, Metric, VecsearchError
+from vecsearch import (
+    CollectionNotFound,
+    DamagedCollection,
+    IncompleteAnswer,
+    Metric,
+    VecsearchError,
+)
 from vecsearch.distributed.collection import StoredCollection
 from vecsearch.distributed.milvus import Address, MilvusStore
 from vecsearch.distributed.milvus.health import health_of
 from vecsearch.distributed.milvus.properties import Properties
 from vecsearch.distributed.stores import Profile
+from vecsearch.encoders import make_encoder
+from vecsearch.images import Preprocess
+from vecsearch.store import EncoderEntry
 
 pytest.importorskip("pymilvus")
 
@@ -106,6 +116,96 @@ def test_a_search_that_fails_asks_for_the_shards_at_once(coordinator: Coordinato
     coordinator.leaders = [[0, 2], [3, 4]]
     with pytest.raises(IncompleteAnswer, match="shard channel-0 of replica 1"):
         store.search(query, 1)
+
+
+def test_it_is_loaded_as_it_was_pushed_last(coordinator: Coordinator) -> None:
+    loaded: list[int] = []
+    coordinator.get_load_state = lambda _: {"state": "NotLoad"}  # type: ignore[assignment]
+    coordinator.load_collection = (  # type: ignore[attr-defined]
+        lambda _, replica_number: loaded.append(replica_number)
+    )
+    store = MilvusStore(Address.parse("milvus://host/shop"))
+    query = np.zeros((1, 2), np.float32)
+    store.search(query, 1)
+    assert loaded == [1]
+    coordinator.properties = Properties(
+        Profile(Metric.EUCLIDEAN, 2, replicas=2), {}, True, "later", "0.1.0"
+    )
+    store._looked, store._loaded = -np.inf, False  # the server let go of it
+    with pytest.raises(IncompleteAnswer, match="pushed anew"):
+        store.search(query, 1)
+    assert loaded == [1]
+    store.health()
+    assert loaded == [1, 2]
+
+
+def test_a_collection_that_was_released_is_loaded_again(coordinator: Coordinator) -> None:
+    from pymilvus.exceptions import MilvusException
+
+    store = MilvusStore(Address.parse("milvus://host/shop"))
+    store.health()
+    query = coordinator.query
+
+    def released(*_: object, **__: object) -> list[dict[str, int]]:
+        raise MilvusException(message="collection not loaded")
+
+    loaded: list[int] = []
+    coordinator.get_load_state = lambda _: {"state": "NotLoad"}  # type: ignore[assignment]
+    coordinator.load_collection = (  # type: ignore[attr-defined]
+        lambda _, replica_number: loaded.append(replica_number)
+    )
+    coordinator.query = released  # type: ignore[method-assign]
+    with pytest.raises(VecsearchError, match="not loaded"):
+        store.health()
+    coordinator.query = query  # type: ignore[method-assign]
+    assert store.health().items == 7
+    assert loaded == [1]
+
+
+def test_an_encoder_of_another_push_is_fetched_anew(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a look has failed between the two pushes."""
+    fetched: list[object] = []
+    monkeypatch.setattr(
+        "vecsearch.distributed.milvus.store.get_files",
+        lambda _client, _name, files, _folder: fetched.append(files),
+    )
+    entry = EncoderEntry("pca", {}, "f", {}, "")
+
+    def pushed(files: dict[str, tuple[str, int]]) -> None:
+        profile = Profile(Metric.EUCLIDEAN, 2, encoder=entry)
+        coordinator.properties = Properties(profile, files, True, "now", "0.1.0")
+
+    pushed({"settings.json": ("a", 1)})
+    store = MilvusStore(Address.parse("milvus://host/shop"))
+    first = store.encoder_folder()
+    assert store.encoder_folder() == first
+    with monkeypatch.context() as patch, pytest.raises(CollectionNotFound):
+        patch.setattr(coordinator, "has_collection", lambda _: False)
+        store.health()
+    pushed({"settings.json": ("b", 1)})
+    store.health()
+    assert store.encoder_folder() != first
+    assert fetched == [{"settings.json": ("a", 1)}, {"settings.json": ("b", 1)}]
+
+
+def test_a_wrong_encoder_is_refused_each_time(
+    coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = EncoderEntry("pixels", {}, "of another", {}, "")
+    coordinator.properties = Properties(
+        Profile(Metric.EUCLIDEAN, 2, encoder=entry), {}, True, "now", "0.1.0"
+    )
+
+    def get(_client: object, _name: str, _files: object, folder: Path) -> None:
+        make_encoder("pixels", preprocess=Preprocess((1, 2), color="grey")).save(folder)
+
+    monkeypatch.setattr("vecsearch.distributed.milvus.store.get_files", get)
+    there = StoredCollection.at("milvus://host/shop")
+    for _ in range(2):
+        with pytest.raises(DamagedCollection, match="another encoder 'pixels'"):
+            _ = there.encoder
 
 
 def test_fewer_than_two_replicas_are_warned_of(

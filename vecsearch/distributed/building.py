@@ -54,9 +54,9 @@ def build_by_parts(
         raise InvalidArgument(f"There are no images in {listing.place}{why}")
     with Writer(path, overwrite) as writer:
         key = draft_key("build by parts", images, encoder, metric, learns(encoder))
-        parts = writer.parts({**key, "root": listing.place})
+        parts = writer.parts({**key, "root": listing.place, "generation": writer.generation})
         fitted, saved = ready(encoder, listing, engine, parts, progress)
-        same: dict[str, JSON] = {"fingerprint": fitted.fingerprint, "metric": metric.value}
+        same = _key(fitted.fingerprint, metric, writer.generation)
         tasks = list(cut(listing, same, fitted.dim))
         job = Job(
             folder=path.resolve(),
@@ -101,20 +101,33 @@ def lacks_its_index(
         index: The kind of index.
     """
     try:
-        found = newest_store(path).manifest
+        store = newest_store(path)
+        skipped = {one.path.as_posix() for one in store.skipped()}
     except VecsearchError:
         return False
-    known = found.encoder
-    if found.generation > 1 or known is None or dict(found.index) != dict(index):
+    found, known = store.manifest, store.manifest.encoder
+    if known is None or dict(found.index) != dict(index):
         return False
     if (known.name, known.params) != (encoder.name, encoder.get_params()):
         return False
     budget: Any = index.get("memory_budget")
     if within_budget(str(index["kind"]), found.count, found.dim, budget) == EXACT:
         return False
-    same: dict[str, JSON] = {"fingerprint": known.fingerprint, "metric": metric.value}
-    names = {task.name for task in cut(listing, same, found.dim)}
-    return names == {Path(one.vectors).stem for one in found.segments}
+    same = _key(known.fingerprint, metric, found.generation)
+    there = {Path(one.vectors).stem for one in found.segments}
+    tasks = {task.name: task for task in cut(listing, same, found.dim)}
+    # A part of which nothing could be used has left no segment.
+    lost = (path for name in tasks.keys() - there for path in tasks[name].paths)
+    return tasks.keys() >= there and skipped.issuperset(lost)
+
+
+def _key(fingerprint: str, metric: Metric, generation: int) -> dict[str, JSON]:
+    """What makes parts the same beside their images.
+
+    With the generation, so that a build over a collection leaves the files alone that this has.
+    """
+    same: dict[str, JSON] = {"fingerprint": fingerprint, "metric": metric.value}
+    return same if generation == 1 else {**same, "generation": generation}
 
 
 def _made(

@@ -154,3 +154,7 @@ class FolderStore:
     def encoder_folder(self) -> Path | None:
         """Where its encoder lies."""
         return self.view.store.encoder_folder()
+
+    def close(self) -> None:
+        """Let go of what was read."""
+        self._view = None

@@ -165,20 +165,22 @@ class RayEngine:
             raise MissingPackage(
                 f"To build on Ray needs the package {error.name!r}: {INSTALL}"
             ) from error
-        self._ray = ray
-        for name in ("ray", "ray.data"):
-            logging.getLogger(name).setLevel(logging.ERROR)
         if ray.is_initialized():
             raise InvalidArgument(
                 "Ray is in use in this process already: build in another, with the address of "
                 "that Ray, or call ray.shutdown() first."
             )
+        self._ray = ray  # from here on it is ours to shut down
+        for name in ("ray", "ray.data"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         how: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if self._own is not None:
             import loky
 
+            # With GPUs, those whom the workers let decode take processors of their own.
+            few = None if self._gpu else self._workers
             how |= {
-                "num_cpus": self._workers or loky.cpu_count(),
+                "num_cpus": few or loky.cpu_count(),
                 "include_dashboard": False,
                 "_temp_dir": str(self._own),
             }
@@ -208,13 +210,15 @@ class RayEngine:
         os.environ[name] = value
 
     def _shares(self) -> tuple[int, int]:
-        """How many workers there are, and how many processors each has."""
+        """How many workers there are, and how many processors each has on its machine."""
         resources: dict[str, float] = self._ray.cluster_resources()
-        processors = max(1, int(resources.get("CPU", 1)))
         if not self._gpu:
-            return self._workers or processors, 1
-        cards = int(resources["GPU"])
-        return self._workers or cards, max(1, processors // cards)
+            return self._workers or max(1, int(resources.get("CPU", 1))), 1
+        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        shares = [
+            int(one.get("CPU", 0)) // int(one["GPU"]) for one in machines if one.get("GPU", 0) >= 1
+        ]
+        return self._workers or int(resources["GPU"]), max(1, min(shares, default=1))
 
 
 class _Actor:

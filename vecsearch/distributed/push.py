@@ -93,7 +93,7 @@ def push(
         raise InvalidArgument(f"{index!r} is no index here: auto, {', '.join(get_args(Kind))}.")
     source = FolderStore(collection.path)
     # Whoever goes on has to see all that stands there.
-    target = MilvusStore(replace(Address.parse(address), consistency="strong"))
+    target = MilvusStore(replace(Address.parse(address), consistency="strong"), partial=True)
     known = source.profile
     profile = replace(
         known,
@@ -103,8 +103,10 @@ def push(
         replicas=replicas,
         origin=_origin(source),
     )
-    if overwrite and not _goes_on(target, profile, len(collection)):
-        target.check(source.fetch(), source.encoder_folder())
+    # Of what stands now, which others may have changed since the collection was opened.
+    total, pushed = len(source.view), 0
+    if overwrite and not _goes_on(target, profile, total):
+        target.check(profile, source.fetch(), source.encoder_folder())
         target.drop()
     begun = _begin(source, target, profile)
     if replicas < 2:
@@ -112,7 +114,6 @@ def push(
             "There is one replica: when its query node fails, answers lack items until it is "
             "replaced. --replicas 2 wants two query nodes."
         )
-    total, pushed = len(collection), 0
 
     def put(block: Block) -> int:
         records, vectors = _without_standing(block, target) if begun else block
@@ -140,6 +141,11 @@ def push(
         raise VecsearchError(
             f"{target.place} counts {health.items} items, {source.place} has {total}: push it "
             "again, with --overwrite."
+        )
+    if health.replicas < profile.replicas and not target.address.is_file:
+        raise VecsearchError(
+            f"{target.place} is loaded with {health.replicas} replicas, not {profile.replicas}: "
+            "release it on the server, and push it again."
         )
     sampled, found = _compared(source, target)
     target.mark(whole=True)

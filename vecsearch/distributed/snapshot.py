@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,12 +123,13 @@ class StoreSnapshot:
                         f"The collection {self.place} was made from vectors and has no encoder "
                         "for images: query it by vectors."
                     )
-                self._encoder = load_encoder(entry.name, folder)
-                if self._encoder.fingerprint != entry.fingerprint:
+                loaded = load_encoder(entry.name, folder)
+                if loaded.fingerprint != entry.fingerprint:
                     raise DamagedCollection(
                         f"{self.place} holds another encoder {entry.name!r} than the one that made "
                         "its vectors."
                     )
+                self._encoder = loaded
             return self._encoder
 
     def newer(self, wait: bool = True) -> "StoreSnapshot":
@@ -138,8 +140,11 @@ class StoreSnapshot:
         return fresh
 
     def reopened(self) -> "StoreSnapshot":
-        """The same with nothing fetched."""
-        return StoreSnapshot(self.store)
+        """The same with nothing fetched, and the store let go of until it is asked again."""
+        fresh = copy(self)
+        fresh._whole, fresh._encoder, fresh._lock = None, None, threading.RLock()
+        self.store.close()
+        return fresh
 
     def whole(self) -> View:
         """All of it by rows: fetched into a temporary folder, once.

@@ -174,3 +174,6 @@ class VectorStore(Protocol):
 
     def encoder_folder(self) -> Path | None:
         """A folder on this machine with the encoder; None if the vectors came without one."""
+
+    def close(self) -> None:
+        """Let go of connections and the like; the next question makes others."""

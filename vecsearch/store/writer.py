@@ -182,6 +182,11 @@ class Writer:
         self._draft = Draft(self.folder / DRAFT, key)
         return self._draft
 
+    @property
+    def generation(self) -> int:
+        """The number of the generation that a commit makes."""
+        return max(generations(self.folder), default=0) + 1
+
     def parts(self, key: Mapping[str, JSON]) -> Parts:
         """The parts of the same work that others have written; none if it was not begun.
 
@@ -282,7 +287,7 @@ class Writer:
         # What was measured of an index was measured on vectors of the encoder that there was.
         known = {key: known[key] for key in STAYS if key in known} if self._encoder else known
         manifest = Manifest(
-            generation=max(generations(self.folder), default=0) + 1,
+            generation=self.generation,
             metric=metric or (before.metric if before else Metric.EUCLIDEAN),
             dim=dim or (before.dim if before else 0),
             count=sum(entry.alive for entry in (*kept, *written)),

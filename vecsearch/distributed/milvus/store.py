@@ -5,7 +5,8 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 # The most that Milvus gives for one question.
 MOST_HITS = 16384
+MOST_DIM, MOST_SHARDS = 32768, 16
 # From 20 questions at a time on, FAISS computes x² + y² − 2xy in Milvus, too, by which an item is
 # not at 0 from itself.
 QUESTIONS_AT_ONCE = 16
@@ -78,13 +80,15 @@ class MilvusStore:
 
     Args:
         address: Where it is, or shall be.
+        partial: Whether it is to be filled by a push, and need not be whole.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, partial: bool = False) -> None:
         self.address = address
+        self._partial = partial
         self._connection = Connection(address)
         self._properties: Properties | None = None
-        self._encoder: Path | None = None
+        self._encoder: tuple[Mapping[str, tuple[str, int]], Path] | None = None
         self._loaded = False
         self._looked = -HEALTH_SECONDS
         self._settled = 0.0
@@ -104,15 +108,7 @@ class MilvusStore:
             DamagedCollection: It is none of ours.
         """
         if self._properties is None:
-            with asking(self.address):
-                # Milvus Lite makes a file that it is asked to open.
-                absent = self.address.is_file and not Path(self.address.uri).exists()
-                if absent or not self._client.has_collection(self.address.name):
-                    raise CollectionNotFound(
-                        f"There is no collection {self.place}: vecsearch push INDEX {self.place}"
-                    )
-                found = self._client.describe_collection(self.address.name)
-            self._properties = Properties.of_milvus(found.get("properties", {}), self.place)
+            self._properties = self._described()
         return self._properties
 
     @property
@@ -130,6 +126,7 @@ class MilvusStore:
         """
         from importlib.metadata import version
 
+        _refuse_large(profile)
         client, name = self._client, self.address.name
         with asking(self.address):
             if client.has_collection(name):
@@ -140,17 +137,31 @@ class MilvusStore:
             files = {} if encoder is None else stamps_of(encoder)
             created = datetime.now(UTC).isoformat(timespec="seconds")
             found = Properties(profile, files, whole, created, version("vecsearch"))
-            if encoder is not None:
-                put_files(client, name, encoder)
-            client.create_collection(
-                name,
-                schema=schema_of(client, profile),
-                num_shards=profile.shards,
-                consistency_level="Bounded",
-                properties=found.to_milvus(),
-            )
-        self._properties = found
-        self.ensure_index()
+        try:
+            with asking(self.address):
+                if encoder is not None:
+                    put_files(client, name, encoder)
+                client.create_collection(
+                    name,
+                    schema=schema_of(client, profile),
+                    num_shards=profile.shards,
+                    consistency_level="Strong",  # of what names none: pages of all items
+                    properties=found.to_milvus(),
+                )
+            self._properties = found
+            self.ensure_index()
+            if profile.replicas > 1 and not self.address.is_file:
+                # A server that has too few query nodes says so now, not once all is sent.
+                self._load()
+                with asking(self.address):
+                    client.release_collection(name)
+                self._loaded = False
+        except VecsearchError:
+            with suppress(VecsearchError), asking(self.address):
+                client.drop_collection(name)
+                drop_files(client, name)
+            self._properties, self._loaded = None, False
+            raise
 
     def ensure_index(self) -> None:
         """Say how it is to be searched, unless that was said."""
@@ -164,12 +175,13 @@ class MilvusStore:
             index.add_index("vector", index_type=kind, metric_type=metric, params=params)
             client.create_index(name, index, sync=False)
 
-    def check(self, blocks: Iterable[Block], encoder: Path | None) -> None:
+    def check(self, profile: Profile, blocks: Iterable[Block], encoder: Path | None) -> None:
         """See that Milvus can take items, and their encoder, before anything is done about it.
 
         Raises:
             InvalidArgument: It cannot.
         """
+        _refuse_large(profile)
         if encoder is not None:
             stamps_of(encoder)
         for records, _ in blocks:
@@ -189,7 +201,7 @@ class MilvusStore:
             with asking(self.address):
                 self._client.drop_collection(self.address.name)
                 drop_files(self._client, self.address.name)
-        self._properties, self._loaded = None, False
+        self._properties, self._loaded, self._looked = None, False, -HEALTH_SECONDS
 
     def seal(self) -> None:
         """Wait until the server has indexed all that was put in.
@@ -219,6 +231,7 @@ class MilvusStore:
         if len(set(records.ids)) < len(records):
             raise InvalidArgument("An id is there twice.")
         columns = columns_of(records)  # all of them, before any is sent
+        self._refuse_another()
         schema = schema_of(client, profile)
         with asking(self.address):
             for rows in parts_of(columns, profile.dim):
@@ -230,6 +243,7 @@ class MilvusStore:
     def delete(self, ids: Sequence[str]) -> None:
         """Take out items; ids that are not there are passed over."""
         names = list(ids)
+        self._refuse_another()
         self._ready()
         with asking(self.address):
             for start in range(0, len(names), BLOCK_ROWS):
@@ -310,10 +324,8 @@ class MilvusStore:
 
     def health(self, wait: bool = True) -> Health:
         """How it is. Whether it is still what it was, as after another push, is looked at anew."""
-        before, self._properties = self._properties, None
-        if before is not None and before.files != self.properties.files:
-            self._encoder = None
-        self._ready(look=False)
+        self._properties = self._described()
+        self._load()
         if wait:
             self._unsettle()
         items = self._count("", consistency_level="Strong" if wait else self._level)
@@ -329,13 +341,13 @@ class MilvusStore:
         if properties.profile.encoder is None:
             return None
         with self._lock:
-            if self._encoder is None:
+            if self._encoder is None or self._encoder[0] != properties.files:
                 folder = Path(tempfile.mkdtemp(prefix="vecsearch-encoder-"))
                 weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
                 with asking(self.address):
                     get_files(self._client, self.address.name, properties.files, folder)
-                self._encoder = folder
-            return self._encoder
+                self._encoder = properties.files, folder
+            return self._encoder[1]
 
     def close(self) -> None:
         """Let go of the connection; the next question makes another."""
@@ -366,26 +378,58 @@ class MilvusStore:
         least, times = (EF_FILTERED, EF_FILTERED_TIMES) if filtered else (EF, EF_TIMES)
         return {"ef": min(MOST_EF, max(least, times * k))}
 
-    def _ready(self, look: bool = True) -> None:
-        """See that it is loaded, and that all its shards answer, as of a moment ago.
+    def _described(self) -> Properties:
+        with asking(self.address):
+            # Milvus Lite makes a file that it is asked to open.
+            absent = self.address.is_file and not Path(self.address.uri).exists()
+            if absent or not self._client.has_collection(self.address.name):
+                raise CollectionNotFound(
+                    f"There is no collection {self.place}: vecsearch push INDEX {self.place}"
+                )
+            found = self._client.describe_collection(self.address.name)
+        return Properties.of_milvus(found.get("properties", {}), self.place)
+
+    def _ready(self) -> None:
+        """See that it is what it was, loaded, and that all its shards answer: as of a moment ago.
 
         Raises:
             CollectionNotFound: There is none.
-            IncompleteAnswer: A shard does not answer.
+            IncompleteAnswer: A shard does not answer, or it was pushed anew.
         """
-        profile, name = self.profile, self.address.name
-        if not self._loaded:
-            with self._lock, asking(self.address):
-                if "Loaded" not in str(self._client.get_load_state(name)["state"]):
-                    self._client.load_collection(name, replica_number=profile.replicas)
-                self._loaded = True
-        if not look or self.address.is_file or time.monotonic() - self._looked < HEALTH_SECONDS:
+        if self._loaded and time.monotonic() - self._looked < HEALTH_SECONDS:
             return
-        with asking(self.address):
-            faults = faults_of(self._client, name)
-        if faults:
-            raise self._incomplete(faults)
+        self._refuse_another()
+        self._load()
+        if not self.address.is_file:
+            with asking(self.address):
+                faults = faults_of(self._client, self.address.name)
+            if faults:
+                raise self._incomplete(faults)
         self._looked = time.monotonic()
+
+    def _refuse_another(self) -> None:
+        """See that nobody has begun to push another collection there since it was opened."""
+        if self._partial:
+            return
+        known, found = self.properties, self._described()
+        if not found.whole:
+            raise IncompleteAnswer(
+                f"{self.place} is being pushed, or was not to its end: ask once it is whole."
+            )
+        if found.to_milvus() != known.to_milvus():
+            raise IncompleteAnswer(
+                f"{self.place} was pushed anew since it was opened: open it again."
+            )
+
+    def _load(self) -> None:
+        with self._lock:
+            if self._loaded:
+                return
+            replicas, name = self.profile.replicas, self.address.name
+            with asking(self.address):
+                if "Loaded" not in str(self._client.get_load_state(name)["state"]):
+                    self._client.load_collection(name, replica_number=replicas)
+            self._loaded = True
 
     def _asked(self, queries: Sequence[Any], options: dict[str, Any]) -> list[Any]:
         try:
@@ -413,15 +457,18 @@ class MilvusStore:
                 raise InvalidArgument(f"No item of {self.place} has {key!r}.")
 
     def _fetch_all(self) -> Iterator[Block]:
-        """All items, page by page, as the iterator of the client does."""
-        last, level = "", "Strong"
+        """All items, page by page, as the iterator of the client does.
+
+        Each page waits for all that was written: its replica may be another than that before. The
+        client sends no level with an iterator, so that it is the collection's own that counts.
+        """
+        last = ""
         pace = Pace(self.profile.dim)
         while True:
             rows = self._queried(
                 behind(last),
                 STORED,
                 limit=pace.rows,
-                consistency_level=level,
                 iterator="True",
                 reduce_stop_for_best="True",
             )
@@ -429,7 +476,7 @@ class MilvusStore:
                 return
             pace.learn(rows)
             yield block_of(rows, self.profile.dim)
-            last, level = rows[-1]["id"], "Session"
+            last = rows[-1]["id"]
 
     def _count(self, where: str, **options: Any) -> int:
         return int(self._queried(where, ["count(*)"], **options)[0]["count(*)"])
@@ -437,9 +484,26 @@ class MilvusStore:
     def _queried(self, where: str, fields: Sequence[str], **options: Any) -> list[dict[str, Any]]:
         """Rows by a condition."""
         known = {"consistency_level": self._level, "timeout": SECONDS}
-        with asking(self.address):
-            return list(
-                self._client.query(
-                    self.address.name, filter=where, output_fields=fields, **{**known, **options}
+        try:
+            with asking(self.address):
+                return list(
+                    self._client.query(
+                        self.address.name,
+                        filter=where,
+                        output_fields=fields,
+                        **{**known, **options},
+                    )
                 )
-            )
+        except VecsearchError:
+            self._loaded = False  # it may have been released
+            raise
+
+
+def _refuse_large(profile: Profile) -> None:
+    if profile.dim > MOST_DIM:
+        raise InvalidArgument(
+            f"Milvus takes vectors of {MOST_DIM} dims at most, not {profile.dim}: build with "
+            "another encoder, as pca."
+        )
+    if profile.shards > MOST_SHARDS:
+        raise InvalidArgument(f"Milvus takes {MOST_SHARDS} shards at most, not {profile.shards}.")
