@@ -35,6 +35,7 @@ from pymilvus import DataType, MilvusClient
 from vecsearch import Collection, push
 from vecsearch.distributed.milvus import store as milvus_store
 from vecsearch.distributed.milvus.entities import SHOWN
+from vecsearch.distributed.milvus.standing import SETTLING_SECONDS
 
 DIM, K, BATCH = 32, 10, 5000
 
@@ -171,7 +172,7 @@ def main() -> None:
             print(f"push: rate beside the client's loop {statistics.median(ratios):.2f}")
             client.drop_collection("bare")
             there = Collection.open(server.address("ours"))
-            time.sleep(milvus_store.SETTLING_SECONDS)  # until then it waits for all writes
+            time.sleep(SETTLING_SECONDS)  # until then it waits for all writes
             queries(there, client, "ours", test[: arguments.queries])
             recall(here, there, test[: arguments.queries])
         finally:

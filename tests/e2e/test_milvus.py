@@ -220,7 +220,7 @@ def test_an_overwriting_push_that_was_interrupted_goes_on(lite: str, books: Coll
 def test_who_has_it_open_is_told_that_it_is_pushed_anew(
     lite: str, books: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vecsearch.distributed.milvus.store.HEALTH_SECONDS", 0)
+    monkeypatch.setattr("vecsearch.distributed.milvus.standing.HEALTH_SECONDS", 0)
     address = f"{lite}/open"
     push(books, address)
     reader = Collection.open(address)

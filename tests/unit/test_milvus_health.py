@@ -97,7 +97,7 @@ def test_a_lost_shard_is_no_answer(coordinator: Coordinator) -> None:
     query = np.zeros((1, 2), np.float32)
     assert store.search(query, 1) == [[]]
     coordinator.leaders = [[1, 0], [3, 4]]
-    store._looked = -np.inf  # some seconds later
+    store._standing._looked = -np.inf  # some seconds later
     with pytest.raises(IncompleteAnswer, match="shard channel-1 of replica 1 has no leader"):
         store.search(query, 1)
     with pytest.raises(IncompleteAnswer, match="does not answer as a whole"):
@@ -131,7 +131,7 @@ def test_it_is_loaded_as_it_was_pushed_last(coordinator: Coordinator) -> None:
     coordinator.properties = Properties(
         Profile(Metric.EUCLIDEAN, 2, replicas=2), {}, True, "later", "0.1.0"
     )
-    store._looked, store._loaded = -np.inf, False  # the server let go of it
+    store._standing.doubt()  # the server let go of it
     with pytest.raises(IncompleteAnswer, match="pushed anew"):
         store.search(query, 1)
     assert loaded == [1]

@@ -39,12 +39,12 @@ from vecsearch.distributed.milvus.filters import (
     knows_key,
     one_of,
 )
-from vecsearch.distributed.milvus.health import faults_of, health_of
+from vecsearch.distributed.milvus.health import health_of
 from vecsearch.distributed.milvus.properties import STATE, Properties
+from vecsearch.distributed.milvus.standing import Standing
 from vecsearch.distributed.stores import Block, Health, Neighbour, Profile
 from vecsearch.errors import (
     CollectionExists,
-    CollectionNotFound,
     IncompleteAnswer,
     InvalidArgument,
     VecsearchError,
@@ -69,10 +69,6 @@ GRAPH = {"M": 16, "efConstruction": 200}
 EF, EF_TIMES, EF_FILTERED, EF_FILTERED_TIMES = 64, 2, 512, 8
 MOST_EF = 32768
 INDEX_SECONDS = 3600
-# How old the knowledge may be that all shards answer.
-HEALTH_SECONDS = 5.0
-# How far any replica lags behind what was written, by far.
-SETTLING_SECONDS = 5.0
 
 
 class MilvusStore:
@@ -85,13 +81,9 @@ class MilvusStore:
 
     def __init__(self, address: Address, partial: bool = False) -> None:
         self.address = address
-        self._partial = partial
         self._connection = Connection(address)
-        self._properties: Properties | None = None
+        self._standing = Standing(address, self._connection, partial)
         self._encoder: tuple[Mapping[str, tuple[str, int]], Path] | None = None
-        self._loaded = False
-        self._looked = -HEALTH_SECONDS
-        self._settled = 0.0
         self._lock = threading.RLock()
 
     @property
@@ -107,9 +99,7 @@ class MilvusStore:
             CollectionNotFound: There is none of that name.
             DamagedCollection: It is none of ours.
         """
-        if self._properties is None:
-            self._properties = self._described()
-        return self._properties
+        return self._standing.properties
 
     @property
     def profile(self) -> Profile:
@@ -148,19 +138,19 @@ class MilvusStore:
                     consistency_level="Strong",  # of what names none: pages of all items
                     properties=found.to_milvus(),
                 )
-            self._properties = found
+            self._standing.begin(found)
             self.ensure_index()
             if profile.replicas > 1 and not self.address.is_file:
                 # A server that has too few query nodes says so now, not once all is sent.
-                self._load()
+                self._standing.load()
                 with asking(self.address):
                     client.release_collection(name)
-                self._loaded = False
+                self._standing.begin(found)
         except VecsearchError:
             with suppress(VecsearchError), asking(self.address):
                 client.drop_collection(name)
                 drop_files(client, name)
-            self._properties, self._loaded = None, False
+            self._standing.forget()
             raise
 
     def ensure_index(self) -> None:
@@ -193,7 +183,7 @@ class MilvusStore:
         Raises:
             DamagedCollection: It is none of ours.
         """
-        self._properties = None
+        self._standing.forget()
         with asking(self.address):
             there = self._client.has_collection(self.address.name)
         if there:
@@ -201,7 +191,7 @@ class MilvusStore:
             with asking(self.address):
                 self._client.drop_collection(self.address.name)
                 drop_files(self._client, self.address.name)
-        self._properties, self._loaded, self._looked = None, False, -HEALTH_SECONDS
+        self._standing.forget()
 
     def seal(self) -> None:
         """Wait until the server has indexed all that was put in.
@@ -222,7 +212,7 @@ class MilvusStore:
         with asking(self.address):
             state = "whole" if whole else "filling"
             self._client.alter_collection_properties(self.address.name, {STATE: state})
-        self._properties = None
+        self._standing.forget()
 
     def upsert(self, vectors: Vectors, records: Records, *, new: bool = False) -> None:
         """Put in items. On return the server has them in its log."""
@@ -231,25 +221,25 @@ class MilvusStore:
         if len(set(records.ids)) < len(records):
             raise InvalidArgument("An id is there twice.")
         columns = columns_of(records)  # all of them, before any is sent
-        self._refuse_another()
+        self._standing.refuse_another()
         schema = schema_of(client, profile)
         with asking(self.address):
             for rows in parts_of(columns, profile.dim):
                 part: dict[str, list[Any]] = {key: all_[rows] for key, all_ in columns.items()}
                 part["vector"] = checked[rows].tolist()
                 send(client, self.address.name, schema, part, new)
-        self._unsettle()
+        self._standing.unsettle()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Take out items; ids that are not there are passed over."""
         names = list(ids)
-        self._refuse_another()
-        self._ready()
+        self._standing.refuse_another()
+        self._standing.ready()
         with asking(self.address):
             for start in range(0, len(names), BLOCK_ROWS):
                 part = one_of(names[start : start + BLOCK_ROWS])
                 self._client.delete(self.address.name, filter=part, timeout=SECONDS)
-        self._unsettle()
+        self._standing.unsettle()
 
     def search(
         self,
@@ -274,10 +264,10 @@ class MilvusStore:
             "filter": compiled(conditions),
             "output_fields": SHOWN,
             "search_params": {"params": self._effort(k, bool(conditions))},
-            "consistency_level": self._level,
+            "consistency_level": self._standing.level,
             "timeout": SECONDS,
         }
-        self._ready()
+        self._standing.ready()
         found = []
         for start in range(0, len(queries), QUESTIONS_AT_ONCE):
             part = list(queries[start : start + QUESTIONS_AT_ONCE])
@@ -289,7 +279,7 @@ class MilvusStore:
 
     def fetch(self, ids: Sequence[str] | None = None) -> Iterator[Block]:
         """Items with their vectors, a block at a time, in the order of their ids."""
-        self._ready()
+        self._standing.ready()
         if ids is None:
             yield from self._fetch_all()
             return
@@ -306,7 +296,7 @@ class MilvusStore:
         self, conditions: tuple[Condition, ...], limit: int, offset: int
     ) -> tuple[Sequence[Record], int]:
         """Some of the items of which conditions hold, in the order of their ids, and how many."""
-        self._ready()
+        self._standing.ready()
         where = compiled(conditions)
         count = self._count(where)
         if conditions and not count:
@@ -324,11 +314,10 @@ class MilvusStore:
 
     def health(self, wait: bool = True) -> Health:
         """How it is. Whether it is still what it was, as after another push, is looked at anew."""
-        self._properties = self._described()
-        self._load()
+        self._standing.look()
         if wait:
-            self._unsettle()
-        items = self._count("", consistency_level="Strong" if wait else self._level)
+            self._standing.unsettle()
+        items = self._count("", consistency_level="Strong" if wait else self._standing.level)
         with asking(self.address):
             health = health_of(self._client, self.address.name, items, self.address.is_file)
         if not self.properties.whole:
@@ -357,79 +346,11 @@ class MilvusStore:
     def _client(self) -> "MilvusClient":
         return self._connection.client
 
-    @property
-    def _level(self) -> str:
-        """The consistency of a question.
-
-        The server's own sessions know nothing of deletions, nor of what others have written. So for
-        some seconds after a write, or a look at the whole, it waits for all that was written.
-        """
-        level = self.address.consistency
-        if level == "session" and time.monotonic() < self._settled:
-            return "Strong"
-        return level.capitalize()
-
-    def _unsettle(self) -> None:
-        self._settled = time.monotonic() + SETTLING_SECONDS
-
     def _effort(self, k: int, filtered: bool) -> dict[str, int]:
         if self.profile.index == "exact":
             return {}
         least, times = (EF_FILTERED, EF_FILTERED_TIMES) if filtered else (EF, EF_TIMES)
         return {"ef": min(MOST_EF, max(least, times * k))}
-
-    def _described(self) -> Properties:
-        with asking(self.address):
-            # Milvus Lite makes a file that it is asked to open.
-            absent = self.address.is_file and not Path(self.address.uri).exists()
-            if absent or not self._client.has_collection(self.address.name):
-                raise CollectionNotFound(
-                    f"There is no collection {self.place}: vecsearch push INDEX {self.place}"
-                )
-            found = self._client.describe_collection(self.address.name)
-        return Properties.of_milvus(found.get("properties", {}), self.place)
-
-    def _ready(self) -> None:
-        """See that it is what it was, loaded, and that all its shards answer: as of a moment ago.
-
-        Raises:
-            CollectionNotFound: There is none.
-            IncompleteAnswer: A shard does not answer, or it was pushed anew.
-        """
-        if self._loaded and time.monotonic() - self._looked < HEALTH_SECONDS:
-            return
-        self._refuse_another()
-        self._load()
-        if not self.address.is_file:
-            with asking(self.address):
-                faults = faults_of(self._client, self.address.name)
-            if faults:
-                raise self._incomplete(faults)
-        self._looked = time.monotonic()
-
-    def _refuse_another(self) -> None:
-        """See that nobody has begun to push another collection there since it was opened."""
-        if self._partial:
-            return
-        known, found = self.properties, self._described()
-        if not found.whole:
-            raise IncompleteAnswer(
-                f"{self.place} is being pushed, or was not to its end: ask once it is whole."
-            )
-        if found.to_milvus() != known.to_milvus():
-            raise IncompleteAnswer(
-                f"{self.place} was pushed anew since it was opened: open it again."
-            )
-
-    def _load(self) -> None:
-        with self._lock:
-            if self._loaded:
-                return
-            replicas, name = self.profile.replicas, self.address.name
-            with asking(self.address):
-                if "Loaded" not in str(self._client.get_load_state(name)["state"]):
-                    self._client.load_collection(name, replica_number=replicas)
-            self._loaded = True
 
     def _asked(self, queries: Sequence[Any], options: dict[str, Any]) -> list[Any]:
         try:
@@ -437,18 +358,12 @@ class MilvusStore:
                 return list(self._client.search(self.address.name, data=queries, **options))
         except VecsearchError as error:
             # Is it the question, or the server?
-            self._looked, self._loaded = -HEALTH_SECONDS, False
+            self._standing.doubt()
             try:
-                self._ready()
+                self._standing.ready()
             except IncompleteAnswer as incomplete:
                 raise incomplete from error
             raise
-
-    def _incomplete(self, faults: Sequence[str]) -> IncompleteAnswer:
-        return IncompleteAnswer(
-            f"{self.place} would answer without some of its items: {'; '.join(faults)}. Ask again "
-            "once its query nodes are back."
-        )
 
     def _refuse_unknown(self, keys: Sequence[str]) -> None:
         """Tell a key that no item has, which is a mistake, from a value that none has."""
@@ -483,7 +398,7 @@ class MilvusStore:
 
     def _queried(self, where: str, fields: Sequence[str], **options: Any) -> list[dict[str, Any]]:
         """Rows by a condition."""
-        known = {"consistency_level": self._level, "timeout": SECONDS}
+        known = {"consistency_level": self._standing.level, "timeout": SECONDS}
         try:
             with asking(self.address):
                 return list(
@@ -495,7 +410,7 @@ class MilvusStore:
                     )
                 )
         except VecsearchError:
-            self._loaded = False  # it may have been released
+            self._standing.doubt()  # it may have been released
             raise
 
 
