@@ -81,11 +81,12 @@ def cluster(folder: Path, nodes: int, head_processors: int = 1) -> Iterator[list
         head_processors: With 0, the head does no work itself.
     """
     tag = uuid4().hex[:6]
-    bridge, network = f"vs{tag}", free_network()
+    bridge = f"vs{tag}"
     session = Path(f"/tmp/vs-{tag}")  # short: Ray's sockets lie in it
     session.mkdir()
     made: list[Node] = []
     try:
+        network = free_network()
         ip("link", "add", bridge, "type", "bridge")
         ip("addr", "add", f"{network}.254/24", "dev", bridge)
         ip("link", "set", bridge, "up")

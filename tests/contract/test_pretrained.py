@@ -262,8 +262,12 @@ def test_a_network_sees_what_its_note_says(
 
 @pytest.mark.parametrize("shape", [("n", 12, 16, 3), (5, 12, 16, 3), (1, 3, 12, 16)])
 def test_layouts_and_fixed_batches(
-    tmp_path: Path, shape: tuple[Any, ...], shapes: tuple[Pixels, list[str]]
+    tmp_path: Path,
+    shape: tuple[Any, ...],
+    shapes: tuple[Pixels, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # batches by two threads
     encoder = make_encoder(network(tmp_path, shape=shape))
     assert encoder.preprocess == Preprocess((16, 12), "crop")
     found = encoder.encode(shapes[0])
@@ -806,7 +810,7 @@ def test_networks_take_no_more_threads_than_are_granted(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", told)
     assert session_options().intra_op_num_threads == threads
-    assert processors() == threads
+    assert processors() == min(threads, loky.cpu_count())
 
 
 @pytest.mark.parametrize("told", ["", "0", "many"])

@@ -129,6 +129,22 @@ def test_the_same_script_on_a_folder_and_on_a_server(
 
 
 @pytest.mark.slow
+def test_too_few_query_nodes_are_seen_before_anything_is_dropped(
+    server: MilvusServer, books: Collection
+) -> None:
+    address = server.address("books")
+    push(books, address)
+    with pytest.raises(StoreError, match="Milvus refuses"):
+        push(books, address, replicas=2, overwrite=True)
+    assert len(Collection.open(address)) == 40
+    assert [
+        name
+        for name in MilvusStore(Address.parse(address))._client.list_collections()
+        if name.startswith("books_")
+    ] == []
+
+
+@pytest.mark.slow
 def test_one_command_sees_what_another_has_written(
     vecsearch: Callable[..., CompletedProcess[str]], server: MilvusServer, tmp_path: Path
 ) -> None:

@@ -22,9 +22,9 @@ from vecsearch.distributed.milvus.properties import Properties
 from vecsearch.distributed.stores import Profile
 from vecsearch.encoders import make_encoder
 from vecsearch.images import Preprocess
-from vecsearch.store import EncoderEntry
+from vecsearch.store import EncoderEntry, Records
 
-pytest.importorskip("pymilvus")
+MilvusClient = pytest.importorskip("pymilvus").MilvusClient
 
 
 class Coordinator:
@@ -137,6 +137,47 @@ def test_it_is_loaded_as_it_was_pushed_last(coordinator: Coordinator) -> None:
     assert loaded == [1]
     store.health()
     assert loaded == [1, 2]
+
+
+def test_a_refresh_that_fails_takes_nothing_over(coordinator: Coordinator) -> None:
+    there = StoredCollection.at("milvus://host/shop")
+    kept = there.snapshot()
+    query = np.zeros((1, 2), np.float32)
+    coordinator.properties = Properties(
+        Profile(Metric.EUCLIDEAN, 2, origin="another"), {}, True, "later", "0.1.0"
+    )
+    coordinator.leaders = [[1, 0], [3, 4]]
+    with pytest.raises(IncompleteAnswer, match="does not answer as a whole"):
+        there.refresh()
+    coordinator.leaders = [[1, 2], [3, 4]]
+    for one in (there, kept):
+        with pytest.raises(IncompleteAnswer, match="pushed anew"):
+            one.query_vectors(query, 1)
+        with pytest.raises(IncompleteAnswer, match="pushed anew"):
+            one.store.upsert(query, Records(["mine"]))
+    there.refresh()
+    assert there.query_vectors(query, 1) == [[]]
+    with pytest.raises(IncompleteAnswer, match="pushed anew"):
+        kept.query_vectors(query, 1)
+
+
+def test_what_another_has_made_is_not_dropped(coordinator: Coordinator) -> None:
+    """Two push to one address at once: that which fails leaves the other's alone."""
+    from pymilvus.exceptions import MilvusException
+
+    dropped: list[str] = []
+    there = iter([False, True])
+
+    def create(*_: object, **__: object) -> None:
+        raise MilvusException(message="it is there")
+
+    coordinator.has_collection = lambda _: next(there)  # type: ignore[method-assign]
+    coordinator.create_collection = create  # type: ignore[attr-defined]
+    coordinator.create_schema = MilvusClient.create_schema  # type: ignore[attr-defined]
+    coordinator.drop_collection = dropped.append  # type: ignore[attr-defined]
+    with pytest.raises(VecsearchError, match="it is there"):
+        MilvusStore(Address.parse("milvus://host/shop")).create(Profile(Metric.EUCLIDEAN, 2))
+    assert dropped == []
 
 
 def test_a_collection_that_was_released_is_loaded_again(coordinator: Coordinator) -> None:

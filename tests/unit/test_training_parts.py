@@ -83,6 +83,8 @@ def test_split_of_many_small_classes() -> None:
     assert split.whole_classes
     assert len(split.held) == 20
     assert len(hold_out(np.repeat(np.arange(5), 2), 0.1, 0).held) == 0
+    mostly_alone = np.concatenate([np.repeat(np.arange(20), 10), np.arange(20, 620)])
+    assert len(hold_out(mostly_alone, 0.1, 0).held) == 20
     mostly_small = np.concatenate([np.repeat(np.arange(999), 2), np.full(6, 999)])
     assert hold_out(mostly_small, 0.1, 0).whole_classes
     assert len(hold_out(np.repeat(np.arange(10_000), 6), 0.1, 0).held) == 3000
@@ -138,7 +140,7 @@ def test_plan_keeps_to_its_budget(budget: float, times: list[float]) -> None:
         plan.advance(plan.share * times[plan.done % len(times)])
         assert before < plan.progress <= 1
     if plan.done > 1:
-        assert plan.progress > 0.5
+        assert plan.progress > 0.45
         assert plan.spent <= budget + 3 * 30
 
 
@@ -149,7 +151,7 @@ def test_plan_counts_the_measuring(epoch: float, apart: float, budget: float) ->
     plan.fit(epoch)
     while not plan.finished:
         plan.advance(plan.share * epoch + apart, apart)
-    assert plan.spent <= max(budget - 10, 0.1 * epoch + apart)
+    assert plan.spent <= max(budget - min(10, budget / 4), 0.1 * epoch + apart) + 1e-6
 
 
 @given(st.floats(1, 300), st.floats(60, 5000), st.floats(0.1, 1))
@@ -162,7 +164,7 @@ def test_plan_does_not_reckon_with_epochs_of_the_head_alone(
     while not plan.finished:
         frozen = plan.done < 0.1 * plan.epochs and plan.epochs > 1
         plan.advance(plan.share * epoch * (quick if frozen else 1), whole=not frozen)
-    assert plan.spent <= max(budget, 0.1 * epoch)
+    assert plan.spent <= max(budget, 0.1 * epoch) + 1e-6
     assert plan.progress > 0.85
 
 

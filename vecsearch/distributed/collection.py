@@ -95,6 +95,7 @@ class StoredCollection(Collection):
                 seconds; else it is seen as soon as it comes through.
         """
         self._view = self._view.newer(wait)
+        self.store = self._view.store
         return True
 
     def close(self) -> None:

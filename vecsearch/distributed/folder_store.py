@@ -155,6 +155,10 @@ class FolderStore:
         """Where its encoder lies."""
         return self.view.store.encoder_folder()
 
+    def anew(self) -> "FolderStore":
+        """Another one of the same folder."""
+        return FolderStore(self.folder)
+
     def close(self) -> None:
         """Let go of what was read."""
         self._view = None

@@ -134,7 +134,7 @@ class StoreSnapshot:
 
     def newer(self, wait: bool = True) -> "StoreSnapshot":
         """What it is now: others may have written."""
-        fresh = StoreSnapshot(self.store, self._encoder, wait)
+        fresh = StoreSnapshot(self.store.anew(), self._encoder, wait)
         if fresh.made_by != self.made_by:  # it was pushed anew
             fresh._encoder = None
         return fresh

@@ -175,5 +175,8 @@ class VectorStore(Protocol):
     def encoder_folder(self) -> Path | None:
         """A folder on this machine with the encoder; None if the vectors came without one."""
 
+    def anew(self) -> "VectorStore":
+        """Another one of the same place, taken for what it is now; this one stays as it is."""
+
     def close(self) -> None:
         """Let go of connections and the like; the next question makes others."""

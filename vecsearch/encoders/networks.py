@@ -27,7 +27,8 @@ def processors() -> int:
     """On how many of them networks are run: all, or as many as OMP_NUM_THREADS grants."""
     import loky
 
-    return told_threads() or int(loky.cpu_count())
+    there = int(loky.cpu_count())
+    return min(told_threads() or there, there)
 
 
 def check_batch(batch_size: int | None) -> int | None:

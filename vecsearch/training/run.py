@@ -111,7 +111,8 @@ def run(
         plan.budget -= used
     if standing.history:
         log.info("Going on after epoch %d of %d.", plan.done, plan.epochs)
-        plan.fit(plan.epoch_seconds)
+        if plan.epoch_seconds:
+            plan.fit(plan.epoch_seconds)
     elif plan.budget is not None:
         started = time.monotonic()
         with _in_memory():

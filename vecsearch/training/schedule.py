@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, field
 
 WARM_SHARE = 0.2
-# What is kept of the time for writing the network down: a share, and seconds at least.
-RESERVE, RESERVE_SECONDS = 0.03, 10.0
+# What is kept of the time for writing the network down: ten seconds, if that is no more than a
+# quarter of it; and a share at least.
+RESERVE, RESERVE_SECONDS, MOST_RESERVE = 0.03, 10.0, 0.25
 # A rest of an epoch that is shorter than this is not begun.
 LEAST = 0.1
 MOST = 1_000_000
@@ -82,7 +83,7 @@ class Plan:
         """
         self.epoch_seconds = epoch_seconds
         if self.budget is not None:
-            reserve = max(RESERVE * self.budget, RESERVE_SECONDS)
+            reserve = max(RESERVE * self.budget, min(RESERVE_SECONDS, MOST_RESERVE * self.budget))
             rest = max(0.0, self.budget - reserve - self.spent)
             whole, rest = divmod(rest, epoch_seconds + self.apart)
             part = max(0.0, rest - self.apart) / epoch_seconds

@@ -49,7 +49,9 @@ def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
         return Split(rows, rows[:0])
     share = min(share, MOST_HELD / max(1, len(codes)))
     classes, counts = np.unique(codes, return_counts=True)
-    if 2 * counts[counts > LEAST_KEPT].sum() > len(codes):
+    small = np.flatnonzero((counts > 1) & (counts <= LEAST_KEPT))
+    mostly_large = 2 * counts[counts > LEAST_KEPT].sum() > len(codes)
+    if mostly_large or (len(small) < MANY_CLASSES and counts.max() > LEAST_KEPT):
         held: list[Rows] = []
         shuffled = rng.permutation(rows)
         by_class = shuffled[np.argsort(codes[shuffled], kind="stable")]
@@ -58,7 +60,6 @@ def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
             held.append(members[: max(0, min(len(members) - LEAST_KEPT, wanted))])
         chosen = np.sort(rng.permutation(np.concatenate(held))[:MOST_HELD])
         return Split(np.setdiff1d(rows, chosen), chosen)
-    small = np.flatnonzero((counts > 1) & (counts <= LEAST_KEPT))
     if len(small) < MANY_CLASSES:
         return Split(rows, rows[:0])
     drawn = rng.permutation(small)[: max(2, round(share * len(small)))]

@@ -63,8 +63,14 @@ class Standing:
 
     def begin(self, properties: Properties) -> None:
         """It was just made, and is not loaded."""
-        self._known = properties
+        self._known = Properties.of_milvus(properties.to_milvus(), str(self._address))
         self.doubt()
+
+    def anew(self) -> "Standing":
+        """One that takes it for what it will be when it is looked at next."""
+        fresh = Standing(self._address, self._connection, self._partial)
+        fresh._settled = self._settled
+        return fresh
 
     def forget(self) -> None:
         """It was taken away, or changed: nothing is known of it."""
@@ -114,7 +120,7 @@ class Standing:
             raise IncompleteAnswer(
                 f"{self._address} is being pushed, or was not to its end: ask once it is whole."
             )
-        if found.to_milvus() != known.to_milvus():
+        if (found.profile, found.files) != (known.profile, known.files):
             raise IncompleteAnswer(
                 f"{self._address} was pushed anew since it was opened: open it again."
             )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from numpy.typing import ArrayLike
 
@@ -86,6 +87,12 @@ class MilvusStore:
         self._encoder: tuple[Mapping[str, tuple[str, int]], Path] | None = None
         self._lock = threading.RLock()
 
+    def anew(self) -> "MilvusStore":
+        """The same by the same connection, taken for what it is now."""
+        fresh = MilvusStore(self.address)
+        fresh._connection, fresh._standing = self._connection, self._standing.anew()
+        return fresh
+
     @property
     def place(self) -> str:
         """The address, without secrets."""
@@ -116,7 +123,7 @@ class MilvusStore:
         """
         from importlib.metadata import version
 
-        _refuse_large(profile)
+        self._refuse_what_cannot_be(profile)
         client, name = self._client, self.address.name
         with asking(self.address):
             if client.has_collection(name):
@@ -138,20 +145,14 @@ class MilvusStore:
                     consistency_level="Strong",  # of what names none: pages of all items
                     properties=found.to_milvus(),
                 )
-            self._standing.begin(found)
-            self.ensure_index()
-            if profile.replicas > 1 and not self.address.is_file:
-                # A server that has too few query nodes says so now, not once all is sent.
-                self._standing.load()
-                with asking(self.address):
-                    client.release_collection(name)
-                self._standing.begin(found)
-        except VecsearchError:
+        except BaseException:
+            # Unless another push has made it meanwhile, whose files they are.
             with suppress(VecsearchError), asking(self.address):
-                client.drop_collection(name)
-                drop_files(client, name)
-            self._standing.forget()
+                if not client.has_collection(name):
+                    drop_files(client, name)
             raise
+        self._standing.begin(found)
+        self.ensure_index()
 
     def ensure_index(self) -> None:
         """Say how it is to be searched, unless that was said."""
@@ -171,7 +172,7 @@ class MilvusStore:
         Raises:
             InvalidArgument: It cannot.
         """
-        _refuse_large(profile)
+        self._refuse_what_cannot_be(profile)
         if encoder is not None:
             stamps_of(encoder)
         for records, _ in blocks:
@@ -227,7 +228,7 @@ class MilvusStore:
             for rows in parts_of(columns, profile.dim):
                 part: dict[str, list[Any]] = {key: all_[rows] for key, all_ in columns.items()}
                 part["vector"] = checked[rows].tolist()
-                send(client, self.address.name, schema, part, new)
+                send(self._client, self.address.name, schema, part, new)
         self._standing.unsettle()
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -352,6 +353,31 @@ class MilvusStore:
         least, times = (EF_FILTERED, EF_FILTERED_TIMES) if filtered else (EF, EF_TIMES)
         return {"ef": min(MOST_EF, max(least, times * k))}
 
+    def _refuse_what_cannot_be(self, profile: Profile) -> None:
+        """Refuse what the server would, before anything is done about it."""
+        if profile.dim > MOST_DIM:
+            raise InvalidArgument(
+                f"Milvus takes vectors of {MOST_DIM} dims at most, not {profile.dim}: build with "
+                "another encoder, as pca."
+            )
+        if profile.shards > MOST_SHARDS:
+            raise InvalidArgument(
+                f"Milvus takes {MOST_SHARDS} shards at most, not {profile.shards}."
+            )
+        if profile.replicas > 1 and not self.address.is_file:
+            # How many query nodes there are, it tells by loading something.
+            client, name = self._client, f"{self.address.name}_{uuid4().hex[:8]}"
+            index = client.prepare_index_params()
+            index.add_index("vector", index_type="FLAT", metric_type="L2")
+            schema = schema_of(client, Profile(Metric.EUCLIDEAN, 2))
+            with asking(self.address):
+                client.create_collection(name, schema=schema, index_params=index)
+                try:
+                    client.release_collection(name)
+                    client.load_collection(name, replica_number=profile.replicas)
+                finally:
+                    client.drop_collection(name)
+
     def _asked(self, queries: Sequence[Any], options: dict[str, Any]) -> list[Any]:
         try:
             with asking(self.address):
@@ -412,13 +438,3 @@ class MilvusStore:
         except VecsearchError:
             self._standing.doubt()  # it may have been released
             raise
-
-
-def _refuse_large(profile: Profile) -> None:
-    if profile.dim > MOST_DIM:
-        raise InvalidArgument(
-            f"Milvus takes vectors of {MOST_DIM} dims at most, not {profile.dim}: build with "
-            "another encoder, as pca."
-        )
-    if profile.shards > MOST_SHARDS:
-        raise InvalidArgument(f"Milvus takes {MOST_SHARDS} shards at most, not {profile.shards}.")
