@@ -132,7 +132,7 @@ def test_the_same_script_on_a_folder_and_on_a_server(
 def test_too_few_query_nodes_are_seen_before_anything_is_dropped(
     server: MilvusServer, books: Collection
 ) -> None:
-    address = server.address("books")
+    address = server.address("few")
     push(books, address)
     with pytest.raises(StoreError, match="Milvus refuses"):
         push(books, address, replicas=2, overwrite=True)
@@ -140,7 +140,7 @@ def test_too_few_query_nodes_are_seen_before_anything_is_dropped(
     assert [
         name
         for name in MilvusStore(Address.parse(address))._client.list_collections()
-        if name.startswith("books_")
+        if name.startswith("few_")
     ] == []
 
 
