@@ -261,6 +261,14 @@ def test_settings_that_cannot_be(given_: dict[str, object], said: str) -> None:
         TrainSettings.of(**given_)  # type: ignore[arg-type]
 
 
+def test_a_classifier_learns_at_a_rate_of_its_own() -> None:
+    settings = TrainSettings.of("best", objective="classifier")
+    assert settings.rate == 0.05
+    assert TrainSettings.of(**settings.to_json()) == settings  # type: ignore[arg-type]
+    assert TrainSettings.of(objective="classifier", rate=0.1).rate == 0.1
+    assert TrainSettings.of().rate == 0.2
+
+
 def test_settings_as_plain_values() -> None:
     for given_ in (
         {},

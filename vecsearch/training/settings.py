@@ -190,7 +190,8 @@ class TrainSettings:
 
 
 def _for_backbone(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a network of torchvision wants something else than our own."""
+    """Where a network of torchvision, or a classifier, wants something else than the others."""
     if given.get("backbone", "small") in ("small", "conv3"):
-        return {}
+        # Its embeddings are of any length, and grow without bounds at the rate of the others.
+        return {"rate": 0.05} if given.get("objective") == "classifier" else {}
     return {"batch": 64, "rate": 0.02 if given.get("weights") else 0.05}
