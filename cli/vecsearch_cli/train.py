@@ -83,7 +83,8 @@ Examples:
 @click.option(
     "--rate",
     type=float,
-    help="The highest learning rate.  [default: 0.2; of a classifier or torchvision 0.05, with weights 0.02]",
+    help="The highest learning rate.  [default: 0.2; of a classifier or torchvision 0.05, with "
+    "weights 0.02]",
 )
 @click.option(
     "--augment",
