@@ -23,7 +23,8 @@ from torch.utils.data import Dataset, SequentialSampler
 
 from vecsearch.encoders.network import Architecture, Network
 from vecsearch.training.augment import augmentation
-from vecsearch.training.loop import Loop, is_reduced
+from vecsearch.training.device import is_reduced
+from vecsearch.training.loop import Loop
 from vecsearch.training.objectives import Siamese
 from vecsearch.training.schedule import Plan
 from vecsearch.training.settings import TrainSettings

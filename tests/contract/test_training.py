@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,8 @@ from vecsearch.encoders.runtimes import run_onnx, run_plain, run_torch
 from vecsearch.errors import CollectionLocked, DamagedCollection
 from vecsearch.images import Preprocess
 from vecsearch.training.loop import Loop
-from vecsearch.training.run import _gallery
 from vecsearch.training.schedule import Plan
-from vecsearch.training.split import Split
+from vecsearch.training.split import Split, gallery_of
 
 QUICK: dict[str, Any] = {"epochs": 3, "width": 4, "jobs": 1, "precision": "float32"}
 
@@ -443,8 +441,7 @@ def test_each_held_out_image_is_searched_among_others_of_its_class() -> None:
     rng = np.random.default_rng(0)
     held = np.sort(rng.permutation(18_000)[:900])
     split = Split(np.setdiff1d(np.arange(18_000), held), held)
-    loop: Any = SimpleNamespace(seed=0, codes=codes)
-    gallery = _gallery(loop, split)
+    gallery = gallery_of(split, codes, 0)
     assert len(gallery) == len(np.unique(gallery)) == 10_000
     assert np.isin(gallery, split.train).all()
     there = np.bincount(codes[gallery], minlength=3000)

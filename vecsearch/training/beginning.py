@@ -7,7 +7,7 @@ import torch
 
 from vecsearch.encoders.network import Architecture, Network
 from vecsearch.errors import InvalidArgument
-from vecsearch.training.loop import device_of
+from vecsearch.training.device import device_of
 from vecsearch.training.settings import TrainSettings
 from vecsearch.types import Pixels, Rows
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vecsearch.encoders.network import Network
@@ -24,14 +23,12 @@ from vecsearch.training.loop import Loop
 from vecsearch.training.objectives import objective_of
 from vecsearch.training.schedule import Plan
 from vecsearch.training.settings import TrainSettings
-from vecsearch.training.split import Split, hold_out
-from vecsearch.training.validation import NEIGHBOURS, Figures, validate
-from vecsearch.types import JSON, Progress, Rows, Vectors
+from vecsearch.training.split import Split, gallery_of, hold_out
+from vecsearch.training.validation import Figures, validate
+from vecsearch.types import JSON, Progress, Vectors
 
 log = logging.getLogger(__name__)
 
-# How many images of the gallery the held-out ones are compared with after each epoch.
-GALLERY = 10_000
 # Which part of a time budget may go to finding out how long an epoch takes.
 TRIAL_SHARE = 0.05
 # What is told of each epoch.
@@ -118,7 +115,7 @@ def run(
         with _in_memory():
             epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * plan.budget)
             if settings.needs_labels and len(split.held):
-                measured = len(split.held) + len(_gallery(loop, split))
+                measured = len(split.held) + len(gallery_of(split, loop.codes, seed))
                 plan.apart = loop.seconds_of_encoding(measured)
         plan.spent = time.monotonic() - started
         plan.fit(epoch_seconds)
@@ -194,7 +191,7 @@ def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
         return {}
     if not loop.settings.needs_labels:
         return {HELD_OUT_LOSS: round(loop.loss_of(split.held), 5)}
-    gallery = _gallery(loop, split)
+    gallery = gallery_of(split, loop.codes, loop.seed)
     vectors: list[Vectors] = [loop.encode(rows) for rows in (gallery, split.held)]
     return validate(
         vectors[0],
@@ -204,26 +201,6 @@ def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
         split.whole_classes,
         loop.seed,
     ).to_json()
-
-
-def _gallery(loop: Loop, split: Split) -> Rows:
-    """What the held-out images are searched in: first a few of each of their classes."""
-    if split.whole_classes:
-        return split.train[:0]
-    shuffled = np.random.default_rng(loop.seed).permutation(split.train)
-    codes = loop.codes[shuffled]
-    wanted = np.isin(codes, loop.codes[split.held])
-    turns = np.where(wanted, np.minimum(_turns(codes), NEIGHBOURS), NEIGHBOURS)
-    return np.sort(shuffled[np.argsort(turns, kind="stable")][:GALLERY])
-
-
-def _turns(codes: NDArray[np.int64]) -> Rows:
-    """How many of its class stand before each."""
-    order = np.argsort(codes, kind="stable")
-    _, starts, counts = np.unique(codes[order], return_index=True, return_counts=True)
-    turns = np.empty(len(codes), np.int64)
-    turns[order] = np.arange(len(codes)) - np.repeat(starts, counts)
-    return turns
 
 
 def _facts(

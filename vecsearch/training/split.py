@@ -1,16 +1,19 @@
-"""Which images are held out to find the best epoch."""
+"""Which images are held out to find the best epoch, and what they are searched in."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vecsearch.training.validation import NEIGHBOURS
 from vecsearch.types import Rows
 
 # A class must keep this many images to learn from; and more held out than this tell no more.
 LEAST_KEPT = 4
 MOST_HELD = 3000
 MANY_CLASSES = 10
+# How many others the held-out ones are searched in after each epoch.
+GALLERY = 10_000
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,28 @@ def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
     whole = classes[drawn[np.cumsum(counts[drawn]) <= MOST_HELD]]
     inside = np.isin(codes, whole)
     return Split(rows[~inside], rows[inside], whole_classes=True)
+
+
+def gallery_of(split: Split, codes: NDArray[np.int64], seed: int) -> Rows:
+    """What the held-out images are searched in: first a few of each of their classes.
+
+    Args:
+        split: As ``hold_out`` makes it.
+        codes: The class of each image.
+        seed: For the choice.
+    """
+    if split.whole_classes:
+        return split.train[:0]
+    shuffled = np.random.default_rng(seed).permutation(split.train)
+    wanted = np.isin(codes[shuffled], codes[split.held])
+    turns = np.where(wanted, np.minimum(_turns(codes[shuffled]), NEIGHBOURS), NEIGHBOURS)
+    return np.sort(shuffled[np.argsort(turns, kind="stable")][:GALLERY])
+
+
+def _turns(codes: NDArray[np.int64]) -> Rows:
+    """How many of its class stand before each."""
+    order = np.argsort(codes, kind="stable")
+    _, starts, counts = np.unique(codes[order], return_index=True, return_counts=True)
+    turns = np.empty(len(codes), np.int64)
+    turns[order] = np.arange(len(codes)) - np.repeat(starts, counts)
+    return turns
