@@ -1,21 +1,35 @@
 """What each idea of the training gains: one left away or changed at a time.
 
-    python benchmarks/train_ideas.py FOLDER [--seeds 1] [--ideas augment,width]
+    python benchmarks/train_ideas.py FOLDER [--seeds 1] [--ideas augment,width] [--keep MODELS]
 
 FOLDER is what benchmarks/fashion_mnist.py export wrote. Each line is a training on the 60,000
 training images by `--preset fast` with one thing changed, a collection of what came of it, and the
 10,000 test images asked, which nothing before has seen. Epochs are counted, not minutes, so that
-what else the machine does changes no figure.
+what else the machine does changes no figure. --keep leaves the models in a folder of yours, where
+they are not trained again.
 """
 
 import argparse
+import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from torch import Generator, Tensor, nn
 
 import vecsearch
+from vecsearch.encoders.network import Network
+from vecsearch.encoders.runtimes import network_of
+from vecsearch.encoders.siamese import SiameseEncoder
+from vecsearch.training import loop, run
+from vecsearch.training.augment import augmentation
+from vecsearch.training.device import is_reduced
+from vecsearch.training.losses import metric_loss
 
 IDEAS: Mapping[str, Mapping[str, object]] = {
     "preset fast": {},
@@ -28,7 +42,10 @@ IDEAS: Mapping[str, Mapping[str, object]] = {
     "twice the channels": {"width": 32},
     "half the epochs": {"epochs": 6},
     "twice the epochs": {"epochs": 24},
-    "a tenth of the learning rate": {"rate": 0.02},
+    "rate: always as at its height": {},
+    "rate: by a cosine": {},
+    "rate: a tenth": {"rate": 0.02},
+    "taught by twice the channels": {},
     "loss supcon": {"loss": "supcon"},
     "loss multi-similarity": {"loss": "multi-similarity"},
     "loss triplet": {"loss": "triplet"},
@@ -36,18 +53,67 @@ IDEAS: Mapping[str, Mapping[str, object]] = {
     "loss pairs": {"loss": "pairs"},
     "objective classifier": {"objective": "classifier"},
 }
+RATES: Mapping[str, Callable[[float], float]] = {
+    "rate: always as at its height": lambda progress: 1.0,
+    "rate: by a cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+}
+TAUGHT, TEACHER = "taught by twice the channels", "twice the channels"
+# How much a teacher's embedding counts beside the label.
+SHARE = 10.0
 SHOWN = ("accuracy", "hit@1", "map@r", "centroid_accuracy")
 
 
-def measured(folder: Path, scratch: Path, seed: int, changes: Mapping[str, object]) -> list[float]:
-    settings = {"preset": "fast", **changes}
-    encoder = vecsearch.train(
-        folder / "train",
-        scratch / "model",
-        seed=seed,
-        overwrite=True,
-        **settings,  # type: ignore[arg-type]
-    )
+class Taught(nn.Module):
+    """The default loss, and how far each embedding is from that of a network trained before."""
+
+    def __init__(self, teacher: Network, classes: int, dim: int) -> None:
+        super().__init__()
+        self.augment = augmentation(("flip", "shift"))
+        self.loss = metric_loss("proxy", classes, dim)
+        self.wanted = teacher.embed  # a method: the teacher's weights are not learned
+
+    def forward(
+        self, network: Network, images: Tensor, labels: Tensor, generator: Generator
+    ) -> Tensor:
+        """As all objectives."""
+        values = network.prepared(self.augment(images, generator))
+        vectors = network.embed(values)
+        with torch.no_grad():
+            wanted = self.wanted(values)
+        away = (vectors - wanted).square().sum(1).mean()
+        return self.loss(vectors, labels) + SHARE * away
+
+
+def around(idea: str, folder: Path, models: Path, seed: int) -> AbstractContextManager[object]:
+    """What an idea changes that is no setting."""
+    if idea in RATES:
+        return patch.object(loop, "rate_at", RATES[idea])
+    if idea == TAUGHT:
+        teacher = network_of(trained(TEACHER, folder, models, seed).trained).eval()
+        teacher.reduced = is_reduced("auto", torch.device("cpu"))
+        teacher.to(memory_format=torch.channels_last)
+
+        def objective_of(
+            settings: object, shape: tuple[int, int, int], classes: int, dim: int
+        ) -> nn.Module:
+            return Taught(teacher, classes, dim)
+
+        return patch.object(run, "objective_of", objective_of)
+    return nullcontext()
+
+
+def trained(idea: str, folder: Path, models: Path, seed: int) -> SiameseEncoder:
+    """The encoder of an idea, if it is not there yet."""
+    place = models / f"{idea.replace(':', '').replace(' ', '-')}-{seed}"
+    if not (place / "settings.json").exists():
+        with around(idea, folder, models, seed):
+            settings = {"preset": "fast", **IDEAS[idea]}
+            vecsearch.train(folder / "train", place, seed=seed, **settings)  # type: ignore[arg-type]
+    return SiameseEncoder.load(place)
+
+
+def measured(idea: str, folder: Path, models: Path, scratch: Path, seed: int) -> list[float]:
+    encoder = trained(idea, folder, models, seed)
     index = vecsearch.Collection.build(
         folder / "train", scratch / "index", encoder=encoder, overwrite=True
     )
@@ -60,19 +126,24 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--ideas", default="", help="Only those that hold one of these words.")
+    parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
     words = arguments.ideas.split(",")
-    for idea, changes in IDEAS.items():
-        if not any(word in idea for word in words):
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        models = arguments.keep or scratch / "models"
+        for idea in IDEAS:
+            if not any(word in idea for word in words):
+                continue
             found = [
-                measured(arguments.folder, Path(scratch), seed, changes)
+                measured(idea, arguments.folder, models, scratch, seed)
                 for seed in range(arguments.seeds)
             ]
-        middles = (statistics.mean(values) for values in zip(*found, strict=True))
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in zip(SHOWN, middles, strict=True))
-        print(f"{idea:32} {shown}  ({len(found)} seeds)", flush=True)
+            middles = (statistics.mean(values) for values in zip(*found, strict=True))
+            shown = "  ".join(
+                f"{name} {value:.4f}" for name, value in zip(SHOWN, middles, strict=True)
+            )
+            print(f"{idea:32} {shown}  ({len(found)} seeds)", flush=True)
 
 
 if __name__ == "__main__":
