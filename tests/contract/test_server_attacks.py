@@ -19,7 +19,9 @@ from PIL import Image
 from serving import Server, serving
 
 from vecsearch import Collection
+from vecsearch.server.problems import Problem
 from vecsearch.server.shield import cookie_of
+from vecsearch.server.state import MOST_HEAVY, HeavyPool
 
 TOKEN = "the-token-of-this-test"
 SECRET = b"nobody outside may read this"
@@ -431,3 +433,18 @@ def test_headers_of_every_answer(server: Server) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert "server" not in headers
+
+
+def test_long_questions_have_a_queue_with_an_end() -> None:
+    """Too many at a time are refused, whoever asks; as these are answered, others have room."""
+    pool, gate = HeavyPool(), threading.Event()
+    waiting = [pool.submit(gate.wait, 60) for _ in range(MOST_HEAVY)]
+    with pytest.raises(Problem, match="429: Too many long questions are waiting") as refused:
+        pool.submit(gate.wait, 60)
+    assert refused.value.status_code == 429
+    waiting.pop().cancel()
+    waiting.append(pool.submit(gate.wait, 60))
+    gate.set()
+    assert all(one.result(60) for one in waiting)
+    assert pool.submit(len, "abc").result(60) == 3
+    pool.shutdown()

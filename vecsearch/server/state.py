@@ -1,9 +1,10 @@
 """What the routes share: the collections, the threads and processes that work, the settings."""
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Annotated, TypeAlias
+from threading import Semaphore
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Depends, Path, Request
 
@@ -15,6 +16,29 @@ from vecsearch.server.settings import Settings
 
 # Threads for what takes seconds and must not hold up what takes milliseconds.
 HEAVY, WRITERS = 2, 1
+# How many such questions there may be at a time, those that are answered among them.
+MOST_HEAVY = 16
+T = TypeVar("T")
+
+
+class HeavyPool(ThreadPoolExecutor):
+    """Threads for what takes seconds, with a queue that has an end."""
+
+    def __init__(self) -> None:
+        super().__init__(HEAVY)
+        self._room = Semaphore(MOST_HEAVY)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        """As of all pools.
+
+        Raises:
+            Problem: Too much is waiting already.
+        """
+        if not self._room.acquire(blocking=False):
+            raise Problem(429, "Too many long questions are waiting: come again.")
+        future = super().submit(fn, *args, **kwargs)
+        future.add_done_callback(lambda _: self._room.release())
+        return future
 
 
 @dataclass
@@ -33,7 +57,7 @@ class State:
     settings: Settings
     light: ThreadPoolExecutor
     served: Mapping[str, Served]
-    heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(HEAVY))
+    heavy: HeavyPool = field(default_factory=HeavyPool)
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS))
     decoder: Decoder = field(default_factory=Decoder)
 
