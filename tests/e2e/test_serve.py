@@ -570,3 +570,29 @@ def test_images_that_are_none(server: Server) -> None:
         answer = server.ask("POST", base, data, {"Content-Type": kind})
         assert answer.status == status, (data, answer.data)
         assert answer.json["detail"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "said"),
+    [
+        (
+            "GET",
+            "items?limt=5",
+            "There is no parameter 'limt' here; there are: where, limit, offset. "
+            "Did you mean 'limit'?",
+        ),
+        ("GET", "map?k=3", "There is no parameter 'k' here; there are: method."),
+        ("GET", "duplicates?threshhold=1", "Did you mean 'threshold'?"),
+        ("GET", "clusters?k=2&K=3", "There is no parameter 'K' here; there are: name, k."),
+        ("GET", "items/bag/1.png?size=64", "There is no parameter 'size' here."),
+        ("POST", "recommend?k=5", "There is no parameter 'k' here."),
+        ("POST", "query?kk=5", "kk: "),
+    ],
+)
+def test_parameters_that_a_route_does_not_have(
+    server: Server, method: str, route: str, said: str
+) -> None:
+    body = b'{"like": []}' if method == "POST" else b""
+    kind = {"Content-Type": "application/json"}
+    answer = server.ask(method, f"/api/v1/collections/clothes/{route}", body, kind)
+    assert (answer.status, said in answer.json["detail"]) == (422, True), answer.data

@@ -5,13 +5,14 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from vecsearch.clustering import cluster, summarize_clusters
 from vecsearch.duplicates import find_duplicates
 from vecsearch.errors import InvalidArgument
 from vecsearch.projection import project
+from vecsearch.server.api.known import only_known
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation
 from vecsearch.server.models import Clusters, Groups, Limit, Map, Members, Place
@@ -20,7 +21,9 @@ from vecsearch.server.served import ready
 from vecsearch.server.state import State, TheGeneration, TheState
 from vecsearch.types import Clustering
 
-router = APIRouter(prefix="/collections/{name}", tags=["collection"])
+router = APIRouter(
+    prefix="/collections/{name}", tags=["collection"], dependencies=[Depends(only_known)]
+)
 
 # A map of more is drawn from a sample by label: a browser has to move them, and a thread to find
 # them while others wait.

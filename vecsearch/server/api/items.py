@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
 from vecsearch.errors import ImageError
+from vecsearch.server.api.known import only_known
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation, item_of
 from vecsearch.server.models import Conditions, Item, Items, Limit, Place
@@ -18,7 +19,7 @@ from vecsearch.store import Record
 from vecsearch.view import path_of
 from vecsearch.where import as_conditions
 
-router = APIRouter(prefix="/collections/{name}", tags=["items"])
+router = APIRouter(prefix="/collections/{name}", tags=["items"], dependencies=[Depends(only_known)])
 
 Side = Literal["64", "128", "256"]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from vecsearch.answers import classified
@@ -13,6 +13,7 @@ from vecsearch.index import as_metric
 from vecsearch.recommendation import recommend as recommend_items
 from vecsearch.recommendation.examples import ItemId
 from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
+from vecsearch.server.api.known import only_known
 from vecsearch.server.api.quick import QuickRoute
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation, How, below
@@ -55,7 +56,7 @@ router.add_api_route(
 )
 
 
-@router.post("/recommend", response_model=Hits)
+@router.post("/recommend", response_model=Hits, dependencies=[Depends(only_known)])
 async def recommend(asked: Recommend, generation: TheGeneration) -> Response:
     """Items that are like some examples and unlike others, which never come back themselves."""
     return as_json(await in_pool(generation.light, _recommended, generation, asked))

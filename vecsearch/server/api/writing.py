@@ -10,6 +10,7 @@ from starlette.responses import Response
 from vecsearch.encoding import facts_of
 from vecsearch.labelling import SAME, add_encoded, relabel
 from vecsearch.server.api.bodies import IMAGES, image_of
+from vecsearch.server.api.known import only_known
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.models import Change, Changed, Id
 from vecsearch.server.problems import Problem
@@ -29,7 +30,9 @@ async def _writable(state: TheState) -> None:
 
 
 router = APIRouter(
-    prefix="/collections/{name}", tags=["changes"], dependencies=[Depends(_writable)]
+    prefix="/collections/{name}",
+    tags=["changes"],
+    dependencies=[Depends(_writable), Depends(only_known)],
 )
 
 
