@@ -271,6 +271,8 @@ def test_changes(small: Path, tmp_path: Path) -> None:
         assert client.thumbnail(name, 64)[8:12] == b"WEBP"
         with pytest.raises(InvalidArgument, match="already"):
             client.add(new, id=name)
+        mistyped = server.ask("POST", f"/api/v1/collections/{index.name}/items?lable=bag")
+        assert (mistyped.status, len(client)) == (422, 31), mistyped.data
         client.relabel(name, label="sneaker", metadata={"price": 3})
         item = client.get(name)
         assert (item.label, item.metadata) == ("sneaker", {"price": 3})
@@ -337,8 +339,9 @@ def test_any_token_and_any_other_cookie(index: Path) -> None:
         own = told.headers["set-cookie"].split(";")[0]
         for other in ("a=b c", 'a={"x":1}', "a"):
             known = {**no_other, "Cookie": f"{other}; {own}"}
-            answer = server.ask("GET", "/api/v1/collections", headers=known)
-            assert answer.status == 200, other
+            for route in ("", f"/{index.name}/items?token=an-older-one&limit=1"):
+                answer = server.ask("GET", f"/api/v1/collections{route}", headers=known)
+                assert answer.status == 200, (other, answer.data)
 
 
 def test_items_beyond_a_hundred_thousand(tmp_path: Path) -> None:
