@@ -15,7 +15,7 @@ SHIFT = 1 / 14
 ERASED_AREA = (0.02, 0.3)
 ERASED_SHAPE = 3.3
 ERASED_SHARE = 0.5
-COLOUR = 0.3
+CROP, COLOUR = (0.6, 1.0), 0.3
 
 
 def suited(height: int, width: int, channels: int) -> tuple[str, ...]:
@@ -29,12 +29,15 @@ def suited(height: int, width: int, channels: int) -> tuple[str, ...]:
     return "flip", moved, *(("colour",) if channels == 3 else ()), "erase"
 
 
-def augmentation(names: Sequence[str], crop: tuple[float, float] = (0.6, 1.0)) -> Augmentation:
+def augmentation(
+    names: Sequence[str], crop: tuple[float, float] = CROP, colour: float = COLOUR
+) -> Augmentation:
     """Put augmentations together.
 
     Args:
         names: Of them, any of flip, shift, crop, colour, erase.
         crop: The least and the largest share of the area that a crop keeps.
+        colour: By what share, at most, brightness, contrast and saturation change.
 
     Returns:
         What makes of images, ``(n, channels, height, width)`` in [0, 1], others of that shape.
@@ -47,7 +50,7 @@ def augmentation(names: Sequence[str], crop: tuple[float, float] = (0.6, 1.0)) -
     if "flip" in names:
         steps.append(_flip)
     if "colour" in names:
-        steps.append(_colour)
+        steps.append(lambda images, generator: _colour(images, generator, colour))
     if "erase" in names:
         steps.append(_erase)
 
@@ -96,11 +99,11 @@ def _crop(images: Tensor, generator: Generator, kept: tuple[float, float]) -> Te
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def _colour(images: Tensor, generator: Generator) -> Tensor:
+def _colour(images: Tensor, generator: Generator, most: float) -> Tensor:
     """Brightness, contrast and, where there are colours, saturation."""
     count, channels = images.shape[:2]
     light, contrast, colours = (
-        _uniform(count, 1 - COLOUR, 1 + COLOUR, generator)[:, None, None, None] for _ in range(3)
+        _uniform(count, 1 - most, 1 + most, generator)[:, None, None, None] for _ in range(3)
     )
     images = images * light
     mean = images.mean((1, 2, 3), keepdim=True)

@@ -12,12 +12,12 @@ from vecsearch.training.losses import metric_loss
 from vecsearch.training.settings import TrainSettings
 
 SMOOTHING = 0.05
-# In 4 minutes of Fashion-MNIST, nearest neighbours of held-out images were right 0.853 of the time;
-# with 0.2 it was 0.833, with 0.5 0.819.
-VIEW_TEMPERATURE = 0.1
 PROJECTION = 128
-# The views of SimCLR are cut boldly: what is left when they agree is what the image shows.
-VIEW_CROP = (0.3, 1.0)
+# After three epochs of Fashion-MNIST with 16 channels, the 5 nearest neighbours of held-out images
+# told their labels 0.857 of the time. It was 0.833 with a temperature of 0.2 (and a crop of 0.7),
+# 0.831 with a colour of 0.9, 0.836 with 0.3, and after one epoch 0.767 with none, where it was
+# 0.832: an image is told from others by its brightness alone. Crops of 0.7 are as good.
+VIEW_TEMPERATURE, VIEW_CROP, VIEW_COLOUR = 0.1, (0.5, 1.0), 0.6
 
 
 class Objective(Protocol):
@@ -153,7 +153,7 @@ def objective_of(
         case "classifier":
             return Classifier(augmentation(names), classes, dim)
         case "simclr":
-            return SimCLR(augmentation(names, VIEW_CROP), dim)
+            return SimCLR(augmentation(names, VIEW_CROP, VIEW_COLOUR), dim)
         case "autoencoder":
             return Autoencoder(augmentation(names), shape, dim)
         case _:
