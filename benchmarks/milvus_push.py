@@ -33,9 +33,10 @@ from milvus_server import MilvusServer
 from pymilvus import DataType, MilvusClient
 
 from vecsearch import Collection, push
-from vecsearch.distributed.milvus import store as milvus_store
+from vecsearch.distributed.milvus import questions
 from vecsearch.distributed.milvus.entities import SHOWN
 from vecsearch.distributed.milvus.standing import SETTLING_SECONDS
+from vecsearch.distributed.milvus.store import GRAPH
 
 DIM, K, BATCH = 32, 10, 5000
 
@@ -60,7 +61,7 @@ def insert(client: MilvusClient, name: str, vectors: np.ndarray, labels: list[st
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=DIM)
     client.create_collection(name, schema=schema, num_shards=1)
     index = client.prepare_index_params()
-    index.add_index("vector", index_type="HNSW", metric_type="L2", params=milvus_store.GRAPH)
+    index.add_index("vector", index_type="HNSW", metric_type="L2", params=GRAPH)
     client.create_index(name, index, sync=False)
     started = time.perf_counter()
     for start in range(0, len(vectors), BATCH):
@@ -94,7 +95,7 @@ def queries(there: Collection, client: MilvusClient, name: str, asked: np.ndarra
     options: dict[str, Any] = {
         "limit": K,
         "output_fields": SHOWN,
-        "search_params": {"params": {"ef": milvus_store.EF}},
+        "search_params": {"params": {"ef": questions.EF}},
         "consistency_level": "Session",
     }
     ways: list[Callable[[np.ndarray], object]] = [
@@ -122,8 +123,8 @@ def recall(here: Collection, there: Collection, asked: np.ndarray) -> None:
         exact = here.query_vectors(asked, K, where=where, exact=True)
         for ef in (64, 128, 256, 512, 1024):
             for name in ("EF", "EF_FILTERED"):
-                setattr(milvus_store, name, ef)
-            milvus_store.EF_FILTERED_TIMES = 1
+                setattr(questions, name, ef)
+            questions.EF_FILTERED_TIMES = 1
             started = time.perf_counter()
             found = there.query_vectors(asked, K, where=where)
             seconds = time.perf_counter() - started

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         summarize_clusters,
         write_clusters,
     )
-    from vecsearch.collection import Collection, verify
+    from vecsearch.collection import Collection
     from vecsearch.demo import run_demo
     from vecsearch.distributed.push import Pushed, push
     from vecsearch.doctor import diagnose
@@ -115,7 +115,7 @@ if TYPE_CHECKING:
         write_map,
     )
     from vecsearch.recommendation import recommend, recommend_for_each
-    from vecsearch.rescue import repair
+    from vecsearch.rescue import repair, verify
     from vecsearch.store import Damage, Repair, Verification
     from vecsearch.training.settings import TrainSettings
     from vecsearch.training.trainer import train
@@ -133,7 +133,7 @@ _HOMES = {
     "clustering": "Assigner Assignment Choice ClusterSummary agreement assign_clusters choose_k "
     "cluster cluster_members cluster_vectors describe_clustering draw_choice forget_clustering "
     "keep_clustering silhouette summarize_clusters write_clusters",
-    "collection": "Collection verify",
+    "collection": "Collection",
     "demo": "run_demo",
     "distributed.push": "Pushed push",
     "doctor": "diagnose",
@@ -154,7 +154,7 @@ _HOMES = {
     "labelling": "relabel",
     "projection": "Plot Projection draw_map plot project project_vectors write_map",
     "recommendation": "recommend recommend_for_each",
-    "rescue": "repair",
+    "rescue": "repair verify",
     "store": "Damage Repair Verification",
     "training.settings": "TrainSettings",
     "training.trainer": "train",

@@ -175,7 +175,7 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
     if entry is None or store.manifest.index["kind"] == EXACT:
         return None
     try:
-        path = store.checked(entry.file)
+        path = store.files.checked(entry.file)
         approximate = ApproximateIndex.read(path, store.manifest.metric)
         rows = _rows(store)
         approximate = approximate.at(settings) if (settings := _tuned(store)) else approximate

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from vecsearch.index import check_vectors
 from vecsearch.store import Draft, Record, SideFile, Source, Writer
 from vecsearch.types import JSON, Metric, Progress, Skipped
 
+Engine: TypeAlias = Literal["local", "ray"]
 BLOCK_BYTES = 16 << 20
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,22 @@ class Drafted:
     files: Sequence[File]
     rows: NDArray[Any]
     skipped: Sequence[Skipped]
+
+
+def check_engine(engine: str, folder: str, ray_address: str | None) -> None:
+    """See that an engine is known, and can read the images.
+
+    Raises:
+        InvalidArgument: It is not, or cannot; or an address of Ray goes with another engine.
+    """
+    if engine not in get_args(Engine):
+        raise InvalidArgument(f"{engine!r} is not one of {', '.join(get_args(Engine))}.")
+    if ray_address is not None and engine != "ray":
+        raise InvalidArgument("The address of a Ray cluster goes with the engine 'ray'.")
+    if engine != "ray" and ("://" in folder or folder.endswith(".parquet")):
+        raise InvalidArgument(
+            f"{folder} is no folder of this machine: with the engine 'ray' it can be read."
+        )
 
 
 def build_collection(

@@ -5,13 +5,13 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeAlias, cast, get_args
+from typing import Self, cast
 
 from numpy.typing import ArrayLike
 
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
 from vecsearch.ann import asked_for, keep_indexed, make_index, reindex
-from vecsearch.build import build_collection
+from vecsearch.build import Engine, build_collection, check_engine
 from vecsearch.encoders import Encoder, make_encoder_for
 from vecsearch.errors import InvalidArgument
 from vecsearch.gallery import Gallery
@@ -19,13 +19,10 @@ from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
-from vecsearch.store import Verification, verify_store
 from vecsearch.transfer import export_store
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
 from vecsearch.view import View, newest_store
-
-Engine: TypeAlias = Literal["local", "ray"]
 
 
 class Collection(Gallery):
@@ -125,14 +122,7 @@ class Collection(Gallery):
             CollectionLocked: Another process is writing there.
             MissingPackage: Ray is not installed.
         """
-        if engine not in get_args(Engine):
-            raise InvalidArgument(f"{engine!r} is not one of {', '.join(get_args(Engine))}.")
-        if ray_address is not None and engine != "ray":
-            raise InvalidArgument("The address of a Ray cluster goes with the engine 'ray'.")
-        if engine != "ray" and ("://" in str(folder) or str(folder).endswith(".parquet")):
-            raise InvalidArgument(
-                f"{folder} is no folder of this machine: with the engine 'ray' it can be read."
-            )
+        check_engine(engine, str(folder), ray_address)
         wanted_index = asked_for(index, memory_budget)
         if isinstance(encoder, str):
             encoder = make_encoder_for(
@@ -400,16 +390,6 @@ class Collection(Gallery):
         keep_indexed(self.path)
         self.refresh()
         return changes
-
-
-def verify(path: str | Path) -> Verification:
-    """Read every byte of a collection and compare it with the hashes that were written.
-
-    Raises:
-        CollectionNotFound: There is none.
-        NewerFormat: A later version has written it.
-    """
-    return verify_store(Path(path))
 
 
 class _Temporary:

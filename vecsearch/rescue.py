@@ -1,4 +1,4 @@
-"""Mend a damaged collection, with its images' help where vectors are lost."""
+"""Find damage in a collection, and mend it with its images' help where vectors are lost."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,26 @@ import numpy as np
 from vecsearch.ann import keep_indexed
 from vecsearch.encoding import encode, encoder_of, facts_of, read_folder
 from vecsearch.images import ImageFolder, is_absolute
-from vecsearch.store import Encode, Record, Repair, Store, repair_store
+from vecsearch.store import (
+    Encode,
+    Record,
+    Repair,
+    Store,
+    Verification,
+    repair_store,
+    verify_store,
+)
 from vecsearch.types import Vectors
+
+
+def verify(path: str | Path) -> Verification:
+    """Read every byte of a collection and compare it with the hashes that were written.
+
+    Raises:
+        CollectionNotFound: There is none.
+        NewerFormat: A later version has written it.
+    """
+    return verify_store(Path(path))
 
 
 def repair(path: str | Path) -> Repair:

@@ -191,7 +191,7 @@ def test_of_many_items_labels_are_not_counted(
 
 
 def test_pages_end_where_milvus_does(many: StoredServed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vecsearch.distributed.milvus.store.MOST_HITS", 10)
+    monkeypatch.setattr("vecsearch.distributed.milvus.questions.MOST_HITS", 10)
     page = many.generation.page
     assert [len(page((), 7, offset)[0]) for offset in (0, 7, 40)] == [7, 3, 0]
     assert page((), 7, 7)[1] == 40

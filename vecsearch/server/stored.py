@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vecsearch.distributed.collection import StoredCollection
-from vecsearch.distributed.milvus.store import MOST_HITS
+from vecsearch.distributed.milvus.questions import MOST_HITS
 from vecsearch.distributed.snapshot import MOST_COUNTED
 from vecsearch.server.generation import Generation, How, Plain, What, below, item_of, unknown
 from vecsearch.server.served import Served

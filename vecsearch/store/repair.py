@@ -126,7 +126,7 @@ def _damage(store: Store, names: Sequence[str]) -> str | None:
     """What is wrong with the first of some files that is not as it was written."""
     for name in names:
         try:
-            store.checked(name)
+            store.files.checked(name)
         except (DamagedCollection, CollectionReplaced) as error:
             return str(error).split(" Mend it:")[0]
     return None
@@ -204,7 +204,7 @@ def _records(store: Store, entry: SegmentEntry) -> list[Record | None]:
     if not path.is_file() or _damage(store, [entry.offsets]):
         return nothing
     pages = -(-entry.count // PAGE_LINES)
-    offsets: NDArray[np.int64] = read_array(store.checked(entry.offsets), "<i8", (pages, 2))
+    offsets: NDArray[np.int64] = read_array(store.files.checked(entry.offsets), "<i8", (pages, 2))
     text = np.frombuffer(path.read_bytes(), np.uint8)
     for page in range(pages):
         try:

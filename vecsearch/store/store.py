@@ -2,8 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
@@ -11,11 +9,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.errors import CollectionReplaced, DamagedCollection
+from vecsearch.errors import DamagedCollection
 from vecsearch.store.beside import parse_calibration, parse_skipped
 from vecsearch.store.clusters import parse_clustering
-from vecsearch.store.durable import stamp_of
 from vecsearch.store.manifest import Manifest, SegmentEntry, newest, standing
+from vecsearch.store.proven import ProvenFiles
 from vecsearch.store.records import Record
 from vecsearch.store.segment import (
     PAGE_LINES,
@@ -33,13 +31,11 @@ from vecsearch.store.segment import (
 from vecsearch.store.uploads import moved_along
 from vecsearch.types import JSON, Clustering, Rows, Skipped, Vectors
 
-# Files of at least this many bytes are hashed by two threads; others are done before one starts.
-LARGE_BYTES = 8 << 20
 T = TypeVar("T")
 
 
 class Store:
-    """One generation of a collection, read only. Each file is hashed before it is first used.
+    """One generation of a collection, read only.
 
     A row is the position of an item through all segments, dead items included.
 
@@ -47,6 +43,9 @@ class Store:
         folder: Where the collection lies.
         manifest: The generation; the newest by default.
         known: What ``standing`` gave before, where the disk need not be looked at.
+
+    Attributes:
+        files: Its files, each of which is hashed before it is first used.
 
     Raises:
         CollectionNotFound: There is none.
@@ -61,15 +60,13 @@ class Store:
     ) -> None:
         self.folder = folder
         # Before it is read: what comes in between is newer.
-        self._standing = standing(folder) if known is None else known
+        found = standing(folder) if known is None else known
         self.manifest: Manifest = newest(folder) if manifest is None else manifest
-        self._advice = f" Mend it: vecsearch repair {folder}"
+        self.files = ProvenFiles(folder, self.manifest, found)
         self.starts = [0, *accumulate(entry.count for entry in self.manifest.segments)]
-        self._proven: set[str] = set()
         self._offsets: dict[str, NDArray[np.int64]] = {}
         self._columns: dict[str, Columns] = {}
         self._alive: NDArray[np.bool_] | None = None
-        self._texts: dict[str, NDArray[np.uint8]] = {}
         self._pages = Pages()
 
     def __len__(self) -> int:
@@ -80,20 +77,16 @@ class Store:
 
         One of the same number is another one if it was written anew, as after a whole new build.
         """
-        if standing(self.folder) == self._standing:
+        if standing(self.folder) == self.files.standing:
             return None
         store = Store(self.folder)
-        store._proven = self._proven & {
-            name
-            for name, stamp in store.manifest.files.items()
-            if self.manifest.files.get(name) == stamp
-        }
+        store.files.trust(self.files)
         return store
 
     def reopened(self) -> "Store":
         """The same generation with no file open; what was proven of its files stays so."""
-        store = Store(self.folder, self.manifest, self._standing)
-        store._proven = set(self._proven)
+        store = Store(self.folder, self.manifest, self.files.standing)
+        store.files.trust(self.files)
         return store
 
     def check_present(self) -> None:
@@ -104,7 +97,7 @@ class Store:
         """
         for entry in self.manifest.segments:
             for name in entry.files:
-                self._present(name)
+                self.files.present(name)
 
     def vectors(self) -> list[Vectors]:
         """The vectors of all rows, one memory-mapped ``(n, dim)`` array a segment.
@@ -112,14 +105,14 @@ class Store:
         Raises:
             DamagedCollection: A file is not as it was written.
         """
-        self._check_all([entry.vectors for entry in self.manifest.segments])
+        self.files.check_large([entry.vectors for entry in self.manifest.segments])
         return [self.vectors_of(entry) for entry in self.manifest.segments]
 
     def vectors_of(self, entry: SegmentEntry) -> Vectors:
         """The vectors of one segment, dead rows included."""
         shape = (entry.count, self.manifest.dim)
-        with self._reading():
-            return read_array(self.checked(entry.vectors), "<f4", shape)
+        with self.files.reading():
+            return read_array(self.files.checked(entry.vectors), "<f4", shape)
 
     def take(self, rows: Rows) -> Vectors:
         """The vectors at some rows, ``(len(rows), dim)``, in the order of the rows.
@@ -149,8 +142,8 @@ class Store:
         """Which rows of one segment are items."""
         if entry.dead is None:
             return np.ones(entry.count, np.bool_)
-        with self._reading():
-            path = self.checked(entry.dead)
+        with self.files.reading():
+            path = self.files.checked(entry.dead)
             bits = read_array(path, "|u1", ((entry.count + 7) // 8,))
         dead = np.unpackbits(bits, count=entry.count, bitorder="little").view(np.bool_)
         if np.count_nonzero(dead) != entry.dead_count:
@@ -188,8 +181,8 @@ class Store:
         """What there is of each item of one segment."""
         living = self.alive_in(entry).tolist()
         row = 0
-        with self._reading():
-            for row, one in enumerate(lines(self.checked(entry.items)), 1):
+        with self.files.reading():
+            for row, one in enumerate(lines(self.files.checked(entry.items)), 1):
                 if row <= entry.count and living[row - 1]:
                     yield one
         if row != entry.count:
@@ -217,18 +210,18 @@ class Store:
         """A page of lines of one segment, checked."""
         if entry.offsets not in self._offsets:
             pages = -(-entry.count // PAGE_LINES)
-            with self._reading():
-                table = self.checked(entry.offsets)
+            with self.files.reading():
+                table = self.files.checked(entry.offsets)
                 pairs = read_array(table, "<i8", (pages, 2))
                 # Of a plain kind, which is quicker to index.
                 self._offsets[entry.offsets] = np.asarray(pairs)
-        with self._reading():
-            return read_page(self._text(entry.items), self._offsets[entry.offsets], page, path)
+        with self.files.reading():
+            return read_page(self.files.text(entry.items), self._offsets[entry.offsets], page, path)
 
     def block(self, entry: SegmentEntry) -> Block:
         """The items of one segment as they are on disk, without the dead ones."""
-        with self._reading():
-            text = self.checked(entry.items).read_bytes()
+        with self.files.reading():
+            text = self.files.checked(entry.items).read_bytes()
         return Block(text, self.columns(entry)).taken(self.alive_in(entry))
 
     def columns(self, entry: SegmentEntry) -> Columns:
@@ -238,8 +231,8 @@ class Store:
             DamagedCollection: The file is not as it was written.
         """
         if entry.columns not in self._columns:
-            with self._reading():
-                path = self.checked(entry.columns)
+            with self.files.reading():
+                path = self.files.checked(entry.columns)
                 self._columns[entry.columns] = read_columns(path, entry.count)
         return self._columns[entry.columns]
 
@@ -288,7 +281,7 @@ class Store:
         """
         if self.manifest.skipped is None:
             return []
-        return parse_skipped(*self._beside(self.manifest.skipped))
+        return parse_skipped(*self.files.read(self.manifest.skipped))
 
     def calibration(self) -> dict[str, JSON]:
         """From how far on something is a stranger, as it was committed; empty if never.
@@ -298,7 +291,7 @@ class Store:
         """
         if self.manifest.calibration is None:
             return {}
-        return parse_calibration(*self._beside(self.manifest.calibration))
+        return parse_calibration(*self.files.read(self.manifest.calibration))
 
     def clustering(self, name: str) -> Clustering:
         """The clustering that was committed under a name.
@@ -307,13 +300,8 @@ class Store:
             InvalidArgument: There is none.
             DamagedCollection: The file is not as it was written.
         """
-        data, path = self._beside(self.manifest.clustering_file(name, self.folder))
+        data, path = self.files.read(self.manifest.clustering_file(name, self.folder))
         return parse_clustering(data, path, self.manifest.dim)
-
-    def _beside(self, name: str) -> tuple[bytes, Path]:
-        with self._reading():
-            path = self.checked(name)
-            return path.read_bytes(), path
 
     def encoder_folder(self) -> Path | None:
         """Where the encoder lies, its files checked; None if the vectors came without one.
@@ -327,92 +315,11 @@ class Store:
         folder = self.folder / encoder.folder
         for name in self.manifest.files:
             if name.startswith(f"{encoder.folder}/"):
-                self.checked(name)
-        with self._reading():
+                self.files.checked(name)
+        with self.files.reading():
             present = sorted(folder.rglob("*"))
         for path in present:
             named = path.relative_to(self.folder).as_posix() in self.manifest.files
             if not named and (path.is_symlink() or not path.is_dir()):
                 raise DamagedCollection(f"{path} is not a file that the manifest names.")
         return folder
-
-    def checked(self, name: str, anew: bool = False) -> Path:
-        """Where a file is that the manifest names, once its hash was found to be right.
-
-        Args:
-            name: Which one.
-            anew: Read it again, even if it was found to be right before.
-
-        Raises:
-            DamagedCollection: It is missing, or not as it was written.
-            CollectionReplaced: It is gone because newer generations have taken its place.
-        """
-        path = self._present(name)
-        if anew:
-            self._proven.discard(name)
-        if name not in self._proven:
-            with self._reading():
-                stamp = stamp_of(path)
-            if stamp != self.manifest.files[name]:
-                raise DamagedCollection(
-                    f"{path} is damaged: its hash is not that of the manifest.{self._advice}"
-                )
-            self._proven.add(name)
-        return path
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Tell a file that went missing since newer generations came from one that is damaged."""
-        try:
-            yield
-        except (OSError, DamagedCollection) as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if not isinstance(cause, OSError):
-                raise
-            if standing(self.folder) != self._standing:
-                raise CollectionReplaced(
-                    f"{self.folder} was written anew, more than once, since it was opened: "
-                    "refresh it, or open it again."
-                ) from error
-            if isinstance(error, DamagedCollection):
-                raise
-            raise DamagedCollection(
-                f"{error.filename} cannot be read: {error.strerror}."
-            ) from error
-
-    def _check_all(self, names: Sequence[str]) -> None:
-        large = [
-            name
-            for name in names
-            if name not in self._proven and self.manifest.files[name].size >= LARGE_BYTES
-        ]
-        if len(large) > 1:
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(self.checked, large))
-
-    def _text(self, name: str) -> NDArray[np.uint8]:
-        """An items file, mapped from its first use on: a later writer may delete it."""
-        if name not in self._texts:
-            path = self._present(name)
-            empty = self.manifest.files[name].size == 0  # which a crafted one may be
-            text = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, "r")
-            self._texts[name] = np.asarray(text)  # of a plain kind, quicker to index
-        return self._texts[name]
-
-    def _present(self, name: str) -> Path:
-        path = self.folder / name
-        if path.resolve() != self.folder.resolve() / name:
-            raise DamagedCollection(f"{path} is a link that leads elsewhere.")
-        with self._reading():
-            try:
-                size = path.stat().st_size
-            except OSError as error:
-                raise DamagedCollection(
-                    f"{path} is missing: {error.strerror}.{self._advice}"
-                ) from error
-        expected = self.manifest.files[name].size
-        if size != expected:
-            raise DamagedCollection(
-                f"{path} has {size} bytes, but {expected} were written.{self._advice}"
-            )
-        return path

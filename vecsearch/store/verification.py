@@ -45,7 +45,7 @@ def verify_store(folder: Path) -> Verification:
         if manifest.ann and name == manifest.ann.file and not (store.folder / name).exists():
             continue  # it is a cache
         try:
-            store.checked(name, anew=True)
+            store.files.checked(name, anew=True)
         except DamagedCollection as error:
             damages.append(Damage(name, str(error)))
     stamps = manifest.files.values()

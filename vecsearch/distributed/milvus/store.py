@@ -11,12 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from numpy.typing import ArrayLike
 
 from vecsearch.distributed.milvus.address import Address
-from vecsearch.distributed.milvus.blocks import BLOCK_ROWS, Pace, parts_of
+from vecsearch.distributed.milvus.blocks import BLOCK_ROWS, parts_of
 from vecsearch.distributed.milvus.connection import SECONDS, Connection, asking, send
 from vecsearch.distributed.milvus.encoder_files import (
     drop_files,
@@ -24,32 +23,15 @@ from vecsearch.distributed.milvus.encoder_files import (
     put_files,
     stamps_of,
 )
-from vecsearch.distributed.milvus.entities import (
-    SHOWN,
-    STORED,
-    block_of,
-    columns_of,
-    neighbours_of,
-    schema_of,
-    shown_of,
-)
-from vecsearch.distributed.milvus.filters import (
-    behind,
-    compiled,
-    keys_of,
-    knows_key,
-    one_of,
-)
+from vecsearch.distributed.milvus.entities import columns_of, schema_of
+from vecsearch.distributed.milvus.filters import one_of
 from vecsearch.distributed.milvus.health import health_of
+from vecsearch.distributed.milvus.limits import refuse_what_cannot_be
 from vecsearch.distributed.milvus.properties import STATE, Properties
+from vecsearch.distributed.milvus.questions import Questions
 from vecsearch.distributed.milvus.standing import Standing
 from vecsearch.distributed.stores import Block, Health, Neighbour, Profile
-from vecsearch.errors import (
-    CollectionExists,
-    IncompleteAnswer,
-    InvalidArgument,
-    VecsearchError,
-)
+from vecsearch.errors import CollectionExists, InvalidArgument, VecsearchError
 from vecsearch.index import check_vectors
 from vecsearch.store import Record, Records
 from vecsearch.types import Metric, Vectors
@@ -58,17 +40,7 @@ from vecsearch.where import Condition
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-# The most that Milvus gives for one question.
-MOST_HITS = 16384
-MOST_DIM, MOST_SHARDS = 32768, 16
-# From 20 questions at a time on, FAISS computes x² + y² − 2xy in Milvus, too, by which an item is
-# not at 0 from itself.
-QUESTIONS_AT_ONCE = 16
 GRAPH = {"M": 16, "efConstruction": 200}
-# How far the graph is searched at least, and for so many times k. With a filter, farther: at 64 it
-# finds 0.89 of the nearest, at 512 0.93, and at 1024 no more (benchmarks/milvus_push.py).
-EF, EF_TIMES, EF_FILTERED, EF_FILTERED_TIMES = 64, 2, 512, 8
-MOST_EF = 32768
 INDEX_SECONDS = 3600
 
 
@@ -123,7 +95,7 @@ class MilvusStore:
         """
         from importlib.metadata import version
 
-        self._refuse_what_cannot_be(profile)
+        refuse_what_cannot_be(self.address, self._connection, profile)
         client, name = self._client, self.address.name
         with asking(self.address):
             if client.has_collection(name):
@@ -172,7 +144,7 @@ class MilvusStore:
         Raises:
             InvalidArgument: It cannot.
         """
-        self._refuse_what_cannot_be(profile)
+        refuse_what_cannot_be(self.address, self._connection, profile)
         if encoder is not None:
             stamps_of(encoder)
         for records, _ in blocks:
@@ -253,72 +225,24 @@ class MilvusStore:
         """The k nearest items of each of some vectors."""
         profile = self.profile
         queries = check_vectors(vectors, profile.dim, profile.metric)
-        if not 1 <= k <= MOST_HITS:
-            raise InvalidArgument(f"Milvus finds 1 to {MOST_HITS} items at a time, not {k}.")
-        if exact and profile.index != "exact":
-            raise InvalidArgument(
-                f"{self.place} is searched by a graph, and cannot be compared item by item: push "
-                "it with --index exact."
-            )
-        options: dict[str, Any] = {
-            "limit": k,
-            "filter": compiled(conditions),
-            "output_fields": SHOWN,
-            "search_params": {"params": self._effort(k, bool(conditions))},
-            "consistency_level": self._standing.level,
-            "timeout": SECONDS,
-        }
-        self._standing.ready()
-        found = []
-        for start in range(0, len(queries), QUESTIONS_AT_ONCE):
-            part = list(queries[start : start + QUESTIONS_AT_ONCE])
-            found += self._asked(part, options)
-        if conditions and not any(found):
-            self._refuse_unknown(keys_of(conditions))
-        euclidean = profile.metric is Metric.EUCLIDEAN
-        return [neighbours_of(hits, euclidean) for hits in found]
+        return self._questions.nearest(queries, k, conditions, exact)
 
     def fetch(self, ids: Sequence[str] | None = None) -> Iterator[Block]:
         """Items with their vectors, a block at a time, in the order of their ids."""
-        self._standing.ready()
-        if ids is None:
-            yield from self._fetch_all()
-            return
-        names, start = list(dict.fromkeys(ids)), 0
-        pace = Pace(self.profile.dim)
-        while start < len(names):
-            part = names[start : start + pace.rows]
-            start += len(part)
-            if rows := self._queried(one_of(part), STORED):
-                pace.learn(rows)
-                yield block_of(rows, self.profile.dim)
+        return self._questions.items(ids)
 
     def page(
         self, conditions: tuple[Condition, ...], limit: int, offset: int
     ) -> tuple[Sequence[Record], int]:
         """Some of the items of which conditions hold, in the order of their ids, and how many."""
-        self._standing.ready()
-        where = compiled(conditions)
-        count = self._count(where)
-        if conditions and not count:
-            self._refuse_unknown(keys_of(conditions))
-        if offset >= count:
-            return [], count
-        if offset >= MOST_HITS:
-            raise InvalidArgument(
-                f"Milvus shows the first {MOST_HITS} items, and no further ones: ask for those of "
-                "which a condition holds, or for what is near to something."
-            )
-        most = min(limit, MOST_HITS - offset)
-        rows = self._queried(where, ["id", *SHOWN], limit=most, offset=offset)
-        return [shown_of(one["id"], one) for one in rows], count
+        return self._questions.page(conditions, limit, offset)
 
     def health(self, wait: bool = True) -> Health:
         """How it is. Whether it is still what it was, as after another push, is looked at anew."""
         self._standing.look()
         if wait:
             self._standing.unsettle()
-        items = self._count("", consistency_level="Strong" if wait else self._standing.level)
+        items = self._questions.count(strong=wait)
         with asking(self.address):
             health = health_of(self._client, self.address.name, items, self.address.is_file)
         if not self.properties.whole:
@@ -347,94 +271,6 @@ class MilvusStore:
     def _client(self) -> "MilvusClient":
         return self._connection.client
 
-    def _effort(self, k: int, filtered: bool) -> dict[str, int]:
-        if self.profile.index == "exact":
-            return {}
-        least, times = (EF_FILTERED, EF_FILTERED_TIMES) if filtered else (EF, EF_TIMES)
-        return {"ef": min(MOST_EF, max(least, times * k))}
-
-    def _refuse_what_cannot_be(self, profile: Profile) -> None:
-        """Refuse what the server would, before anything is done about it."""
-        if profile.dim > MOST_DIM:
-            raise InvalidArgument(
-                f"Milvus takes vectors of {MOST_DIM} dims at most, not {profile.dim}: build with "
-                "another encoder, as pca."
-            )
-        if profile.shards > MOST_SHARDS:
-            raise InvalidArgument(
-                f"Milvus takes {MOST_SHARDS} shards at most, not {profile.shards}."
-            )
-        if profile.replicas > 1 and not self.address.is_file:
-            # How many query nodes there are, it tells by loading something.
-            client, name = self._client, f"{self.address.name}_{uuid4().hex[:8]}"
-            index = client.prepare_index_params()
-            index.add_index("vector", index_type="FLAT", metric_type="L2")
-            schema = schema_of(client, Profile(Metric.EUCLIDEAN, 2))
-            with asking(self.address):
-                client.create_collection(name, schema=schema, index_params=index)
-                try:
-                    client.release_collection(name)
-                    client.load_collection(name, replica_number=profile.replicas)
-                finally:
-                    client.drop_collection(name)
-
-    def _asked(self, queries: Sequence[Any], options: dict[str, Any]) -> list[Any]:
-        try:
-            with asking(self.address):
-                return list(self._client.search(self.address.name, data=queries, **options))
-        except VecsearchError as error:
-            # Is it the question, or the server?
-            self._standing.doubt()
-            try:
-                self._standing.ready()
-            except IncompleteAnswer as incomplete:
-                raise incomplete from error
-            raise
-
-    def _refuse_unknown(self, keys: Sequence[str]) -> None:
-        """Tell a key that no item has, which is a mistake, from a value that none has."""
-        for key in keys:
-            if not self._queried(knows_key(key), ["id"], limit=1):
-                raise InvalidArgument(f"No item of {self.place} has {key!r}.")
-
-    def _fetch_all(self) -> Iterator[Block]:
-        """All items, page by page, as the iterator of the client does.
-
-        Each page waits for all that was written: its replica may be another than that before. The
-        client sends no level with an iterator, so that it is the collection's own that counts.
-        """
-        last = ""
-        pace = Pace(self.profile.dim)
-        while True:
-            rows = self._queried(
-                behind(last),
-                STORED,
-                limit=pace.rows,
-                iterator="True",
-                reduce_stop_for_best="True",
-            )
-            if not rows:
-                return
-            pace.learn(rows)
-            yield block_of(rows, self.profile.dim)
-            last = rows[-1]["id"]
-
-    def _count(self, where: str, **options: Any) -> int:
-        return int(self._queried(where, ["count(*)"], **options)[0]["count(*)"])
-
-    def _queried(self, where: str, fields: Sequence[str], **options: Any) -> list[dict[str, Any]]:
-        """Rows by a condition."""
-        known = {"consistency_level": self._standing.level, "timeout": SECONDS}
-        try:
-            with asking(self.address):
-                return list(
-                    self._client.query(
-                        self.address.name,
-                        filter=where,
-                        output_fields=fields,
-                        **{**known, **options},
-                    )
-                )
-        except VecsearchError:
-            self._standing.doubt()  # it may have been released
-            raise
+    @property
+    def _questions(self) -> Questions:
+        return Questions(self.address, self._connection, self._standing)
