@@ -306,7 +306,7 @@ def test_every_page_of_all_items_waits_for_what_was_written(
         return asked[-1]
 
     monkeypatch.setattr(Prepare, "query_request", noted)
-    monkeypatch.setattr("vecsearch.distributed.milvus.store.Pace", lambda _: Steady(7))
+    monkeypatch.setattr("vecsearch.distributed.milvus.questions.Pace", lambda _: Steady(7))
     found = [name for records, _ in store.fetch() for name in records.ids]
     assert found == sorted(found)
     assert len(found) == 40
