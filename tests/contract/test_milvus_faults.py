@@ -36,7 +36,8 @@ def server(tmp_path: Path) -> Iterator[MilvusServer]:
 def test_what_was_acknowledged_survives_kill_9(
     server: MilvusServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vecsearch.distributed.milvus.questions.SECONDS", 3)  # for the one that is lost
+    # For the one that is lost.
+    monkeypatch.setattr("vecsearch.distributed.milvus.questions.SECONDS", 3)
     address = Address.parse(server.address("survivor"))
     store = MilvusStore(address)
     store.create(Profile(Metric.EUCLIDEAN, DIM))
