@@ -49,21 +49,25 @@ def measured(
     queries: Path,
     seed: int,
     encoders: Sequence[str],
+    objectives: Sequence[str] = ("siamese",),
     **settings: object,
 ) -> dict[str, tuple[float, float, float]]:
     """Accuracy of 5 neighbours, recall@1 and MAP@R by encoder."""
-    trained = vecsearch.train(
-        learn,
-        scratch / "model",
-        seed=seed,
-        overwrite=True,
-        **settings,  # type: ignore[arg-type]
-    )
-    preprocess = trained.preprocess
+    trained = {
+        objective: vecsearch.train(
+            learn,
+            scratch / objective,
+            seed=seed,
+            objective=objective,
+            **settings,  # type: ignore[arg-type]
+        )
+        for objective in objectives
+    }
+    preprocess = trained["siamese"].preprocess
     found = {}
-    for name in (*encoders, "siamese"):
-        encoder = trained
-        if name != "siamese":
+    for name in (*encoders, *objectives):
+        encoder = trained.get(name)
+        if encoder is None:
             made = vecsearch.make_encoder(name, preprocess=preprocess)
             encoder = fitted(made, learn) if hasattr(made, "fit") else made
         index = vecsearch.Collection.build(
@@ -94,7 +98,8 @@ def classes(scratch: Path, fashion: Path, seed: int) -> dict[str, tuple[float, f
         "queries": [p for p in pairs_of(scan(fashion / "test")) if p[1] not in chosen],
     }
     folders = [laid_out(scratch / name, pairs) for name, pairs in parts.items()]
-    return measured(scratch, *folders, seed, ("pixels", "pca"), preset="fast")
+    objectives = ("siamese", "classifier", "simclr", "autoencoder")
+    return measured(scratch, *folders, seed, ("pixels", "pca"), objectives, preset="fast")
 
 
 def faces(scratch: Path, orl: Path, seed: int) -> dict[str, tuple[float, float, float]]:
@@ -153,7 +158,7 @@ def main() -> None:
                 f"{what} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}"
                 for what, values in zip(("accuracy", "recall@1", "MAP@R"), columns, strict=True)
             )
-            print(f"{part:9} {name:8} {shown}  ({seeds} splits)", flush=True)
+            print(f"{part:9} {name:11} {shown}  ({seeds} splits)", flush=True)
 
 
 if __name__ == "__main__":

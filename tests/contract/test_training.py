@@ -272,7 +272,9 @@ def test_pictures_that_cannot_be_drawn_cost_no_encoder(
 
     monkeypatch.setattr("vecsearch.training.card.draw_embedding", fail)
     assert vecsearch.train(clothes, tmp_path / "a", **QUICK).dim == 32
-    assert (tmp_path / "a" / "card.md").exists()
+    card = (tmp_path / "a" / "card.md").read_text()
+    assert "(curves.png)" in card
+    assert "(embedding.png)" not in card
     assert not (tmp_path / "a" / "checkpoint.safetensors").exists()
 
 
@@ -357,9 +359,13 @@ def test_what_is_measured_takes_no_more_memory_than_a_step(
     def full(*_: object) -> Any:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(run, "_figures", full)
-    with pytest.raises(InvalidArgument, match="not enough memory for a step"):
-        vecsearch.train(clothes, tmp_path / "b", **QUICK)
+    def full_on_a_cpu(*_: object) -> Any:
+        return torch.empty(1 << 60)
+
+    for way in (full, full_on_a_cpu):
+        monkeypatch.setattr(run, "_figures", way)
+        with pytest.raises(InvalidArgument, match="not enough memory for a step"):
+            vecsearch.train(clothes, tmp_path / "b", **QUICK, overwrite=True)
 
 
 @pytest.mark.slow
@@ -405,6 +411,23 @@ def test_who_has_learned_from_labels(clothes: Path, tmp_path: Path, model: Path)
 def test_a_training_that_diverges_says_so(clothes: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="The training diverged: its loss"):
         vecsearch.train(clothes, tmp_path / "a", objective="classifier", rate=100.0, **QUICK)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("budget", [None, 60.0])
+def test_one_that_diverges_late_is_in_nobodys_way(
+    clothes: Path, tmp_path: Path, budget: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_finite(*_: object) -> float:
+        raise FloatingPointError
+
+    with pytest.raises(Stop):
+        vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(700), **QUICK)
+    with monkeypatch.context() as patch, pytest.raises(InvalidArgument, match="diverged"):
+        patch.setattr(Loop, "_step", not_finite)
+        vecsearch.train(clothes, tmp_path / "a", overwrite=True, budget=budget, **QUICK)
+    assert not list(tmp_path.glob("a/*"))
+    vecsearch.train(clothes, tmp_path / "a", rate=0.1, **QUICK)
 
 
 @pytest.mark.parametrize("holdout", [0.1, 0.0])
@@ -473,6 +496,39 @@ def test_the_card_tells_all_settings(clothes: Path, tmp_path: Path) -> None:
     ):  # fmt: skip
         assert said in card, card
     assert "chosen by them" not in card
+
+
+def test_images_without_a_label_are_counted(
+    clothes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = [path.relative_to(clothes) for path in sorted(clothes.glob("*/*.png"))[::2]]
+    lines = [f"{path.as_posix()},{path.parent.name}" for path in named]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["path,label", *lines]))
+    with caplog.at_level("INFO", "vecsearch"):
+        vecsearch.train(clothes, tmp_path / "a", labels=table, **QUICK)
+    assert "200 images have no label and were left out." in caplog.messages
+    assert "; 200 without a label as well" in (tmp_path / "a" / "card.md").read_text()
+
+
+def test_no_images_at_all() -> None:
+    for objective, said in (("simclr", "no images to learn from"), ("siamese", "no labels")):
+        encoder = SiameseEncoder(
+            8, Preprocess((16, 16), color="grey"), settings={"objective": objective}
+        )
+        with pytest.raises(InvalidArgument, match=said):
+            encoder.fit(np.zeros((0, 16, 16, 1), np.uint8), [])
+
+
+def test_few_labels_cost_no_drawing_of_an_autoencoder(clothes: Path, tmp_path: Path) -> None:
+    paths = sorted(clothes.glob("*/*.png"))[::100]
+    lines = [f"{path.relative_to(clothes).as_posix()},{path.parent.name}" for path in paths]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["path,label", *lines]))
+    settings: dict[str, Any] = {**QUICK, "objective": "autoencoder", "labels": table}
+    vecsearch.train(clothes, tmp_path / "a", **settings)
+    assert (tmp_path / "a" / "reconstructions.png").exists()
+    assert not (tmp_path / "a" / "embedding.png").exists()
 
 
 def test_pixels_in_a_file_make_no_difference(
@@ -594,6 +650,20 @@ def test_a_backbone_that_knows_something(resnet: Path, small: Path, tmp_path: Pa
             save_file({"x": torch.zeros(3)}, path)
         with pytest.raises(InvalidArgument, match=said):
             vecsearch.train(small / "train", tmp_path / "b", weights=str(path), **RESNET)
+
+
+def test_other_weights_in_the_same_file_are_another_training(
+    resnet: Path, small: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "resnet18.pth"
+    state = torch.load(resnet / "resnet18.pth")
+    torch.save(state, weights)
+    given: dict[str, Any] = {**RESNET, "weights": str(weights), "epochs": 2}
+    with pytest.raises(Stop):
+        vecsearch.train(small / "train", tmp_path / "a", progress=stopped_at(600), **given)
+    torch.save({name: value * 0.5 for name, value in state.items()}, weights)
+    with pytest.raises(InvalidArgument, match="an unfinished training with other"):
+        vecsearch.train(small / "train", tmp_path / "a", **given)
 
 
 WITHOUT = """

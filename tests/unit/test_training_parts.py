@@ -224,6 +224,19 @@ def test_pair_accuracy() -> None:
     noise = rng.standard_normal((1000, 4)).astype(np.float32)
     assert pair_accuracy(noise, codes, 0) == pytest.approx(0.5, abs=0.02)
     assert pair_accuracy(noise[:3], np.arange(3), 0) is None
+    others = apart[:50], codes[:50]
+    assert pair_accuracy(apart[:2], codes[:2], 0, others) == 1
+    assert pair_accuracy(apart[:2], codes[:2], 0, (apart[:0], codes[:0])) is None
+
+
+def test_where_no_two_of_a_class_are_held_out_pairs_are_with_what_is_searched() -> None:
+    codes = np.repeat(np.arange(40), 10)  # of each 40 people ten photos
+    split = hold_out(codes, 0.1, 0)
+    assert np.bincount(codes[split.held]).tolist() == [1] * 40
+    vectors = np.column_stack([codes, np.zeros(400)]).astype(np.float32)
+    held, train = vectors[split.held], vectors[split.train]
+    figures = validate(train, codes[split.train], held, codes[split.held], False, 0)
+    assert figures.pair_accuracy == 1
 
 
 def test_labels() -> None:
@@ -250,6 +263,7 @@ def test_labels() -> None:
         ({"objective": "simclr", "augment": "none"}, "it needs augmentation"),
         ({"objective": "simclr", "loss": "pairs"}, "'simclr' has a loss of its own"),
         ({"backbone": "resnet18", "width": 8}, "'resnet18' has a width of its own"),
+        ({"objective": "autoencoder", "mirrored": True}, "not it and its mirror image"),
         ({"epochs": "3"}, "The epochs is int | None, not '3'"),
         ({"batch": 20.5}, "The batch is int, not 20.5"),
         ({"weights": "x.pth"}, "a backbone of torchvision, as resnet18, not 'small'"),
@@ -269,12 +283,34 @@ def test_a_classifier_learns_at_a_rate_of_its_own() -> None:
     assert TrainSettings.of().rate == 0.2
 
 
+@pytest.mark.parametrize(
+    ("given_", "mirrored"),
+    [
+        ({}, True),
+        ({"augment": "auto"}, True),
+        ({"augment": "crop, flip"}, True),
+        ({"augment": "shift,erase"}, False),
+        ({"augment": "none"}, False),
+        ({"augment": "none", "mirrored": True}, True),
+        ({"objective": "autoencoder"}, False),
+    ],
+)
+def test_what_is_not_mirrored_in_training_is_not_mirrored_after_it(
+    given_: dict[str, object], mirrored: bool
+) -> None:
+    assert TrainSettings.of("best", **given_).mirrored == mirrored  # type: ignore[arg-type]
+
+
 def test_settings_as_plain_values() -> None:
     for given_ in (
         {},
         {"preset": "fast"},
         {"preset": "best", "loss": "triplet", "epochs": 3},
         {"backbone": "resnet18", "batch": 256},
+        {"objective": "classifier", "rate": 0.2},
+        {"preset": "best", "augment": "none"},
+        {"preset": "best", "augment": "none", "mirrored": True},
+        {"preset": "best", "objective": "autoencoder"},
     ):
         settings = TrainSettings.of(**given_)  # type: ignore[arg-type]
         assert TrainSettings.of(**settings.to_json()) == settings  # type: ignore[arg-type]

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vecsearch.encoders.plain import FOUNDING, OWN_BACKBONES, SMALL
 from vecsearch.encoders.pretrained_files import take_weights
 from vecsearch.encoders.vision import vision_backbone
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import JSON
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SMALL, FOUNDING = "small", "conv3"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Network(nn.Module):
         self.architecture = architecture
         self.reduced = False
         channels, width = architecture.channels, architecture.width
-        self._colored = architecture.backbone not in (SMALL, FOUNDING)
+        self._colored = architecture.backbone not in OWN_BACKBONES
         self.backbone: nn.Module
         if architecture.backbone == SMALL:
             self.backbone, features = _small(channels, width), 4 * width

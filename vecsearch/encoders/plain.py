@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from vecsearch.types import JSON, Pixels, Vectors
 
+SMALL, FOUNDING = "small", "conv3"
+OWN_BACKBONES = (SMALL, FOUNDING)
 EPSILON = 1e-5  # what torch adds to the variance in batch normalisation
 # Patches of 3 × 3 that are multiplied at once.
 BLOCK_BYTES = 64 << 20
@@ -33,7 +35,7 @@ class PlainNetwork:
         self._weights = weights
         self._unit, self._mirrored = bool(architecture["unit"]), bool(architecture["mirrored"])
         self._layers: Sequence[Layer]
-        if architecture["backbone"] == "small":
+        if architecture["backbone"] == SMALL:
             self._layers = [
                 self._folded("backbone.0"),
                 self._folded("backbone.1"),
@@ -50,7 +52,7 @@ class PlainNetwork:
     @staticmethod
     def knows(architecture: Mapping[str, JSON]) -> bool:
         """Whether it is one of these networks."""
-        return architecture.get("backbone") in ("small", "conv3")
+        return architecture.get("backbone") in OWN_BACKBONES
 
     def __call__(self, images: Pixels) -> Vectors:
         """From ``(n, height, width, channels)`` uint8 to ``(n, dim)``."""

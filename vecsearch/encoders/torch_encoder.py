@@ -157,6 +157,8 @@ class TorchEncoder:
         """
         import torch
 
+        from vecsearch.encoders.memory import is_out_of_memory
+
         checked = check_pixels(images, self.preprocess)
         width, height = self.look.size
         top, left = (checked.shape[1] - height) // 2, (checked.shape[2] - width) // 2
@@ -172,14 +174,12 @@ class TorchEncoder:
                 values = ((pixels / 255 - mean) / std).permute(0, 3, 1, 2)
                 try:
                     found.append(self._features(network, values).float().cpu().numpy())
-                except (torch.OutOfMemoryError, MemoryError) as error:
+                except (RuntimeError, MemoryError, AssertionError) as error:
                     raise InvalidArgument(
                         f"There is not enough memory for {len(cut)} images in {self.name}:"
                         f"{self.network} at once: take a smaller --batch-size."
-                    ) from error
-                except (RuntimeError, AssertionError) as error:
-                    raise InvalidArgument(
-                        f"{self.name}:{self.network} cannot take {width}x{height}: {error}"
+                        if is_out_of_memory(error)
+                        else f"{self.name}:{self.network} cannot take {width}x{height}: {error}"
                     ) from error
         return np.concatenate(found) if found else np.empty((0, self.dim), np.float32)
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vecsearch.encoders.plain import OWN_BACKBONES
 from vecsearch.errors import InvalidArgument, MissingPackage
 
 # The operators of detection, which no backbone here uses. Where torchvision's own library cannot
@@ -55,7 +56,7 @@ def check_backbone(name: str) -> None:
     if name not in known:
         from vecsearch.spelling import did_you_mean
 
-        hint = did_you_mean(name, ["small", "conv3", *known])
+        hint = did_you_mean(name, [*OWN_BACKBONES, *known])
         raise InvalidArgument(
             f"No backbone is called {name!r}.{hint} There are small, conv3 and torchvision's, as "
             "resnet18."

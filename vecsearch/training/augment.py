@@ -7,6 +7,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from vecsearch.training.settings import TrainSettings
+
 Augmentation = Callable[[Tensor, Generator], Tensor]
 
 # Larger images are photos, whose subject may be nearer or farther: a crop rather than a shift.
@@ -27,6 +29,25 @@ def suited(height: int, width: int, channels: int) -> tuple[str, ...]:
     """
     moved = "shift" if max(height, width) <= LARGEST_SHIFTED else "crop"
     return "flip", moved, *(("colour",) if channels == 3 else ()), "erase"
+
+
+def chosen(settings: TrainSettings, height: int, width: int, channels: int) -> tuple[str, ...]:
+    """The augmentations of a training, by name, for images of a kind.
+
+    Example:
+        >>> chosen(TrainSettings.of("fast"), 28, 28, 1)
+        ('flip', 'shift')
+    """
+    if settings.augmentations != ("auto",):
+        return settings.augmentations
+    if settings.objective == "simclr":
+        return "flip", "crop", "colour", "erase"
+    spared = set()
+    if settings.preset == "fast":
+        spared = {"erase"}  # in 12 epochs of Fashion-MNIST it costs 0.004 of held-out accuracy
+    if settings.objective == "autoencoder":
+        spared = {"erase", "colour"}  # which nobody wants to be drawn
+    return tuple(name for name in suited(height, width, channels) if name not in spared)
 
 
 def augmentation(

@@ -4,7 +4,7 @@ import csv
 import importlib.util
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.images import ImageFolder
 from vecsearch.store import printable, put_whole
+from vecsearch.training.choice import MEASURED
 from vecsearch.training.data import Pictures
 from vecsearch.training.pictures import draw_curves, draw_embedding, draw_reconstructions
 from vecsearch.training.run import Outcome
@@ -48,11 +49,7 @@ def write_card(
         file.write(text.getvalue().encode())
     for name in PICTURES:
         (folder / name).unlink(missing_ok=True)
-    pictures: dict[str, str] = {}
-    try:
-        pictures = _pictures(folder, images, encoder, outcome)
-    except Exception as error:  # noqa: BLE001  (the encoder is there; this is about its pictures)
-        log.warning("The pictures could not be drawn: %r.", error)
+    pictures = _pictures(folder, images, encoder, outcome)
     with put_whole(folder / CARD) as file:
         text_of = _card(source, images, encoder, outcome, pictures)
         file.write(text_of.encode("utf-8", "backslashreplace"))
@@ -65,15 +62,34 @@ def _pictures(
     if not importlib.util.find_spec("matplotlib"):
         log.info("No curves are drawn without matplotlib: pip install 'vecsearch[plot]'")
         return {}
-    drawn = {"curves.png": "Loss and held-out figures of each epoch"}
-    draw_curves(folder / "curves.png", outcome.history, outcome.trained.facts)
+    facts = outcome.trained.facts
     rows = outcome.split.held if len(outcome.split.held) else outcome.split.train
-    if len(images.names) > 1 and len(rows) > 2:
-        drawn["embedding.png"] = "The embedding in two dimensions, beside that of PCA"
-        draw_embedding(folder / "embedding.png", images, outcome.split, encoder)
-    if outcome.trained.facts["objective"] == "autoencoder":
-        drawn["reconstructions.png"] = "Held-out images, and what is drawn from their embeddings"
-        draw_reconstructions(folder / "reconstructions.png", images, rows, encoder, outcome)
+    classed = rows[images.codes[rows] >= 0]
+    curves, embedding, reconstructions = (folder / name for name in PICTURES)
+    wanted: dict[Path, tuple[str, Callable[[], None]]] = {
+        curves: (
+            "Loss and held-out figures of each epoch",
+            lambda: draw_curves(curves, outcome.history, facts),
+        )
+    }
+    if len(images.names) > 1 and len(classed) > 2:
+        wanted[embedding] = (
+            "The embedding in two dimensions, beside that of PCA",
+            lambda: draw_embedding(embedding, images, classed, outcome.split.train, encoder),
+        )
+    if facts["objective"] == "autoencoder":
+        wanted[reconstructions] = (
+            "Held-out images, and what is drawn from their embeddings",
+            lambda: draw_reconstructions(reconstructions, images, rows, encoder, outcome),
+        )
+    drawn = {}
+    for path, (shows, draw) in wanted.items():
+        try:
+            draw()
+        except Exception as error:  # noqa: BLE001  (the encoder is there; this is about a picture)
+            log.warning("%s could not be drawn: %r.", path.name, error)
+        else:
+            drawn[path.name] = shows
     return drawn
 
 
@@ -91,12 +107,11 @@ def _card(
     if split.whole_classes:
         held = f"{len(split.held)} images, all of some classes, held out"
     elif len(split.held):
-        held = f"{len(split.held)} images held out, of each class the same share"
+        held = f"{len(split.held)} images held out, of each class about the same share"
     elif not wanted.holdout:
         held = "nothing held out, as was asked for"
     else:
         held = "nothing held out, since each class has too few images"
-    shown = ("pair_accuracy", "recall_at_1", "knn_accuracy", "held_out_loss")
     settings = {
         **{name: value for name, value in encoder.get_params().items() if name != "settings"},
         "architecture": dict(outcome.trained.architecture),
@@ -111,13 +126,14 @@ def _card(
         "",
         f"- Folder: `{source.root.resolve().as_posix()}`",
         f"- {len(images.pixels)} images of {len(images.names)} classes, brought to "
-        f"{width} × {height} {kind}; {held}; {len(images.skipped)} files left out ({SKIPPED})",
+        f"{width} × {height} {kind}; {held}; {len(images.skipped)} files left out ({SKIPPED})"
+        + (f"; {images.unlabelled} without a label as well" if images.unlabelled else ""),
         f"- sha256 over files and labels: `{images.key}`",
         f"- Classes: {', '.join(images.names[:CLASSES_NAMED])}"
         + (" …" if len(images.names) > CLASSES_NAMED else ""),
         "",
         *_kept(facts, bool(len(split.held))),
-        *(f"- {name.replace('_', ' ')}: {facts[name]}" for name in shown if name in facts),
+        *(f"- {name.replace('_', ' ')}: {facts[name]}" for name in MEASURED if name in facts),
         "",
         *(line for name, what in pictures.items() for line in (f"![{what}]({name})", "")),
         "## Settings",

@@ -1,8 +1,10 @@
 """How far a training has come, in one file that is whole or not there."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,29 @@ class Standing:
     best: int = 0
     weights: Mapping[str, Tensor] = field(default_factory=dict)
     objective: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def key_of(loop: Loop, images: str) -> dict[str, JSON]:
+    """What makes a training the same.
+
+    Args:
+        loop: What is trained.
+        images: A sha256 over the images and their labels.
+    """
+    weights = None
+    if loop.settings.weights is not None:
+        with open(loop.settings.weights, "rb") as file:
+            weights = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "images": images,
+        "dim": loop.network.architecture.dim,
+        "seed": loop.seed,
+        "settings": loop.settings.to_json(),
+        "weights": weights,
+        "shape": list(loop.pixels.shape[1:]),
+        "vecsearch": version("vecsearch"),
+        "torch": torch.__version__,
+    }
 
 
 def save_checkpoint(folder: Path, key: Mapping[str, JSON], loop: Loop, standing: Standing) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from vecsearch.types import JSON
 
 HELD_OUT_LOSS = "held_out_loss"
+MEASURED = ("pair_accuracy", "recall_at_1", "knn_accuracy", HELD_OUT_LOSS)
 
 
 def worths(history: Sequence[Mapping[str, JSON]]) -> list[float]:

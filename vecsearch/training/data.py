@@ -36,6 +36,7 @@ class Pictures:
         names: What the classes are called.
         key: A sha256 over files and labels, in hex.
         skipped: What could not be read.
+        unlabelled: How many images were left out because they have no label.
     """
 
     pixels: Pixels
@@ -43,6 +44,7 @@ class Pictures:
     names: Sequence[str]
     key: str
     skipped: Sequence[Skipped] = ()
+    unlabelled: int = 0
 
 
 @contextmanager
@@ -89,7 +91,9 @@ def pictures(
         digest.update(f"{file.path}\0{file.sha256}\0{label}\n".encode())
     pixels = np.array(found.pixels) if found.pixels.nbytes <= MEMORY_BYTES else found.pixels
     names, codes = coded(labels, needs_labels)
-    yield Pictures(pixels, codes, names, digest.hexdigest(), [*folder.skipped, *found.skipped])
+    skipped = [*folder.skipped, *found.skipped]
+    unlabelled = len(folder.paths) - len(paths)
+    yield Pictures(pixels, codes, names, digest.hexdigest(), skipped, unlabelled)
 
 
 def coded(labels: Sequence[str | None], needed: bool) -> tuple[list[str], NDArray[np.int64]]:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from torch import Generator, Tensor, nn
 
 from vecsearch.encoders.network import Network
 from vecsearch.training.device import device_of, is_reduced
+from vecsearch.training.objectives import Objective
 from vecsearch.training.sampler import batches, group_size
 from vecsearch.training.schedule import Plan, rate_at
 from vecsearch.training.settings import TrainSettings
@@ -40,7 +42,7 @@ class Loop:
     """
 
     network: Network
-    objective: nn.Module
+    objective: Objective
     pixels: Pixels
     codes: NDArray[np.int64]
     settings: TrainSettings
@@ -123,17 +125,13 @@ class Loop:
 
     def encode(self, rows: Rows) -> Vectors:
         """Embed images with the averaged weights."""
-        current = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.network.load_state_dict(self.weights)
-        self.network.eval()
         parts = []
-        with torch.inference_mode():
+        with self._averaged():
             # What a step of training has memory for, this has.
             size = min(ENCODE_BATCH, self.settings.batch_for(len(self.codes)))
             for start in range(0, len(rows), size):
                 images = torch.from_numpy(self.pixels[rows[start : start + size]])
                 parts.append(self.network(images.to(self.device)).float().cpu().numpy())
-        self.network.load_state_dict(current)
         vectors = np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
         if not np.isfinite(vectors).all():
             raise FloatingPointError
@@ -141,21 +139,27 @@ class Loop:
 
     def loss_of(self, rows: Rows) -> float:
         """The mean loss on images that are not learned from, with the averaged weights."""
+        generator = Generator().manual_seed(self.seed)
+        batch = self.settings.batch_for(len(self.codes))
+        losses = []
+        with self._averaged():
+            for part in np.array_split(rows, max(1, len(rows) // batch)):
+                losses.append(len(part) * float(self._loss(part, generator)))
+        if not math.isfinite(found := sum(losses) / len(rows)):
+            raise FloatingPointError
+        return found
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The network is for a while what it is worth, and learns nothing."""
         current = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.weights)
         self.network.eval()
         self.objective.eval()
-        generator = Generator().manual_seed(self.seed)
-        batch = self.settings.batch_for(len(self.codes))
-        losses = []
         with torch.inference_mode():
-            for part in np.array_split(rows, max(1, len(rows) // batch)):
-                losses.append(len(part) * float(self._loss(part, generator)))
+            yield
         self.network.load_state_dict(current)
         self.objective.train()
-        if not math.isfinite(found := sum(losses) / len(rows)):
-            raise FloatingPointError
-        return found
 
     @property
     def weights(self) -> dict[str, Tensor]:

@@ -10,8 +10,8 @@ from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.projection.colouring import Classes
 from vecsearch.projection.drawing import draw_classes, draw_hexbin
 from vecsearch.projection.linear import principal_plane
+from vecsearch.training.choice import MEASURED
 from vecsearch.training.data import Pictures
-from vecsearch.training.split import Split
 from vecsearch.types import JSON, Rows
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def draw_curves(
     epochs = [int(str(line["epoch"])) for line in history]
     left.plot(epochs, [line["loss"] for line in history], color="black")
     left.set(xlabel="epoch", ylabel="loss", title="Loss on the images learned from")
-    for name in ("pair_accuracy", "recall_at_1", "knn_accuracy", "held_out_loss"):
+    for name in MEASURED:
         if name in history[0]:
             right.plot(epochs, [line[name] for line in history], label=name.replace("_", " "))
     right.axvline(int(str(facts["best_epoch"])), color="grey", linestyle=":", label="kept")
@@ -47,11 +47,20 @@ def draw_curves(
     figure.savefig(path, dpi=110)
 
 
-def draw_embedding(path: Path, images: Pictures, split: Split, encoder: SiameseEncoder) -> None:
-    """Draw held-out images in two dimensions, by density and by class, for PCA and the network.
+def draw_embedding(
+    path: Path, images: Pictures, rows: Rows, train: Rows, encoder: SiameseEncoder
+) -> None:
+    """Draw images in two dimensions, by density and by class, for PCA and the network.
 
     Both embeddings have the same number of dims; the two dimensions drawn are the principal axes
     of each.
+
+    Args:
+        path: Where to.
+        images: All there are.
+        rows: Those that are drawn; each has a class.
+        train: Those that PCA learns from, as the network has.
+        encoder: The network.
     """
     from matplotlib.figure import Figure
 
@@ -59,11 +68,9 @@ def draw_embedding(path: Path, images: Pictures, split: Split, encoder: SiameseE
     from vecsearch.encoders.pca import PCAEncoder
 
     most_points = min(MOST_POINTS, max(2, POINT_BYTES // images.pixels[0].size))
-    rows = split.held if len(split.held) else split.train
-    rows = rows[images.codes[rows] >= 0]
     rows = rows[:: max(1, -(-len(rows) // most_points))]
     shown, codes = images.pixels[rows], images.codes[rows]
-    learned = images.pixels[split.train[:: max(1, -(-len(split.train) // most_points))]]
+    learned = images.pixels[train[:: max(1, -(-len(train) // most_points))]]
     most = min(len(learned) - 1, learned[0].size, FIT_BYTES // (4 * learned[0].size) - 1)
     pca = PCAEncoder(max(1, min(encoder.dim, most)), encoder.preprocess).fit(learned)
     figure = Figure(figsize=(11, 10), layout="constrained")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +10,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from vecsearch.encoders.memory import is_out_of_memory
 from vecsearch.encoders.network import Network
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.errors import InvalidArgument
 from vecsearch.training.beginning import statistics
-from vecsearch.training.checkpoint import Standing, resume, save_checkpoint
-from vecsearch.training.choice import HELD_OUT_LOSS, is_kept, is_stuck
+from vecsearch.training.checkpoint import Standing, key_of, resume, save_checkpoint
+from vecsearch.training.choice import HELD_OUT_LOSS, MEASURED, is_kept, is_stuck
 from vecsearch.training.data import Pictures
 from vecsearch.training.loop import Loop
-from vecsearch.training.objectives import objective_of
-from vecsearch.training.schedule import Plan
-from vecsearch.training.settings import TrainSettings
+from vecsearch.training.objectives import Objective, objective_of
+from vecsearch.training.schedule import MOST, Plan
+from vecsearch.training.settings import CHECKPOINT, TrainSettings
 from vecsearch.training.split import Split, gallery_of, hold_out
-from vecsearch.training.validation import Figures, validate
+from vecsearch.training.validation import validate
 from vecsearch.types import JSON, Progress, Vectors
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Outcome:
     trained: Trained
     history: list[dict[str, JSON]]
     split: Split
-    objective: nn.Module
+    objective: Objective
 
 
 def run(
@@ -89,18 +90,10 @@ def run(
     if settings.weights is None:
         network.look_at(*statistics(images.pixels, split.train))
     objective = objective_of(settings, (channels, height, width), len(images.names), dim)
-    plan = Plan(settings.epochs_for(len(split.train)), settings.budget)
-    if settings.epochs is not None:
-        plan.most = settings.epochs
+    epochs = settings.epochs_for(len(split.train))
+    plan = Plan(epochs, settings.budget, most=settings.epochs or MOST)
     loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
-    key: Mapping[str, JSON] = {
-        "images": images.key,
-        "dim": dim,
-        "seed": seed,
-        "settings": settings.to_json(),
-        "shape": [height, width, channels],
-        "torch": torch.__version__,
-    }
+    key = key_of(loop, images.key)
     standing = Standing() if folder is None else resume(folder, key, loop, anew)
     if settings.patience and not len(split.held):
         log.warning("Nothing is held out that could tell when to stop: --patience has no effect.")
@@ -112,7 +105,7 @@ def run(
             plan.fit(plan.epoch_seconds)
     elif plan.budget is not None:
         started = time.monotonic()
-        with _in_memory():
+        with _in_words(loop, folder):
             epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * plan.budget)
             if settings.needs_labels and len(split.held):
                 measured = len(split.held) + len(gallery_of(split, loop.codes, seed))
@@ -121,7 +114,8 @@ def run(
         plan.fit(epoch_seconds)
         log.info("Epochs that fit into the time: %d.", plan.epochs)
     while not plan.finished and not is_stuck(standing.history, settings.patience):
-        _epoch(loop, standing, images, split, progress)
+        with _in_words(loop, folder):
+            _epoch(loop, standing, images, split, progress)
         if folder is not None:
             save_checkpoint(folder, key, loop, standing)
     trained = Trained(
@@ -145,16 +139,9 @@ def _epoch(
             total = round((loop.plan.seen + loop.plan.left) * len(split.train))
             progress("training", round(total * loop.plan.within(done / steps)), total)
 
-    try:
-        with _in_memory():
-            loss = loop.epoch(split.train, told)
-            learned = time.monotonic()
-            figures = _figures(loop, images, split)
-    except FloatingPointError as error:
-        raise InvalidArgument(
-            "The training diverged: its loss is no finite number. Take a lower learning rate than "
-            f"{loop.settings.rate}."
-        ) from error
+    loss = loop.epoch(split.train, told)
+    learned = time.monotonic()
+    figures = _figures(loop, images, split)
     now = time.monotonic()
     loop.plan.advance(now - started, now - learned, whole=not frozen)
     line: dict[str, JSON] = {"epoch": number, "loss": round(loss, 5)}
@@ -175,11 +162,21 @@ def _epoch(
 
 
 @contextmanager
-def _in_memory() -> Iterator[None]:
-    """Say in our words that there is not enough memory."""
+def _in_words(loop: Loop, folder: Path | None) -> Iterator[None]:
+    """Say in our words that the training diverged, or that there is not enough memory."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except FloatingPointError as error:
+        if folder is not None:
+            # It would come to the same again, and be in the way of another.
+            (folder / CHECKPOINT).unlink(missing_ok=True)
+        raise InvalidArgument(
+            "The training diverged: its loss is no finite number. Take a lower learning rate than "
+            f"{loop.settings.rate}."
+        ) from error
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise InvalidArgument(
             "There is not enough memory for a step: take a smaller --batch, --size or --width."
         ) from error
@@ -221,7 +218,7 @@ def _facts(
         "classes": len(images.names),
         "epochs": plan.done,
         "best_epoch": standing.best,
-        **{name: best[name] for name in (*Figures.__annotations__, HELD_OUT_LOSS) if name in best},
+        **{name: best[name] for name in MEASURED if name in best},
         "seconds": round(plan.spent, 1),
         "device": loop.device.type,
         "precision": "bfloat16" if loop.network.reduced else "float32",

@@ -1,7 +1,7 @@
 """How far a training is, how high its rate is there, and how much its time still allows."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 WARM_SHARE = 0.2
 # What is kept of the time for writing the network down: ten seconds, if that is no more than a
@@ -49,7 +49,7 @@ class Plan:
     budget: float | None = None
     done: int = 0
     progress: float = 0.0
-    seen: float = field(default=0.0)
+    seen: float = 0.0
     spent: float = 0.0
     apart: float = 0.0
     epoch_seconds: float = 0.0

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from vecsearch.encoders.plain import OWN_BACKBONES, SMALL
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import JSON
 
@@ -23,6 +24,8 @@ CHECKPOINT = "checkpoint.safetensors"
 EPOCHS = {"fast": 12, "default": 24, "best": 60}
 FEW_IMAGES = 5_000
 MOST_EPOCHS = 200
+# What the defaults of others follow from.
+DECISIVE = ("objective", "backbone", "weights", "augment")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class TrainSettings:
         augment: What is done to images: ``auto``, ``none``, or some of ``AUGMENTATIONS`` with
             commas between.
         average: How much of the running average of the weights stays at each step; 0 for none.
-        mirrored: Whether encoding looks at the mirror image too.
+        mirrored: Whether encoding looks at the mirror image too, as ``best`` does where images are
+            mirrored in training as well.
         holdout: The share of the images that is held out to find the best epoch, 3,000 at most.
         patience: Stop when no epoch was better for so many; 0 for never.
         budget: Seconds that the training may take; None for as many as the epochs take.
@@ -60,7 +64,7 @@ class TrainSettings:
     preset: str = "default"
     objective: str = "siamese"
     loss: str = "proxy"
-    backbone: str = "small"
+    backbone: str = SMALL
     width: int = 32
     weights: str | None = None
     epochs: int | None = None
@@ -108,7 +112,7 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise InvalidArgument(f"The {name} is from {low} to {high}, not {value}.")
-        if self.weights is not None and self.backbone in ("small", "conv3"):
+        if self.weights is not None and self.backbone in OWN_BACKBONES:
             raise InvalidArgument(
                 f"Weights are for a backbone of torchvision, as resnet18, not {self.backbone!r}."
             )
@@ -120,6 +124,8 @@ class TrainSettings:
             )
         if self.objective == "simclr" and self.augment == "none":
             raise InvalidArgument("simclr compares two views of an image: it needs augmentation.")
+        if self.objective == "autoencoder" and self.mirrored:
+            raise InvalidArgument("An autoencoder draws an image, not it and its mirror image.")
 
     @property
     def augmentations(self) -> tuple[str, ...]:
@@ -150,19 +156,19 @@ class TrainSettings:
         if preset not in PRESETS:
             raise InvalidArgument(f"{preset!r} is no preset; there are: {', '.join(PRESETS)}.")
         changed = {name: value for name, value in given.items() if value is not None}
-        objective, backbone = changed.get("objective"), changed.get("backbone", "small")
+        objective, backbone = changed.get("objective"), changed.get("backbone", SMALL)
         if "loss" in changed and objective not in (None, "siamese"):
             raise InvalidArgument(f"The objective {objective!r} has a loss of its own.")
-        if "width" in changed and backbone not in ("small", "conv3"):
+        if "width" in changed and backbone not in OWN_BACKBONES:
             raise InvalidArgument(f"The backbone {backbone!r} has a width of its own.")
-        base: dict[str, Any] = {**_for_backbone(changed), **PRESETS[preset]}
+        base = {**PRESETS[preset], **_suited(changed)}
         return cls(**{**base, **changed, "preset": preset})
 
     def to_json(self) -> dict[str, JSON]:
         """What differs from the preset, with the preset's name."""
-        base = type(self).of(self.preset, backbone=self.backbone, weights=self.weights)
-        others = {**asdict(base), "backbone": type(self).backbone, "weights": None}
         mine = asdict(self)
+        base = type(self).of(self.preset, **{name: mine[name] for name in DECISIVE})
+        others = asdict(base) | {name: getattr(type(self), name) for name in DECISIVE}
         return {
             name: value for name, value in mine.items() if name == "preset" or others[name] != value
         }
@@ -189,9 +195,17 @@ class TrainSettings:
         return min(self.batch, max(16, images // 32))
 
 
-def _for_backbone(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a network of torchvision, or a classifier, wants something else than the others."""
-    if given.get("backbone", "small") in ("small", "conv3"):
+def _suited(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Which other defaults follow from what is given, by the names that are ``DECISIVE``."""
+    suited: dict[str, Any] = {}
+    objective = given.get("objective")
+    if given.get("backbone", SMALL) not in OWN_BACKBONES:
+        suited |= {"batch": 64, "rate": 0.02 if given.get("weights") else 0.05}
+    elif objective == "classifier":
         # Its embeddings are of any length, and grow without bounds at the rate of the others.
-        return {"rate": 0.05} if given.get("objective") == "classifier" else {}
-    return {"batch": 64, "rate": 0.02 if given.get("weights") else 0.05}
+        suited["rate"] = 0.05
+    # Where a mirror image is something else, as with letters, or is not what is to be drawn.
+    augment = given.get("augment", "auto")
+    if objective == "autoencoder" or (augment != "auto" and "flip" not in augment):
+        suited["mirrored"] = False
+    return suited

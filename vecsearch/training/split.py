@@ -34,10 +34,11 @@ class Split:
 def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
     """Hold out a share of each class, or whole small ones if most images are in such.
 
-    Nothing is held out where there are not ten classes for that.
+    Of a class of four or fewer nothing is held out, unless it is held out whole; and nothing at
+    all where no class is larger, and there are not ten for that.
 
     Args:
-        codes: The class of each image; all 0 if there are no labels.
+        codes: The class of each image; all −1 if there are no labels.
         share: Between 0 and 1.
         seed: For the choice.
 

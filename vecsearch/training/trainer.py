@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from vecsearch.encoders import lacking
-from vecsearch.encoders.base import SETTINGS, check_seed
+from vecsearch.encoders.base import SETTINGS, WEIGHTS, check_seed
+from vecsearch.encoders.plain import OWN_BACKBONES
 from vecsearch.encoders.runtimes import Trained
-from vecsearch.encoders.siamese import SiameseEncoder
+from vecsearch.encoders.siamese import NETWORK, SiameseEncoder
 from vecsearch.errors import CollectionLocked, InvalidArgument, MissingPackage
 from vecsearch.images import scan, subset
 from vecsearch.images.decoding import Color, Fit
@@ -24,7 +25,6 @@ from vecsearch.types import Pixels, Progress
 
 DIM = 32
 LOCK = ".lock"
-DRAFT = f".{CHECKPOINT}."  # a checkpoint that was being written when a training was killed
 SKIPPED_TOLD = 20
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def train(
     if inside.is_relative_to(around):
         raise InvalidArgument(f"{out} lies among the images, where its pictures would be taken in.")
     found = scan(folder, labels)
-    large = wanted.backbone not in ("small", "conv3")
+    large = wanted.backbone not in OWN_BACKBONES
     preprocess = suited_preprocess(found, size, fit, color, large)
     encoder = SiameseEncoder(dim, preprocess, seed, wanted.to_json())
     network = new_network(wanted, dim, preprocess.shape, seed)
@@ -96,6 +96,8 @@ def train(
     ):
         for one in images.skipped[:SKIPPED_TOLD]:
             log.info("Skipped %s: %s", one.path, one.reason)
+        if images.unlabelled:
+            log.info("%d images have no label and were left out.", images.unlabelled)
         used = time.monotonic() - begun
         outcome = run(network, images, seed, wanted, place, overwrite, progress, used)
         _keep(encoder.take(outcome.trained), place)
@@ -133,6 +135,8 @@ def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEnc
             images = images[rows] if in_memory else subset(images, rows, Path(scratch))
             given = [given[row] for row in rows.tolist()]
         names, codes = coded(given, wanted.needs_labels)
+        if not len(codes):
+            raise InvalidArgument("There are no images to learn from.")
         return run(network, Pictures(images, codes, names, ""), encoder.seed, wanted).trained
 
 
@@ -156,6 +160,12 @@ def check_packages() -> None:
         raise MissingPackage(f"Training {lack}")
 
 
+def _drafts(out: Path) -> list[Path]:
+    """What was being written when a training was killed."""
+    names = CHECKPOINT, SETTINGS, WEIGHTS, NETWORK
+    return [path for name in names for path in out.glob(f".{name}.*.tmp")]
+
+
 @contextmanager
 def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     """The folder that an encoder goes to, held against others; not left behind if it is empty."""
@@ -164,8 +174,8 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     if out.exists() and not out.is_dir():
         raise InvalidArgument(f"{out} is a file, not a folder for an encoder.")
     made = not out.exists()
-    there = {path.name for path in out.iterdir()} if not made else set()
-    there = {name for name in there if not name.startswith(DRAFT)}
+    drafts = _drafts(out)
+    there = {path.name for path in out.iterdir() if path not in drafts} if not made else set()
     if there - {LOCK} and not overwrite and CHECKPOINT not in there:
         what = "an encoder" if SETTINGS in there else f"other things ({min(there - {LOCK})} …)"
         raise InvalidArgument(
@@ -179,8 +189,8 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     except Timeout as error:
         raise CollectionLocked(f"Another process is training in {out}.") from error
     try:
-        for path in out.glob(f"{DRAFT}*"):
-            path.unlink()
+        for path in drafts:
+            path.unlink(missing_ok=True)
         yield out
     finally:
         (out / LOCK).unlink(missing_ok=True)

@@ -19,7 +19,8 @@ class Figures:
 
     Attributes:
         pair_accuracy: How many of 20,000 pairs of held-out images, half of them of one label, are
-            told right by the best threshold on their distance; None if there are no such pairs.
+            told right by the best threshold on their distance. Where no two that are held out are
+            of one label, pairs are of one that is with one that is searched. None without pairs.
         recall_at_1: How many held-out images have a nearest neighbour of their label.
         knn_accuracy: How many get their label by the vote of their 5 nearest neighbours.
     """
@@ -61,28 +62,46 @@ def validate(
     else:
         distances, rows = index.search(held, NEIGHBOURS)
     codes = classes[rows]
+    pairs = pair_accuracy(held, held_codes, seed)
+    if pairs is None:
+        pairs = pair_accuracy(held, held_codes, seed, (searched, classes))
     return Figures(
-        pair_accuracy(held, held_codes, seed),
+        pairs,
         float((codes[:, 0] == held_codes).mean()),
         float((knn_vote(codes, distances)[0] == held_codes).mean()),
     )
 
 
-def pair_accuracy(vectors: Vectors, codes: NDArray[np.int64], seed: int) -> float | None:
+def pair_accuracy(
+    vectors: Vectors,
+    codes: NDArray[np.int64],
+    seed: int,
+    others: tuple[Vectors, NDArray[np.int64]] | None = None,
+) -> float | None:
     """How many pairs the best threshold on their distance tells right; None without any.
 
     Half of the pairs are of one label.
+
+    Args:
+        vectors: ``(n, dim)``.
+        codes: The class of each.
+        seed: For the choice of pairs.
+        others: Vectors and classes that the second of each pair is from; by default the same.
     """
+    second, second_codes = (vectors, codes) if others is None else others
+    if not len(second):
+        return None
     rng = np.random.default_rng(seed)
-    left, right = rng.integers(0, len(codes), (2, 40 * PAIRS))
-    same = codes[left] == codes[right]
-    alike = np.flatnonzero(same & (left != right))
+    left = rng.integers(0, len(codes), 40 * PAIRS)
+    right = rng.integers(0, len(second), 40 * PAIRS)
+    same = codes[left] == second_codes[right]
+    alike = np.flatnonzero(same if others is not None else same & (left != right))
     apart = np.flatnonzero(~same)
     count = min(len(alike), len(apart), PAIRS // 2)
     if not count:
         return None
     chosen = np.concatenate([alike[:count], apart[:count]])
-    distances = np.square(vectors[left[chosen]] - vectors[right[chosen]]).sum(1)
+    distances = np.square(vectors[left[chosen]] - second[right[chosen]]).sum(1)
     order = np.argsort(distances, kind="stable")
     are_same = order < count
     right_so_far = np.cumsum(are_same) + (count - np.cumsum(~are_same))
