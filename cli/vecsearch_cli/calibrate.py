@@ -105,7 +105,10 @@ def command(
         f"Of new strangers, {low:.1%} to {high:.1%} will be taken for somebody, in 95 of 100 such "
         "trials."
     )
-    screen.note(f"Kept in {index}. Next: vecsearch classify {index} IMAGE --reject auto")
+    if rejection.groups == rejection.strangers:
+        screen.note(f"Each of the {rejection.groups} pictures counts as another stranger there.")
+    by = " --method centroid" if method == "centroid" else ""
+    screen.note(f"Kept in {index}. Next: vecsearch classify {index} IMAGE --reject auto{by}")
     if roc is not None:
         vecsearch.draw_calibration(found, roc)
         screen.note(f"Drawn: {roc}")

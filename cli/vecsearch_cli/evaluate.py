@@ -144,7 +144,8 @@ def command(
     if result.audit is not None:
         tables += _audited(result.audit, measures)
     show(screen.format, [result.to_json()], measures, tables)
-    _tell(screen, result, result.own > 0 and _learned_labels(collection))
+    flattered = result.own > 0 and _learned_labels(collection)
+    _tell(screen, result, judged=qrels is not None, flattered=flattered)
     _gate(result, floors)
     if result.skipped and strict:
         raise Failure(f"{len(result.skipped)} files were skipped.", 3)
@@ -206,10 +207,14 @@ def _learned_labels(collection: vecsearch.Collection) -> bool:
     return collection.root is not None and knows_labels(collection.encoder)
 
 
-def _tell(screen: Screen, result: vecsearch.Evaluation, flattered: bool) -> None:
+def _tell(
+    screen: Screen, result: vecsearch.Evaluation, *, judged: bool, flattered: bool
+) -> None:
     if result.unmatched:
         screen.note(
-            f"{result.unmatched} queries have a label that nothing else in the gallery has."
+            f"For {result.unmatched} queries nothing in the gallery is relevant."
+            if judged
+            else f"{result.unmatched} queries have a label that nothing else in the gallery has."
         )
     if result.unlabelled_queries:
         screen.note(f"{result.unlabelled_queries} queries have no label and were left out.")

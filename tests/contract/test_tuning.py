@@ -391,6 +391,35 @@ def test_the_best_are_timed_in_turn(own: Collection, monkeypatch: pytest.MonkeyP
     assert [turn.count(kind) for kind in kinds] == [AGAIN, AGAIN]
 
 
+def test_exact_search_is_timed_with_the_best_of_them(
+    own: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was slow at first makes no exact search slow."""
+    exact = iter([4.0])
+
+    def timed(_: Bench, index: ExactIndex | PartialIndex) -> float:
+        if isinstance(index, ExactIndex):
+            return next(exact, 1.0)
+        return 2.0 + index._approximate.settings.nprobe / 1000
+
+    monkeypatch.setattr(Bench, "_timed", timed)
+    found = tune(own, recall=0.5, kinds=["IVF32,Flat"], keep=False)
+    assert found.chosen is not None
+    assert (found.chosen.kind, found.chosen.milliseconds) == ("exact", 1.0)
+
+
+def test_a_limit_of_memory_holds_for_all_items(own: Collection) -> None:
+    """A tenth of them is asked with, and is no part of what is measured."""
+    (one,) = {
+        one.megabytes
+        for one in tune(own, recall=0.5, kinds=["IVF32,Flat"], keep=False).measured
+        if one.kind != "exact"
+    }
+    for memory_mb, kinds in ((1.05 * one, []), (1.2 * one, ["IVF32,Flat"])):
+        found = tune(own, recall=0.5, memory_mb=memory_mb, kinds=["IVF32,Flat"], keep=False)
+        assert [found.chosen.kind] if found.chosen else [] == kinds
+
+
 def test_what_is_too_large_takes_no_place_among_the_best(own: Collection) -> None:
     """The smallest kind is the slowest to reach the recall, and the only one that may be chosen."""
     large = [f"IVF{lists},Flat" for lists in (16, 24, 32, 48, 64)]

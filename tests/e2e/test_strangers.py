@@ -196,6 +196,13 @@ def test_strangers_are_told_from_friends(
     assert "found with k 1, not 3" in run.stderr
     run = vecsearch("classify", friends.path, mixed, "--reject", "auto", "--metric", "cosine")
     assert "calibrated with the euclidean metric, not cosine" in run.stderr
+    run = vecsearch(
+        "calibrate", friends.path, mixed, "--far", 0.1, "--metric", "cosine", "--method", "centroid"
+    )
+    assert "IMAGE --reject auto --method centroid" in run.stderr
+    assert "another stranger there" not in run.stderr
+    run = vecsearch("classify", friends.path, mixed, "--reject", "auto", "--method", "centroid")
+    assert max(one["distance"] for one in lines(run)) < 1
 
 
 def test_where_strangers_are_friends_nobody_can_be_accepted(

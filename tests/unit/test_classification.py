@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from vecsearch import (
     CentroidClassifier,
     Centroids,
+    Classifier,
     Collection,
     InvalidArgument,
     KNNClassifier,
@@ -252,6 +253,15 @@ def test_a_collection_is_fitted_to_as_it_is(tmp_path: Path) -> None:
         model.fit(books, ["a"] * 5)
     with pytest.raises(InvalidArgument, match="has a label"):
         model.fit(Collection.from_vectors(vectors))
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_where_no_label_is_left_nobody_can_vote(weights: Any) -> None:
+    books = Collection.from_vectors([[0.0, 1], [0, 2], [5, 0]], labels=["a", "b", None])
+    classifier = Classifier(books, k=1, weights=weights)
+    books.remove(["0", "1"])
+    with pytest.raises(InvalidArgument, match=r"No item of .* has a label"):
+        classifier.classify_vectors([[0.0, 1]])
 
 
 def test_vectors_of_another_encoder_are_refused(tmp_path: Path) -> None:

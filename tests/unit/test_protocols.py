@@ -62,6 +62,11 @@ def test_nothing_is_learned_of_the_classes_that_are_asked_about() -> None:
         deal(images, "unseen", holdout=0.2, folds=3, seed=1)
     with pytest.raises(InvalidArgument, match="2 folds or more"):
         deal(images, "kfold", holdout=0.2, folds=1, seed=1)
+    one = ImageFolder(Path("/photos"), ["a/0.png"], {"a/0.png": "a"}, ())
+    with pytest.raises(InvalidArgument, match="The only image in /photos"):
+        deal(one, "kfold", holdout=0.2, folds=5, seed=1)
+    with pytest.raises(InvalidArgument, match="No class in /photos has two images"):
+        deal(folder(1, 1), "holdout", holdout=0.2, folds=5, seed=1)
 
 
 def table(path: Path, *rows: str) -> Path:
@@ -130,8 +135,13 @@ def test_nothing_is_learned_from_what_is_asked_with(
     compare(photos, photos / "asked", encoders=["lda"], metrics=["cosine"], size=(8, 8), jobs=1)
     assert learned == [30]
     assert "broken.png" in caplog.text
-    with pytest.raises(InvalidArgument, match="lda would have nothing to learn from"):
+    with pytest.raises(InvalidArgument, match="lda would have nothing to learn from: all images"):
         compare(photos, photos, encoders=["lda"], size=(8, 8), jobs=1)
+    names = [f"bag/{path.name}" for path in (small / "train" / "bag").iterdir()]
+    rows = [f"{name},bag,test,{at % 2},{1 - at % 2}," for at, name in enumerate(names)]
+    dealt = table(tmp_path / "deal.csv", *rows)
+    with pytest.raises(InvalidArgument, match=r"no row of .*deal\.csv is of the split train"):
+        compare(small / "train", protocol=dealt, encoders=["lda"], size=(8, 8), jobs=1)
 
 
 def test_a_ranking_that_is_refused_replaces_none(tmp_path: Path) -> None:
@@ -380,6 +390,8 @@ def test_judgements_of_query_files(vecsearch: Callable[..., Any], tmp_path: Path
     assert list(rows[0]) == ["measure", "value", "low", "high"]
     first = (tmp_path / "out.run").read_text().splitlines()[0].split()
     assert first[:2] + first[3:] == ["alpha.png", "Q0", "1", "1.000000000", "vecsearch"]
+    unjudged = len(list((PHOTOS / "cat").iterdir())) - 1
+    assert f"For {unjudged} queries nothing in the gallery is relevant." in run.stderr
 
 
 def test_joined_parts_are_the_whole() -> None:

@@ -17,7 +17,8 @@ import pytest
 
 from vecsearch import Collection, calibrate, evaluate, evaluate_vectors, write_report
 from vecsearch.evaluation.asking import Labelled
-from vecsearch.evaluation.details import LEVEL
+from vecsearch.evaluation.details import LEVEL, _drawn
+from vecsearch.types import Metric
 
 
 class Page(HTMLParser):
@@ -237,6 +238,9 @@ def test_distances_are_of_pairs_that_were_drawn() -> None:
     assert found is not None
     assert set(found.same.tolist()) == {1.0, 2.0}
     assert set(found.different.tolist()) == {9.0, 10.0, 11.0, 12.0}
+    some = Labelled(vectors, list("0123"), ["a", "a", None, None])
+    found = _drawn(some, some, Metric.EUCLIDEAN, np.random.default_rng(0))
+    assert (set(found[0].tolist()), found[1].tolist()) == ({1.0}, [])
 
 
 def test_the_command(vecsearch: Callable[..., Any], small: Path, tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ class Rejection:
         interval: What share of new strangers is taken for somebody, in 95 of 100 such trials.
         known: How many queries of known classes it was found by.
         strangers: How many strangers it was found by.
-        groups: How many different strangers these were: how many labels they had; or how many
-            images they are, where labels are fewer than 5.
+        groups: How many different strangers these were: how many labels they had; or, of queries
+            with fewer than 5, how many images they are, as of a folder of all kinds of strangers.
     """
 
     method: str

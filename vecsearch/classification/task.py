@@ -96,7 +96,7 @@ class Classifier:
         center: ``mean`` or ``medoid``.
         reject: Who is a stranger: nobody (None); who is farther than this from the class that is
             nearest; or ``auto``: by the thresholds that ``calibrate`` has stored.
-        metric: Another metric than the collection's own.
+        metric: Another metric than the collection's own, or than it was calibrated with.
         exact: Compare with every item, whatever index there is.
 
     Raises:
@@ -129,7 +129,9 @@ class Classifier:
         self._rejection: Rejection | None = None
         self._limit = math.inf
         if reject == "auto":
-            self._rejection = stored_rejection(collection, method, self._metric)
+            wanted = None if metric is None else self._metric
+            self._rejection = stored_rejection(collection, method, wanted)
+            self._metric = self._rejection.metric
             self._rule = _agreed(self._rejection, asked)
         else:
             self._rule = Rule(method, **asked)
@@ -149,7 +151,7 @@ class Classifier:
                 center=self._rule.center,
             )
         elif not collection.is_labelled:
-            raise InvalidArgument(f"No item of {collection.place} has a label: {LABEL_THEM}.")
+            raise self._nothing_labelled()
 
     def classify(self, images: Sequence[ImageLike]) -> list[Prediction]:
         """What each of some images is.
@@ -194,6 +196,8 @@ class Classifier:
         if not hits:
             return []
         if self._centroids is None:
+            if not hits[0]:
+                raise self._nothing_labelled()
             # By the hits alone: an item may have come since, with a label that was not there.
             labels = [[str(hit.item.label) for hit in row] for row in hits]
             names, found = np.unique(np.array(labels), return_inverse=True)
@@ -215,6 +219,9 @@ class Classifier:
             )
         ]
 
+    def _nothing_labelled(self) -> InvalidArgument:
+        return InvalidArgument(f"No item of {self._collection.place} has a label: {LABEL_THEM}.")
+
 
 def classify(
     collection: Collection, images: Sequence[ImageLike], **options: Any
@@ -229,11 +236,11 @@ def classify(
     return Classifier(collection, **options).classify(images)
 
 
-def stored_rejection(collection: Collection, method: str, metric: Metric) -> Rejection:
+def stored_rejection(collection: Collection, method: str, metric: Metric | None) -> Rejection:
     """What ``calibrate`` has stored.
 
     Raises:
-        InvalidArgument: Nothing for this method, or for another metric.
+        InvalidArgument: Nothing for this method, or for another metric than is asked for.
         DamagedCollection: It is not as it was written.
     """
     body = collection.calibration.get(method)
@@ -243,7 +250,7 @@ def stored_rejection(collection: Collection, method: str, metric: Metric) -> Rej
             f"vecsearch calibrate {collection.place} QUERIES --method {method}"
         )
     rejection = Rejection.from_json(body)
-    if rejection.metric is not metric:
+    if metric not in (None, rejection.metric):
         raise InvalidArgument(
             f"{collection.place} was calibrated with the {rejection.metric} metric, not {metric}: "
             "leave the metric out, or calibrate with it."

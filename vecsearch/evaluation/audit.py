@@ -207,7 +207,8 @@ def _pairs(
             for row in {*others[:1], *contrary[:1]}:
                 note(query, row, 0.0)
     for query, at in zip(*np.nonzero(apart <= NEAR_SHARE * usual), strict=True):
-        note(int(query), int(rows[query, at]), float(apart[query, at]))
+        if not _same_file(queries, int(query), gallery, int(rows[query, at])):
+            note(int(query), int(rows[query, at]), float(apart[query, at]))
     return found
 
 

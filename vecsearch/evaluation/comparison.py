@@ -191,8 +191,13 @@ def compare(
                 if learns and is_trainable(used):
                     if not split.learned:
                         raise InvalidArgument(
-                            f"{name} would have nothing to learn from: all images of {folder} are "
-                            "asked with, too. Leave out the folder of queries and say --protocol."
+                            f"{name} would have nothing to learn from: "
+                            + (
+                                f"no row of {protocol} is of the split train."
+                                if queries is None
+                                else f"all images of {folder} are asked with, too. Leave out the "
+                                "folder of queries and say --protocol."
+                            )
                         )
                     if progress is not None:
                         progress(f"fitting {name}", 0, 0)

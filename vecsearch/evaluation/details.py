@@ -106,8 +106,9 @@ class Notes:
 def _drawn(
     gallery: Labelled, queries: Labelled, metric: Metric, rng: np.random.Generator
 ) -> tuple[Distances, Distances]:
-    labels = [str(label or "") for label in (*gallery.labels, *queries.labels)]
-    codes = np.unique(np.array(labels, dtype=str), return_inverse=True)[1]
+    """How far queries are from items of their own label, and from items of another."""
+    labels = np.array([str(label or "") for label in (*gallery.labels, *queries.labels)], dtype=str)
+    codes = np.where(labels == "", -1, np.unique(labels, return_inverse=True)[1])
     items, asked = codes[: len(gallery.ids)], codes[len(gallery.ids) :]
     order = np.argsort(items, kind="stable")
     first = np.searchsorted(items[order], asked, side="left")
@@ -119,7 +120,7 @@ def _drawn(
     row[own] = order[first[query[own]] + rng.integers(0, sizes[query[own]])]
     name_of = {name: at for at, name in enumerate(gallery.ids)}
     itself = np.array([name_of.get(name, -1) for name in queries.ids], np.int64)
-    kept = row != itself[query]
+    kept = (row != itself[query]) & (items[row] >= 0) & (asked[query] >= 0)
     query, row = query[kept], row[kept]
     apart = np.concatenate(
         [

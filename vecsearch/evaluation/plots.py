@@ -60,7 +60,7 @@ def draw_distances(
     axes: "Axes", kinds: Mapping[str, Distances], threshold: float | None, label: str
 ) -> None:
     """Draw how distances of some kinds are spread, and where the threshold lies."""
-    far = max(float(values.max()) for values in kinds.values() if len(values))
+    far = max(float(values.max(initial=0)) for values in kinds.values())
     edges = np.linspace(0, far or 1, BINS + 1)
     for name, values in kinds.items():
         weights = np.full(len(values), 1 / max(1, len(values)))

@@ -77,6 +77,11 @@ class Refitted:
     def _pixels(self) -> Pixels:
         """The items' images, decoded once for all."""
         path_of = {item.id: item.path for item in self._collection}
+        if without := [name for name in self._items.ids if path_of[name] is None]:
+            raise InvalidArgument(
+                f"{without[0]} has no picture, so the encoder cannot be fitted without the "
+                "strangers: bring strangers."
+            )
         paths = [str(path_of[name]) for name in self._items.ids]
         folder = ImageFolder(self._collection.root or Path("/"), paths, {}, ())
         look = self._encoder.preprocess

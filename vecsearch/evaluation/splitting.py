@@ -68,6 +68,11 @@ def deal(
     """
     if protocol == "holdout":
         shown, asked = hold_out(folder, holdout, seed)
+        if folder.labels and not asked.paths:
+            raise InvalidArgument(
+                f"No class in {folder.root} has two images, one of which could be held out: bring "
+                "more, or give a folder of queries."
+            )
         paths = whole_paths(shown)
         return Dealt([Split(paths, paths, whole_paths(asked))], whole_labels(folder), {})
     if protocol in PROTOCOLS and folds < 2:
@@ -77,7 +82,10 @@ def deal(
             raise InvalidArgument(
                 f"Nothing in {folder.root} has a label, so there is nothing to deal: {LABEL_THEM}."
             )
-        return Dealt(_stratified(folder, folds, seed), whole_labels(folder), {})
+        splits = _stratified(folder, folds, seed)
+        if not splits:
+            raise InvalidArgument(f"The only image in {folder.root} cannot be dealt into folds.")
+        return Dealt(splits, whole_labels(folder), {})
     if protocol == "unseen":
         return Dealt(_class_disjoint(folder, folds, seed), whole_labels(folder), {})
     return _from_table(folder, Path(protocol))

@@ -61,7 +61,7 @@ def recommend(
     Returns:
         The items, in the order in which they were chosen. ``score`` is what the strategy gives,
         before boosts and diversity. ``distance`` is that from the mean, or for ``best`` and
-        ``sum`` from the nearest example.
+        ``sum`` from the nearest example that is liked; or not liked, where none is.
 
     Raises:
         InvalidArgument: A value makes no sense, or nothing is liked.
@@ -85,9 +85,8 @@ def recommend(
     def among(view: View) -> list[Hit]:
         for key in wishes.max_per:
             if key != "label":
-                view.attributes.column(
-                    key
-                )  # or else a mistaken key would limit nothing, without a word
+                # Or else a mistaken key would limit nothing, without a word.
+                view.attributes.column(key)
         boosts = Boosts(view, boost or {})
         liked, unliked = resolve(view, like, wanted), resolve(view, unlike, wanted)
         if len(both := np.intersect1d(liked.rows, unliked.rows)):

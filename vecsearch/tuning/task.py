@@ -118,6 +118,8 @@ def tune(
             raise InvalidArgument(f"There is no image in {queries} that could be asked with.")
     slowest = latency_ms or np.inf
     size = len(collection), vectors.shape[1]  # of what it is made of in the end
+    if memory_mb is not None:
+        memory_mb *= len(vectors) / len(collection)  # of what is made of less
     manifest = collection.view.store.manifest
     budget = budget_of(manifest.index)
     made_by = manifest.encoder.fingerprint if manifest.encoder else None

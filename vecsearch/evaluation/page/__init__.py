@@ -161,8 +161,8 @@ def _mistaken(table: Classification | None) -> list[tuple[str, str, int, int]]:
 def _categories(evaluation: Evaluation) -> dict[str, Any] | None:
     if not evaluation.per_category:
         return None
-    first = next(iter(evaluation.per_category.values()))
-    columns = [name for name in ("queries", *HEADLINES) if name in first]
+    known = set().union(*evaluation.per_category.values())
+    columns = [name for name in ("queries", *HEADLINES) if name in known]
     rows = [
         (name, [row.get(column, "") for column in columns])
         for name, row in evaluation.per_category.items()
@@ -253,10 +253,12 @@ def _audit(evaluation: Evaluation) -> dict[str, Any] | None:
     found = evaluation.audit
     if found is None:
         return None
-    same = sum(one.same_file for one in found.twins)
-    wrong = sum(one.contradict for one in found.twins)
+    twinned, same, wrong = (
+        len({one.query for one in found.twins if wanted(one)})
+        for wanted in (lambda one: True, lambda one: one.same_file, lambda one: one.contradict)
+    )
     return {
-        "title": f"{len(found.twins)} queries have a twin among the items, {same} of them the same "
+        "title": f"{twinned} queries have a twin among the items, {same} of them the same "
         f"file, {wrong} with two labels; {len(found.suspects)} labels may be wrong.",
         "twins": sorted(found.twins, key=lambda one: not one.contradict)[:200],
         "suspects": found.suspects[:200],
