@@ -207,9 +207,7 @@ def _learned_labels(collection: vecsearch.Collection) -> bool:
     return collection.root is not None and knows_labels(collection.encoder)
 
 
-def _tell(
-    screen: Screen, result: vecsearch.Evaluation, *, judged: bool, flattered: bool
-) -> None:
+def _tell(screen: Screen, result: vecsearch.Evaluation, *, judged: bool, flattered: bool) -> None:
     if result.unmatched:
         screen.note(
             f"For {result.unmatched} queries nothing in the gallery is relevant."

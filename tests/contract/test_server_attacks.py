@@ -5,6 +5,8 @@ import os
 import random
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -447,4 +449,33 @@ def test_long_questions_have_a_queue_with_an_end() -> None:
     gate.set()
     assert all(one.result(60) for one in waiting)
     assert pool.submit(len, "abc").result(60) == 3
+    with pytest.raises(TypeError):
+        pool.submit(len, 3).result(60)
     pool.shutdown()
+
+
+def test_a_long_question_holds_up_no_end() -> None:
+    code = (
+        "import threading, time; from vecsearch.server.state import HeavyPool\n"
+        "pool, begun = HeavyPool(), threading.Event()\n"
+        "pool.submit(lambda: (begun.set(), time.sleep(60)))\n"
+        "waiting = [pool.submit(time.sleep, 60) for _ in range(5)]\n"
+        "begun.wait(); pool.shutdown(wait=False, cancel_futures=True)\n"
+        "print(sum(one.cancelled() for one in waiting) >= 4)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=40
+    )
+    assert (run.stdout, run.stderr) == ("True\n", "")
+
+
+def test_where_files_lie_cannot_be_asked_for(server: Server) -> None:
+    for method, path, body in (
+        ("POST", "query?where=path%3E%3D/home", {"vector": [1, 2, 3, 4]}),
+        ("GET", "items?where=path!%3Dx", None),
+        ("POST", "recommend", {"like_vectors": [[1, 2, 3, 4]], "where": ["path exists"]}),
+        ("POST", "recommend", {"like_vectors": [[1, 2, 3, 4]], "boost": {"path": 1}}),
+    ):
+        answer = server.json(method, f"collections/clothes/{path}", body)
+        assert answer.status == 400, path
+        assert "path" in answer.json["detail"]

@@ -417,7 +417,7 @@ def test_a_limit_of_memory_holds_for_all_items(own: Collection) -> None:
     }
     for memory_mb, kinds in ((1.05 * one, []), (1.2 * one, ["IVF32,Flat"])):
         found = tune(own, recall=0.5, memory_mb=memory_mb, kinds=["IVF32,Flat"], keep=False)
-        assert [found.chosen.kind] if found.chosen else [] == kinds
+        assert [found.chosen.kind] if found.chosen else kinds == []
 
 
 def test_what_is_too_large_takes_no_place_among_the_best(own: Collection) -> None:

@@ -279,6 +279,46 @@ def test_clusters_duplicates_and_the_report(visitor: Visitor) -> None:
     expect(report.locator("h1")).to_be_visible()
 
 
+def test_more_clusters_than_items_are_told_of(visitor: Visitor) -> None:
+    page = visitor.window("/c/shop/clusters?k=201")
+    expect(page.locator("#problem")).to_be_visible()
+    expect(page.locator("#clusters")).not_to_contain_text("Grouping the items")
+    expect(page.locator("#k")).to_be_visible()
+    visitor.forgive()
+
+
+def test_an_upload_takes_nobody_back(visitor: Visitor, queried: Callable[[str], Path]) -> None:
+    page = visitor.window("/c/shop")
+    expect(page.locator("#grid > li")).to_have_count(60)
+    held: list[Route] = []
+    page.route("**/query?k=60", lambda route: held.append(route))  # noqa: PLW0108 - as above
+    page.set_input_files("#file", queried("trouser"))
+    while not held:
+        page.wait_for_timeout(50)
+    page.get_by_role("link", name="Duplicates").click()
+    expect(page.locator("#duplicates .groups > li").first).to_be_visible()
+    with page.expect_response("**/query?k=60"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/duplicates")
+
+
+def test_what_has_changed_meanwhile_is_asked_for_anew(visitor: Visitor) -> None:
+    page = visitor.window("/c/shop")
+    expect(page.locator("#grid > li")).to_have_count(60)
+    page.locator("#grid a").first.click()
+    page.wait_for_url("**?like=*")
+    for way, asked in ((page.go_back, 0), (lambda: page.locator("#anew").click(), 1)):
+        before = len([one for one in visitor.requests if "/items?" in one])
+        way()
+        expect(page.locator("#panel .invitation")).to_be_visible()
+        expect(page.locator("#grid > li")).to_have_count(60)
+        after = len([one for one in visitor.requests if "/items?" in one])
+        assert after - before == asked
+        page.locator("#grid a").first.click()
+        page.wait_for_url("**?like=*")
+
+
 def test_keys_alone(visitor: Visitor, queried: Callable[[str], Path]) -> None:
     page = visitor.window("/c/shop")
     expect(page.locator("#grid > li")).to_have_count(60)

@@ -219,6 +219,56 @@ def test_conditions_of_the_client(client: Client, index: Path) -> None:
             client.items({"label": value})
 
 
+def test_tokens_are_text_for_a_header(server: Server) -> None:
+    assert Client(server.url, token="of no use\n").health()
+    for token in ("two\nlines", "smörgås"):
+        with pytest.raises(InvalidArgument, match="printable ASCII"):
+            Client(server.url, token=token)
+
+
+def test_an_interrupted_question_spoils_no_other(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.health()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("http.client.HTTPResponse.read", interrupted)
+        client.info()
+    assert client.health()["status"] == "ok"
+
+
+def interrupted(*_: object) -> bytes:
+    raise KeyboardInterrupt
+
+
+def test_a_change_is_sent_once() -> None:
+    """A server that goes away with it may have made it."""
+    seen: list[str] = []
+
+    class Fleeting(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def do_DELETE(self) -> None:
+            seen.append(self.path)
+            self.close_connection = True
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Fleeting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = Client(f"http://127.0.0.1:{server.server_port}/", "photos")
+        client.info()
+        with pytest.raises(ServerError, match="does not answer"):
+            client.remove(["a"])
+        assert seen == ["/api/v1/collections/photos/items/a"]
+        client.info()
+        client.close()
+        server.shutdown()
+
+
 def test_what_stands_before_a_server() -> None:
     """A proxy that leads elsewhere, or answers in its own way."""
 
@@ -483,6 +533,7 @@ def test_a_report(vecsearch: Command, index: Path, small: Path, tmp_path: Path) 
     (tmp_path / "report" / "notes.txt").write_text("mine")
     with serving(index, "--report", tmp_path / "report") as server:
         assert Client(server.url).info()["reports"] is True
+        assert server.ask("GET", "/reports/clothes").headers["location"] == "./clothes/"
         page = server.ask("GET", "/reports/clothes/")
         assert page.status == 200
         assert page.headers["content-security-policy"].startswith("sandbox allow-scripts")

@@ -40,7 +40,7 @@ class Connection:
         timeout: How many seconds to wait for an answer.
 
     Raises:
-        InvalidArgument: It is no address.
+        InvalidArgument: It is no address, or no token.
     """
 
     def __init__(self, url: str, token: str | None, timeout: float) -> None:
@@ -57,6 +57,8 @@ class Connection:
         self._host, self._base = parts.netloc, parts.path.rstrip("/")
         given = dict(parse_qsl(parts.query, keep_blank_values=True))
         known = token if token is not None else given.get("token")
+        if known is not None and not ((known := known.strip()).isascii() and known.isprintable()):
+            raise InvalidArgument("A token is made of printable ASCII characters.")
         self._headers = {} if known is None else {"Authorization": f"Bearer {known}"}
         self._timeout = timeout
         self._local = threading.local()
@@ -65,7 +67,13 @@ class Connection:
         weakref.finalize(self, _close_all, self._opened)
 
     def send(
-        self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, Any] | None = None,
+        body: Any = None,
+        *,
+        once: bool = False,
     ) -> bytes:
         """What the server answers.
 
@@ -74,6 +82,7 @@ class Connection:
             path: Quoted, below the address of the server.
             values: What stands behind the question mark; None is left out, a list repeated.
             body: Bytes are sent as they are, anything else as JSON.
+            once: Whether it must not be sent again where the server went away with it.
 
         Raises:
             VecsearchError: The server answers with an error, or not at all.
@@ -86,7 +95,7 @@ class Connection:
             body = json.dumps(body).encode()
         pairs = _pairs(values or {})
         url = f"{self._base}{path}{'?' + urlencode(pairs) if pairs else ''}"
-        answer, data = self._exchange(method, url, body, headers)
+        answer, data = self._exchange(method, url, body, headers, once)
         if answer.status >= 400:
             raise _error(answer, data)
         if answer.status >= 300:
@@ -95,10 +104,16 @@ class Connection:
         return data
 
     def ask(
-        self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, Any] | None = None,
+        body: Any = None,
+        *,
+        once: bool = False,
     ) -> Any:
         """What the server answers in JSON; as ``send`` otherwise."""
-        data = self.send(method, path, values, body)
+        data = self.send(method, path, values, body, once=once)
         try:
             return json.loads(data)
         except ValueError as error:
@@ -110,7 +125,7 @@ class Connection:
             _close_all(self._opened)
 
     def _exchange(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], once: bool
     ) -> tuple[http.client.HTTPResponse, bytes]:
         held: _Kept | None = getattr(self._local, "held", None)
         if held is None:
@@ -118,6 +133,8 @@ class Connection:
             with self._lock:
                 self._opened.add(held)
         kept = held.connection
+        if once:
+            kept.close()  # the server may have closed it too, and then whether it came is not known
         fresh = kept.sock is None
         try:
             try:
@@ -130,6 +147,9 @@ class Connection:
         except (OSError, http.client.HTTPException) as error:
             kept.close()
             raise ServerError(0, f"{self._host} does not answer: {error}.") from error
+        except BaseException:
+            kept.close()  # or the next question would read the answer to this one
+            raise
 
 
 class _Kept:

@@ -34,7 +34,10 @@ SECONDS = 60.0
 
 
 class Client:
-    """A collection on a server. Its methods are those of ``Collection``, and give the same types.
+    """A collection on a server. Its methods are called as those of ``Collection``.
+
+    Hits, items and predictions are of the same types as there; what is of the whole, as a map,
+    comes as plain values.
 
     ``Item.path`` is that below the folder that the server's collection follows. Conditions go there
     as text, by which a number is equal to the same digits in text, too. Threads may share a client;
@@ -47,7 +50,7 @@ class Client:
         timeout: How many seconds to wait for an answer.
 
     Raises:
-        InvalidArgument: It is no address.
+        InvalidArgument: It is no address, or no token.
 
     Example:
         >>> photos = Client("http://127.0.0.1:8000/", "photos")  # doctest: +SKIP
@@ -270,16 +273,17 @@ class Client:
     ) -> str:
         """Add a picture; returns its id."""
         values = {"id": id, "label": label}
-        return str(self._json("POST", self._path("items"), values, bytes_of(image))["id"])
+        path = f"/api/v1/{self._path('items')}"
+        return str(self._connection.ask("POST", path, values, bytes_of(image), once=True)["id"])
 
     def relabel(self, name: str, **changes: Any) -> None:
         """Give an item another ``label`` or ``metadata``."""
-        self._send("PATCH", self._path("items", name), None, changes)
+        self._send("PATCH", self._path("items", name), None, changes, once=True)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove items, one after the other."""
         for name in listed(ids):
-            self._send("DELETE", self._path("items", name))
+            self._send("DELETE", self._path("items", name), once=True)
 
     def close(self) -> None:
         """Close its connections. A client that is asked again opens others."""
@@ -316,6 +320,12 @@ class Client:
         return self._connection.ask(method, f"/api/v1/{path}", values, body)
 
     def _send(
-        self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, Any] | None = None,
+        body: Any = None,
+        *,
+        once: bool = False,
     ) -> bytes:
-        return self._connection.send(method, f"/api/v1/{path}", values, body)
+        return self._connection.send(method, f"/api/v1/{path}", values, body, once=once)

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from vecsearch.answers import ranked
 from vecsearch.collection import Collection
+from vecsearch.errors import InvalidArgument
 from vecsearch.images import is_absolute
 from vecsearch.index import scores
 from vecsearch.server.problems import Problem
 from vecsearch.store import Record, key_of
 from vecsearch.types import JSON, Hit, Metric, Rows, Vectors
 from vecsearch.view import View
-from vecsearch.where import Condition
+from vecsearch.where import Condition, Where, as_conditions
 
 T = TypeVar("T")
 Plain: TypeAlias = dict[str, JSON]
@@ -94,6 +95,14 @@ class Generation:
             one = np.ones((1, self.collection.dim), np.float32)
             self.collection.query_vectors(one, 1)
             self._find([""])
+
+    def look_at(self, conditions: tuple[Condition, ...]) -> None:
+        """Find out which items conditions let through, before others have to wait for that.
+
+        Raises:
+            InvalidArgument: No item has such a key.
+        """
+        self.view.attributes.allowed(conditions)
 
     def nearest(self, asked: Sequence[What], how: How) -> list[list[Plain]]:
         """The items nearest to each of some things, with their ranks.
@@ -252,6 +261,22 @@ def _forget_failed(of: "weakref.ref[Generation]", key: Hashable, future: "Future
     generation = of()
     if generation is not None and (future.cancelled() or future.exception() is not None):
         generation.forget(key)
+
+
+def conditions_of(where: Where) -> tuple[Condition, ...]:
+    """The conditions of a client.
+
+    Raises:
+        InvalidArgument: One cannot be read, or is on a path: where folders lie on the server is
+            nobody's business.
+    """
+    found = as_conditions(where)
+    if any(one.key == "path" for one in found):
+        raise InvalidArgument(
+            "A server knows no conditions on path: the id of an image in the collection's folder "
+            "is its path below that."
+        )
+    return found
 
 
 def unknown(name: str) -> Problem:

@@ -92,7 +92,8 @@ def handle_problems(app: FastAPI) -> None:
         # Nor is where a collection lies.
         name = request.path_params.get("name", "")
         if (served := app.state.vecsearch.served.get(name)) is not None:
-            for place in {str(served.place), os.path.abspath(served.place)}:
+            own = str(served.generation.collection.place)
+            for place in {str(served.place), os.path.abspath(served.place), own}:
                 if "/" in place or os.sep in place:  # or a name may be a word of the message
                     said = said.replace(place, name)
         passes = isinstance(error, CollectionLocked | CollectionReplaced)

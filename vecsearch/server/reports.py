@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -35,7 +36,7 @@ def add_reports(app: FastAPI, reports: Mapping[str, Path]) -> None:
     @app.get("/reports/{name}", include_in_schema=False)
     async def without_slash(name: str) -> Response:
         _folder(reports, name)
-        return RedirectResponse(f"{name}/", 307)
+        return RedirectResponse(f"./{quote(name, safe='')}/", 307)
 
     @app.get("/reports/{name}/{path:path}", include_in_schema=False)
     async def report(name: str, path: str) -> Response:

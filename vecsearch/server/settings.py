@@ -52,6 +52,8 @@ class Settings:
             raise InvalidArgument("An empty token keeps nobody out: give another, or leave it out.")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
             raise InvalidArgument("A token is made of printable ASCII characters.")
+        if self.token is not None and self.token != self.token.strip():
+            raise InvalidArgument("A token neither begins nor ends with a space.")
         if self.token is None and not is_loopback(self.host):
             raise InvalidArgument(
                 f"Whoever reaches {self.host} could use this server: give it a token."

@@ -1,9 +1,12 @@
 """What the routes share: the collections, the threads and processes that work, the settings."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Semaphore
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Semaphore, Thread
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Depends, Path, Request
@@ -21,12 +24,14 @@ MOST_HEAVY = 16
 T = TypeVar("T")
 
 
-class HeavyPool(ThreadPoolExecutor):
-    """Threads for what takes seconds, with a queue that has an end."""
+class HeavyPool(Executor):
+    """Threads for what takes seconds, with a queue that has an end; a process ends without them."""
 
     def __init__(self) -> None:
-        super().__init__(HEAVY)
         self._room = Semaphore(MOST_HEAVY)
+        self._waiting: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        for _ in range(HEAVY):
+            Thread(target=self._work, name="heavy", daemon=True).start()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
         """As of all pools.
@@ -36,9 +41,29 @@ class HeavyPool(ThreadPoolExecutor):
         """
         if not self._room.acquire(blocking=False):
             raise Problem(429, "Too many long questions are waiting: come again.")
-        future = super().submit(fn, *args, **kwargs)
+        future: Future[T] = Future()
         future.add_done_callback(lambda _: self._room.release())
+        self._waiting.put((future, partial(fn, *args, **kwargs)))
         return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        """Let the threads end; what is begun is not waited for, and what waits is not begun."""
+        with suppress(Empty):
+            while True:
+                if (one := self._waiting.get_nowait()) is not None:
+                    one[0].cancel()
+        for _ in range(HEAVY):
+            self._waiting.put(None)
+
+    def _work(self) -> None:
+        while (one := self._waiting.get()) is not None:
+            future, work = one
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except BaseException as error:  # noqa: BLE001 - whoever waits hears of it
+                    future.set_exception(error)
+            del one, future, work  # or the last generation would be kept until another comes
 
 
 @dataclass

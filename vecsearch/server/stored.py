@@ -57,6 +57,9 @@ class StoredGeneration(Generation):
         """Do what the first query would have to wait for."""
         self.faces(1)
 
+    def look_at(self, conditions: tuple[Condition, ...]) -> None:
+        """The other server looks at them with each question."""
+
     def nearest(self, asked: Sequence[What], how: How) -> list[list[Plain]]:
         """The items nearest to each of some things, with their ranks.
 

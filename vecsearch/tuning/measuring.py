@@ -170,7 +170,10 @@ class Bench:
             or replace(one, milliseconds=one.milliseconds * factors.get(one.kind, 1.0))
             for one in measured
         ]
-        return told, [anew.get(id(exact), exact), *(anew[id(one)] for one in best if one is not exact)]
+        return told, [
+            anew.get(id(exact), exact),
+            *(anew[id(one)] for one in best if one is not exact),
+        ]
 
     def _timed(self, index: Searched) -> float:
         times = []

@@ -253,14 +253,14 @@ def _audit(evaluation: Evaluation) -> dict[str, Any] | None:
     found = evaluation.audit
     if found is None:
         return None
-    twinned, same, wrong = (
-        len({one.query for one in found.twins if wanted(one)})
-        for wanted in (lambda one: True, lambda one: one.same_file, lambda one: one.contradict)
-    )
+    twins = found.twins
+    twinned = len({one.query for one in twins})
+    same = len({one.query for one in twins if one.same_file})
+    wrong = len({one.query for one in twins if one.contradict})
     return {
         "title": f"{twinned} queries have a twin among the items, {same} of them the same "
         f"file, {wrong} with two labels; {len(found.suspects)} labels may be wrong.",
-        "twins": sorted(found.twins, key=lambda one: not one.contradict)[:200],
+        "twins": sorted(twins, key=lambda one: not one.contradict)[:200],
         "suspects": found.suspects[:200],
     }
 

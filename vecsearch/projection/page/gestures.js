@@ -11,6 +11,7 @@ export function gestures(canvas, hands) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   canvas.addEventListener("pointerdown", event => {
+    if (event.button) return;  // the right one and the middle one have their own use
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, at(event));
     began = pointers.size === 1 ? { place: at(event), moved: false } : null;
@@ -18,6 +19,10 @@ export function gestures(canvas, hands) {
   });
   canvas.addEventListener("pointermove", event => {
     const now = at(event), last = pointers.get(event.pointerId);
+    if (last && !event.buttons) {  // lifted elsewhere
+      lifted(event);
+      return;
+    }
     if (!last) { hands.hover(...now); return; }
     if (pointers.size === 1) {
       if (began && Math.hypot(now[0] - began.place[0], now[1] - began.place[1]) > STILL) began.moved = true;

@@ -30,7 +30,7 @@ function card(p) {
   if (data.values) lines.push([data.color_by, data.values[item] ?? "none"]);
   for (const [name, value] of lines) {
     facts.append(Object.assign(document.createElement("dt"), { textContent: name }),
-      Object.assign(document.createElement("dd"), { textContent: String(value) }));
+      Object.assign(document.createElement("dd"), { textContent: typeof value === "object" ? JSON.stringify(value) : String(value) }));
   }
   const box = canvas.getBoundingClientRect(), own = byId("card").getBoundingClientRect();
   const [x, y] = place(X[p], Y[p], 1), right = x + 16 + own.width < box.width;

@@ -1,6 +1,5 @@
 """A collection as a whole: its map, its clusters, and what is there more than once."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -19,7 +18,7 @@ from vecsearch.server.models import Clusters, Groups, Limit, Map, Members, Place
 from vecsearch.server.problems import Problem
 from vecsearch.server.served import ready
 from vecsearch.server.state import State, TheGeneration, TheState
-from vecsearch.types import Clustering
+from vecsearch.types import Clustering, Distances, Rows
 
 router = APIRouter(
     prefix="/collections/{name}", tags=["collection"], dependencies=[Depends(only_known)]
@@ -93,7 +92,7 @@ async def members(
     shown = slice(offset, offset + limit)
     items = [
         {**generation.item(row), "distance": distance}
-        for row, distance in zip(rows[shown], apart[shown], strict=True)
+        for row, distance in zip(rows[shown].tolist(), apart[shown].tolist(), strict=True)
     ]
     after = offset + len(items)
     return as_json(
@@ -106,9 +105,7 @@ async def members(
     )
 
 
-def _parts(
-    generation: Generation, found: Clustering
-) -> list[tuple[Sequence[int], Sequence[float]]]:
+def _parts(generation: Generation, found: Clustering) -> list[tuple[Rows, Distances]]:
     """The rows of each cluster, and how far they are from its centre."""
     store = generation.view.store
     here = dict(zip(store.ids(), store.rows().tolist(), strict=True))
@@ -117,7 +114,7 @@ def _parts(
     order = order[rows[order] >= 0]
     starts = np.searchsorted(found.codes[order], np.arange(found.k + 1)).tolist()
     return [
-        (rows[some].tolist(), found.distances[some].tolist())
+        (rows[some], found.distances[some])
         for some in (order[first:last] for first, last in pairwise(starts))
     ]
 

@@ -10,14 +10,13 @@ from starlette.responses import Response
 from vecsearch.errors import ImageError
 from vecsearch.server.api.known import only_known
 from vecsearch.server.api.responses import as_json
-from vecsearch.server.generation import Generation, item_of
+from vecsearch.server.generation import Generation, conditions_of, item_of
 from vecsearch.server.models import Conditions, Item, Items, Limit, Place
 from vecsearch.server.problems import Problem
 from vecsearch.server.served import in_pool
 from vecsearch.server.state import TheGeneration, TheState
 from vecsearch.store import Record
 from vecsearch.view import path_of
-from vecsearch.where import as_conditions
 
 router = APIRouter(prefix="/collections/{name}", tags=["items"], dependencies=[Depends(only_known)])
 
@@ -36,7 +35,7 @@ async def items(
 
 
 def _page(generation: Generation, where: list[str], limit: int, offset: int) -> dict[str, Any]:
-    shown, total = generation.page(as_conditions(where), limit, offset)
+    shown, total = generation.page(conditions_of(where), limit, offset)
     after = offset + len(shown)
     more = after < min(total, generation.shown)
     return {"items": shown, "total": total, "next": after if more else None}

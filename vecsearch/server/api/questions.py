@@ -16,11 +16,10 @@ from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
 from vecsearch.server.api.known import only_known
 from vecsearch.server.api.quick import QuickRoute
 from vecsearch.server.api.responses import as_json
-from vecsearch.server.generation import Generation, How, below
+from vecsearch.server.generation import Generation, How, below, conditions_of
 from vecsearch.server.models import Assigned, Classified, Hits, Judge, Recommend, Search
 from vecsearch.server.served import in_pool, ready
 from vecsearch.server.state import Name, TheGeneration, TheState, state_of
-from vecsearch.where import as_conditions
 
 router = APIRouter(prefix="/collections/{name}", tags=["questions"])
 
@@ -37,8 +36,11 @@ async def query(request: Request, name: Name, asked: Annotated[Search, Query()])
     served = state.collection(name)
     generation = await served.now()
     wanted = generation.collection.metric if asked.metric is None else as_metric(asked.metric)
-    how = How(asked.k + asked.offset, wanted, as_conditions(asked.where), asked.exact, asked.recall)
+    conditions = conditions_of(asked.where)
+    how = How(asked.k + asked.offset, wanted, conditions, asked.exact, asked.recall)
     subject = await subject_of(request, generation, state)
+    if conditions:
+        await in_pool(generation.light, generation.look_at, conditions)
     hits = await served.searcher.search(generation, subject.what, how)
     answer: dict[str, Any] = {"query": subject.name, "hits": hits[asked.offset :]}
     if subject.encoded and not isinstance(subject.what, str):
@@ -83,7 +85,7 @@ def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
         collapse=asked.collapse,
         boost=asked.boost,
         offset=asked.offset,
-        where=asked.where,
+        where=conditions_of(asked.where),
         metric=asked.metric,
         exact=asked.exact,
     )

@@ -13,6 +13,13 @@ export class Answers {
     this.total = null;
     this.done = false;
     this.offset = 0;
+    this.brought = false;
+  }
+
+  // The first items, which came with an upload.
+  bring(body) {
+    this.take(body);
+    this.brought = true;
   }
 
   // The next items; none if there are no more.
@@ -66,9 +73,12 @@ function examples(key, given) {
 const keyOf = ({ name, like, unlike, q, where, metric, diversity }) =>
   JSON.stringify([name, like.map(({ id, vector }) => [id, vector]), unlike, q, where, metric, diversity]);
 
-// The answers to a state, those kept if there are any.
-export function answersTo(state) {
-  const key = keyOf(state), found = kept.get(key) ?? new Answers(state);
+// The answers to a state: on the way back those that were kept, and else new ones, since the
+// collection may have changed.
+export function answersTo(state, back = false) {
+  const key = keyOf(state), known = kept.get(key);
+  const found = known && (back || known.brought) ? known : new Answers(state);
+  found.brought = false;
   kept.delete(key);
   kept.set(key, found);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);

@@ -16,12 +16,19 @@ export async function show(state, collection, returned) {
     await showOne(box, state, mine);
     return;
   }
+  if (!collection.items) {
+    box.replaceChildren(element("p", { class: "faint", role: "status" }, "The collection is empty."));
+    return;
+  }
   const named = state.named || (state.k ? "" : collection.clusterings[0] ?? "");
-  const k = state.k || Math.max(2, Math.min(FIRST, collection.items));
+  const k = state.k || Math.min(FIRST, collection.items);
   const which = named ? { name: named } : { k };
   const head = tools(state, collection, named, k);
   box.replaceChildren(head, element("p", { class: "faint", role: "status" }, "Grouping the items …"));
-  const { clusters } = await api.clusters(state.name, which);
+  const { clusters } = await api.clusters(state.name, which).catch(error => {
+    if (mine === turn) box.replaceChildren(head);
+    throw error;
+  });
   if (mine !== turn) return;
   const list = element("ol", { class: "groups" });
   box.replaceChildren(head, list);
@@ -88,7 +95,7 @@ async function showOne(box, state, mine) {
       offset += body.items.length;
       return body.next !== null;
     } catch (error) {
-      problem(error.message);
+      if (mine === turn && !box.hidden) problem(error.message);
       return false;
     }
   };

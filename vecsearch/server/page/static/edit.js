@@ -13,7 +13,7 @@ async function carryOut(act, done, then, failed = () => {}) {
   try {
     const answer = await act();
     await changed();
-    say(done);
+    say(done(answer));
     then(answer);
   } catch (error) {
     await failed();
@@ -29,7 +29,7 @@ export function addForm(state, example, file) {
     element("form", { onsubmit: event => {
       event.preventDefault();
       const parameters = { id: name.value.trim(), label: label.value.trim() };
-      carryOut(() => api.add(state.name, file, parameters, () => {}), `${parameters.id} is in the collection.`,
+      carryOut(() => api.add(state.name, file, parameters, () => {}), answer => `${answer.id} is in the collection.`,
         answer => go(fresh(state, { like: [{ id: answer.id }] })));
     } },
     element("label", { for: "new-id" }, "Name"), name, element("label", { for: "new-label" }, "Label"), label,
@@ -44,7 +44,7 @@ export function itemTools(state, item) {
       event.preventDefault();
       const label = field.value.trim() || null;
       carryOut(() => api.change(state.name, item.id, { label }),
-        label === null ? "It has no label now." : `It is labelled ${label} now.`, () => go(read(), { instead: true }));
+        () => label === null ? "It has no label now." : `It is labelled ${label} now.`, () => go(read(), { instead: true }));
     } }, element("label", { for: "its-label" }, "Label"),
     element("div", { class: "line" }, field, element("button", { class: "main" }, "Save"))),
     button("Remove it", () => removeItems(state, [item.id], () => go(fresh(state), { instead: true })),
@@ -61,7 +61,7 @@ export async function removeItems(state, ids, then) {
       if (one || error.status !== 404) throw error;  // of several, others may have taken one away
     });
   };
-  carryOut(act, `Removed: ${which}.`, then, async () => {  // some may be gone all the same
+  carryOut(act, () => `Removed: ${which}.`, then, async () => {  // some may be gone all the same
     await changed().catch(() => {});
     go(read(), { instead: true });
   });

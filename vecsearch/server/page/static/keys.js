@@ -21,7 +21,7 @@ export function listenToKeys(views) {
     f: () => byId("condition")?.focus(),
     t: changeTheme,
     "?": () => help.showModal(),
-    Escape: () => byId("anew")?.click(),
+    Escape: () => { if (!byId("anew")?.closest("[hidden]")) byId("anew")?.click(); },
   };
   views.forEach((view, place) => { act[place + 1] = () => { if (!view.hidden) view.click(); }; });
   addEventListener("keydown", event => {

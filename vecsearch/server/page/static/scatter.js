@@ -1,9 +1,10 @@
 // Points on a canvas, by class, with pictures in their place when few are in sight.
+import { isBusy } from "./api.js";
 import { Cells } from "./nearest.js";
 import { Raster, shuffled } from "./raster.js";
 import { View } from "./view.js";
 
-const NEAR = 90, KEPT = 300;
+const NEAR = 90, KEPT = 300, AGAIN_MS = 1000;
 const number = hex => parseInt(hex.slice(1), 16);
 // As the raster has colours, 0xBBGGRR.
 const packed = hex => {
@@ -169,6 +170,9 @@ export class Scatter {
       image = address === null ? null : new Image();
       if (image) {
         image.addEventListener("load", () => this.draw());
+        image.addEventListener("error", async () => {  // the server may have had too much to do
+          if (await isBusy(address)) setTimeout(() => { image.src = address; }, AGAIN_MS);
+        }, { once: true });
         image.src = address;
       }
       if (this.images.size >= KEPT) this.images.delete(this.images.keys().next().value);

@@ -29,7 +29,7 @@ function vote(item, kind) {
 }
 
 export async function show(state, collection, returned) {
-  const again = grid.has(document.activeElement), answers = answersTo(state);
+  const again = grid.has(document.activeElement), answers = answersTo(state, returned !== null);
   asking.abort();
   asking = new AbortController();
   failed = false;

@@ -15,17 +15,16 @@ export const takePhoto = () => byId("capture").click();
 
 // Send a picture, and go to what is similar.
 export async function take(file) {
-  const state = read(), bitmap = decoded(file), bar = uploading(file), mine = ++turn;
+  const state = read(), bitmap = decoded(file), bar = uploading(file), mine = ++turn, at = location.href;
   problem(null);
   try {
     const { name, where, metric } = state;
     const body = await api.queryPicture(name, file, { k: PAGE, where, metric }, share => { bar.value = share; });
-    if (mine !== turn) return;  // another has been dropped since
+    if (mine !== turn || location.href !== at) return;  // another was dropped, or somebody has gone on
     if (!body.vector) throw new Error("The server gave no vector of the picture.");
     const vector = toText(body.vector), picture = await remember(vector, file, await bitmap);
     const next = fresh(state, { like: [{ vector, picture, name: file.name }] });
-    const answers = answersTo({ ...state, ...next, unlike: [], q: "", diversity: "" });
-    if (!answers.items.length) answers.take(body);
+    answersTo({ ...state, ...next, unlike: [], q: "", diversity: "" }).bring(body);
     go(next);
   } catch (error) {
     if (mine === turn) problem(error.message);

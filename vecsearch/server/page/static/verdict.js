@@ -8,14 +8,18 @@ export function verdict(state, example, collection) {
   const box = element("div", { class: "verdict", "aria-live": "polite" });
   if (collection.labels && !Object.keys(collection.labels).length) return box;  // null: not counted
   const ask = reject => api.classify(state.name, bodyOf(example), { reject, metric: state.metric });
+  const untold = () => ask("none").then(found => told(found, false));
   // It may be calibrated for another method or metric than this.
-  (collection.calibrated ? ask("auto").catch(() => ask("none")) : ask("none"))
-    .then(found => box.replaceChildren(...told(found, collection)))
+  const judged = collection.calibrated ? ask("auto").then(found => told(found, true)).catch(error => {
+    if (error.status !== 400) throw error;
+    return untold();
+  }) : untold();
+  judged.then(lines => box.replaceChildren(...lines))
     .catch(error => box.replaceChildren(element("p", { class: "faint" }, error.message)));
   return box;
 }
 
-function told({ label, confidence, distance, neighbours }, collection) {
+function told({ label, confidence, distance, neighbours }, calibrated) {
   const sure = Math.round(confidence * 100);
   if (label === null) {
     const nearest = neighbours?.[0]?.label;
@@ -30,7 +34,7 @@ function told({ label, confidence, distance, neighbours }, collection) {
     element("p", { class: "sure" },
       element("meter", { min: "0", max: "1", value: String(confidence), "aria-label": "Confidence" }), `${sure} % sure`),
   ];
-  if (!collection.calibrated) lines.push(element("p", { class: "faint" },
-    "Not calibrated: vecsearch calibrate finds from how far on a picture is a stranger."));
+  if (!calibrated) lines.push(element("p", { class: "faint" },
+    "Not calibrated for this: vecsearch calibrate finds from how far on a picture is a stranger."));
   return lines;
 }
