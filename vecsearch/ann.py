@@ -1,7 +1,8 @@
 """Keep the approximate index of a collection in step with its vectors."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -144,7 +145,8 @@ def make_index(path: Path, train: Train = train_index) -> None:
             compares every item.
     """
     try:
-        reindex(path, train=train)
+        with _standing(f"{path} is there, and compares every item"):
+            reindex(path, train=train)
     except InvalidArgument as error:
         reindex(path, EXACT)
         raise InvalidArgument(
@@ -161,9 +163,19 @@ def keep_indexed(path: Path, anew: bool = False) -> None:
         anew: Make it again in any case.
     """
     try:
-        reindex(path, anew=anew)
+        with _standing(f"What was asked for is done, but the index of {path} is as it was"):
+            reindex(path, anew=anew)
     except (VecsearchError, OSError) as error:
         log.warning("The index is not brought up to date: %s", error)
+
+
+@contextmanager
+def _standing(what: str) -> Iterator[None]:
+    """Say what stands, if somebody interrupts the making of an index."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"{what}: vecsearch compact makes the index.") from error
 
 
 def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
@@ -181,6 +193,8 @@ def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:
         approximate = approximate.at(settings) if (settings := _tuned(store)) else approximate
         if (len(rows), store.manifest.dim) != (len(approximate), approximate.dim):
             raise DamagedCollection(f"{path} holds other vectors than it should.")
+        if not (rows >= 0).any():
+            return None  # all its vectors have gone to other files
     except (DamagedCollection, CollectionReplaced) as error:
         log.warning(
             "%s Every item is compared instead, until it is made again: vecsearch compact %s",
@@ -262,8 +276,10 @@ def _due(store: Store, anew: bool) -> bool:
     if anew or entry is None or not (store.folder / entry.file).exists():
         return True
     covered = {name for name, _ in entry.covers}
-    left = sum(part.count for part in store.manifest.segments if part.vectors not in covered)
-    return left > max(FEW, MOST_UNCOVERED * len(store))
+    parts = store.manifest.segments
+    left = sum(part.count for part in parts if part.vectors not in covered)
+    # Of a small collection, too, one that knows less than half is of little use.
+    return left > min(max(FEW, MOST_UNCOVERED * len(store)), sum(one.count for one in parts) / 2)
 
 
 def budget_of(index: Mapping[str, JSON]) -> int | None:

@@ -45,12 +45,17 @@ def diagnose() -> dict[str, JSON]:
     if clash := clash_of(openmp):
         problems.append(clash)
     packages = _packages()
+    gpu = None
+    try:
+        gpu = _gpu()
+    except (ImportError, OSError) as error:  # as of a library that it lacks
+        problems.append(f"torch is installed, and cannot be imported: {error}")
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "cpu": _cpu(),
-        "gpu": _gpu(),
+        "gpu": gpu,
         "faiss": faiss_facts(),
         "packages": {"vecsearch": _version("vecsearch"), **packages.pop("")},
         "extras": dict(packages),

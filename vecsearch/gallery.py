@@ -168,16 +168,16 @@ class Gallery(Holdings):
         """
         if isinstance(texts, str):
             raise InvalidArgument(f"Texts come as a list: [{texts!r}].")
-        encode_text = getattr(self.encoder, "encode_text", None)
+        view = self._view  # all of one generation, which another thread may refresh meanwhile
+        encode_text = getattr(view.encoder, "encode_text", None)
         if encode_text is None:
             raise InvalidArgument(
-                f"The encoder {self.encoder.name!r} of {self.place} knows no words: build the "
+                f"The encoder {view.encoder.name!r} of {self.place} knows no words: build the "
                 "collection with one that does, as openclip:ViT-B-32."
             )
         vectors: Vectors = encode_text(texts)
-        return self.query_vectors(
-            vectors, k, where=where, metric=metric, exact=exact, recall=recall
-        )
+        wanted = view.metric if metric is None else as_metric(metric)
+        return view.search(vectors, k, as_conditions(where), wanted, exact, recall)
 
     def encode(self, images: Sequence[ImageLike], metric: MetricName = None) -> Vectors:
         """The vectors of some images, ``(n, dim)`` float32.
@@ -205,9 +205,10 @@ class Gallery(Holdings):
         These are what cannot be read, and what the metric, by default the own one, cannot compare.
         """
         wanted = self.metric if metric is None else as_metric(metric)
-        batches = read_folder(folder, folder.paths, self.encoder.preprocess, jobs, progress)
-        blocks = list(encode_batches(batches, folder.root, self.encoder, wanted))
-        empty = np.empty((0, self.dim), np.float32)
+        encoder = self.encoder
+        batches = read_folder(folder, folder.paths, encoder.preprocess, jobs, progress)
+        blocks = list(encode_batches(batches, folder.root, encoder, wanted))
+        empty = np.empty((0, encoder.dim), np.float32)
         return Encoded(
             [file for block in blocks for file in block.files],
             np.concatenate([empty, *(block.vectors for block in blocks)]),

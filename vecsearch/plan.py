@@ -12,6 +12,7 @@ from vecsearch.build import source_of
 from vecsearch.errors import ImageError
 from vecsearch.images import (
     GONE,
+    NO_LABELS,
     NOWHERE,
     UNKNOWN,
     UNOPENED,
@@ -276,20 +277,27 @@ def tables_differ(store: Store, found: ImageFolder) -> bool:
     """Whether labels or metadata come from elsewhere than before, or from changed tables."""
     before = store.manifest.source
     now = source_of(found)
-    if before is None or before.metadata != now.metadata:
+    if before is None:
         return True
-    return before.labels != now.labels and _hash(before.labels) != _hash(now.labels)
+    pairs = (before.metadata, now.metadata), (before.labels, now.labels)
+    return any(_hash(one) != _hash(other) for one, other in pairs)
 
 
-def _hash(labels: str | SideFile) -> str:
-    return labels if isinstance(labels, str) else labels.sha256
+def _hash(table: str | SideFile | None) -> str | None:
+    return table.sha256 if isinstance(table, SideFile) else table
+
+
+def labels_stay(store: Store, found: ImageFolder) -> bool:
+    """Whether labels come from nowhere, as before: those that there are were given by hand."""
+    before = store.manifest.source
+    return before is not None and before.labels == found.labels_from == NO_LABELS
 
 
 def _relabel(store: Store, found: ImageFolder, kept: Iterable[tuple[int, str]], plan: Plan) -> None:
     touched = ((row, path) for row, (path, _) in plan.touched.items())
     for row, path in sorted([*kept, *touched]):
         old = store.record(row)
-        now = _named(old, path, found)
+        now = _named(store, old, path, found)
         if (old.label, old.metadata) != (now.label, now.metadata):
             plan.relabelled[row] = now
 
@@ -298,11 +306,12 @@ def renewed(store: Store, old: Record, path: str, found: ImageFolder) -> Record:
     """An item whose file was moved or touched: what was said of it stays, if no table says more."""
     if path == old.id and not tables_differ(store, found):
         return old
-    now = _named(old, path, found)
+    now = _named(store, old, path, found)
     return now if path == old.id or path in found.metadata else now._replace(metadata=old.metadata)
 
 
-def _named(old: Record, path: str, found: ImageFolder) -> Record:
+def _named(store: Store, old: Record, path: str, found: ImageFolder) -> Record:
     """An item under a path, with the label and the metadata that it has there."""
+    label = old.label if labels_stay(store, found) else found.labels.get(path)
     more = old.metadata if found.metadata_from is None else found.metadata.get(path, {})
-    return old._replace(id=path, path=path, label=found.labels.get(path), metadata=more)
+    return old._replace(id=path, path=path, label=label, metadata=more)

@@ -58,9 +58,10 @@ def export_store(store: Store, out: Path) -> None:
 def read_items(table: Path) -> list[Record]:
     """The items of a CSV file or of JSON lines, to go with vectors in the same order.
 
-    ``id``, ``path`` and ``label`` are what they are called, and every other column is metadata,
-    typed as ``build --metadata`` does. Columns v0, v1 … that are the vectors of an export are left
-    out. Without ``id``, the path is the id.
+    ``id`` and ``label`` are what they are called; ``path`` is the id where there is no ``id``, and
+    is left out otherwise, as there is no folder that it would lie in. Every other column is
+    metadata, typed as ``build --metadata`` does. Columns v0, v1 … that are the vectors of an export
+    are left out.
 
     Raises:
         InvalidArgument: It cannot be read, or a row has neither id nor path.

@@ -23,6 +23,7 @@ from vecsearch.plan import (
     TAKEN,
     Plan,
     is_passed_over,
+    labels_stay,
     make_plan,
     renewed,
     tables_differ,
@@ -111,7 +112,7 @@ def refit_collection(
         out = {one.path for one in yields}
         by_hand = {one.path: one for one in before.values() if one.path and is_absolute(one.path)}
         there = [name for name in by_hand if name not in gone and Path(name).is_file()]
-        differ = tables_differ(store, found)
+        differ, by_hand_only = tables_differ(store, found), labels_stay(store, found)
         stays = found.metadata_from is None or not differ
         listed = set(found.paths)
         unusual = {
@@ -129,8 +130,11 @@ def refit_collection(
             **{
                 one.path: one.label
                 for one in before.values()
-                if one.path == one.id and not differ and one.path not in plan.changed
+                if one.path == one.id
+                and (by_hand_only or not differ)
+                and one.path not in plan.changed
             },
+            **{path: old.label for path, old in followed.items() if by_hand_only},
             **unusual,
             **{name: by_hand[name].label for name in there},
         }

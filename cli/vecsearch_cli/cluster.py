@@ -179,11 +179,9 @@ def command(
             screen.note(f"Drawn: {curve}")
         if trace is not None:
             screen.note(f"Drawn: {trace}")
-    if save is not None:
-        vecsearch.keep_clustering(collection, save, found)
-    _tell(screen, collection, found, out, save, seed)
     if sheet is not None:
         _draw(screen, collection, found, sheet)
+    _tell(screen, collection, found, out, save, seed)
 
 
 def _check_files(
@@ -218,6 +216,9 @@ def _tell(
     labels = labels_of(collection, found)
     if out is not None:
         vecsearch.write_clusters(found, labels, out)
+    if save is not None:  # last, so that an interruption leaves the collection as it was
+        vecsearch.keep_clustering(collection, save, found)
+    if out is not None:
         answer = {**facts, "file": str(out), "saved": save}
         show(screen.format, [answer], parts)
     else:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +239,7 @@ def _apply(
 
 def _ask(screen: Screen, plan: vecsearch.Outcome) -> None:
     """Show what would be done, also with --quiet, and ask whether it shall be."""
-    _tell_outcome(screen, plan, False)
+    _tell_outcome(replace(screen, quiet=False), plan, False)
     for step in plan.done:
         click.echo(f"  {printable(step.id)}, for {printable(step.kept)}", err=True)
     if plan.done and not click.confirm("Go on?", err=True):

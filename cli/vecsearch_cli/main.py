@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from vecsearch_cli.verb import Failure, Interrupted, ReaderGone
+from vecsearch_cli.verb import Failure, Interrupted, ReaderGone, printable
 
 # In the order in which one meets them.
 VERBS = {
@@ -66,7 +66,8 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one may be meant."""
-        if args[0] not in VERBS and not args[0].startswith("-"):
+        known = args[0] in VERBS or args[0].startswith("-")
+        if not known and not ctx.resilient_parsing:  # as by the shell, which looks for words
             from vecsearch.spelling import did_you_mean
 
             ctx.fail(f"No such command {args[0]!r}.{did_you_mean(args[0], VERBS)}")
@@ -113,7 +114,8 @@ def main() -> None:
         click.echo(f"\nInterrupted. {stop}".rstrip(), err=True)
         code = stop.exit_code
     except Failure as failure:
-        click.echo(f"Error: {failure}", err=True)
+        said = "\n".join(map(printable, str(failure).split("\n")))  # names of files are in it
+        click.echo(f"Error: {said}", err=True)
         code = failure.exit_code
     except click.ClickException as error:
         error.show()

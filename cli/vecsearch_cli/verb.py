@@ -161,7 +161,7 @@ class Verb(click.Command):
         except (Failure, ReaderGone, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt as error:
-            raise Interrupted(self.interrupted) from error
+            raise Interrupted(str(error) or self.interrupted) from error
         except Exception as error:
             if debug:
                 traceback.print_exc()

@@ -236,6 +236,41 @@ def test_many_new_items_bring_a_new_index(tmp_path: Path, monkeypatch: pytest.Mo
     assert cache_of(tmp_path / "index") != cache
 
 
+def test_an_index_that_knows_less_than_half_is_made_again(tmp_path: Path) -> None:
+    collection = Collection.from_vectors(clouds(), path=tmp_path / "index", index="ivf")
+    cache = cache_of(tmp_path / "index")
+    collection.remove([str(row) for row in range(1700)])  # so many that the rest is written anew
+    assert cache_of(tmp_path / "index") != cache
+    found = collection.query_vectors(QUERIES, 5)
+    assert recall(found, collection.query_vectors(QUERIES, 5, exact=True)) > 0.85
+
+
+@pytest.mark.parametrize("what", ["build", "add", "compact"])
+def test_an_interrupted_index_leaves_what_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "index"
+    if what != "build":
+        collection = Collection.from_vectors(clouds(), path=folder, index="ivf")
+    monkeypatch.setattr("vecsearch.ann.FEW", 10)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="makes the index"):
+        patch.setattr("vecsearch.ann.reindex", interrupted)
+        if what == "build":
+            Collection.from_vectors(clouds(), path=folder, index="ivf")
+        elif what == "add":
+            collection.add_vectors(clouds(900), [f"a{row}" for row in range(900)])
+        else:
+            collection.compact()
+    again = Collection.open(folder)
+    assert len(again) == COUNT + 900 * (what == "add")
+    again.compact()
+    assert len(again.query_vectors(QUERIES, 5)) == len(QUERIES)
+    assert Store(folder).manifest.ann is not None
+
+
 def test_a_condition_is_exact_whatever_the_index(tmp_path: Path) -> None:
     vectors = clouds()
     collection = Collection.from_vectors(

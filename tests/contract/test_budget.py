@@ -67,6 +67,16 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         Collection.from_vectors(vectors, index="hnsw", memory_budget="200MB")
 
 
+def test_what_faiss_cannot_make_is_said_with_a_budget_too(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).standard_normal((6000, 30), np.float32)
+    for budget in (None, "500MB"):
+        with pytest.raises(InvalidArgument, match="cannot make the index 'IVF16,PQ16'"):
+            Collection.from_vectors(
+                vectors, path=tmp_path / str(budget), index="IVF16,PQ16", memory_budget=budget
+            )
+        Collection.open(tmp_path / str(budget)).remove(["0"])
+
+
 def test_vectors_beside_codes_count() -> None:
     assert needed("IVF64,PQ4,RFlat", 100_000, 784) >= 4 * 784 * 100_000
     assert needed("PCA32,IVF64,Flat,RFlat", 100_000, 784) >= 4 * (784 + 32) * 100_000

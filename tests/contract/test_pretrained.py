@@ -44,7 +44,8 @@ from vecsearch.encoders.pth import read_pth
 from vecsearch.encoders.registry import make_part
 from vecsearch.encoders.runtimes import session_options
 from vecsearch.encoders.vision import torchvision, vision_backbone
-from vecsearch.images import Preprocess, read, to_pixels, walk
+from vecsearch.evaluation.refitting import can_refit
+from vecsearch.images import Preprocess, prepare, read, to_pixels, walk
 from vecsearch.testing import check_encoder, patterns
 from vecsearch.types import Pixels
 
@@ -702,6 +703,36 @@ def test_lda_in_a_chain_needs_labels(shapes: tuple[Pixels, list[str]]) -> None:
         chain.fit(shapes[0], [None] * len(shapes[0]))
     with pytest.raises(InvalidArgument, match="23 labels do not fit 24 images"):
         chain.fit(shapes[0], shapes[1][1:])
+
+
+def test_what_learns_nothing_has_learned_nothing(shapes: tuple[Pixels, list[str]]) -> None:
+    plain: Any = make_encoder("concat:pixels,efficientnet-lite0")
+    assert not has_learned(plain)
+    assert not can_refit(plain)
+    learning: Any = make_encoder("concat:pixels,pca4", preprocess=LOOK)
+    assert can_refit(learning)
+    assert not has_learned(learning)
+    assert has_learned(learning.fit(*shapes))
+
+
+def test_a_part_sees_no_more_images_than_it_learns_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (30, 224, 224, 3), dtype=np.uint8)
+    made: Any = make_encoder("concat:efficientnet-lite0,pca2")
+    look = made.encoders[1].preprocess
+    for module in ("concat", "affine"):
+        monkeypatch.setattr(
+            f"vecsearch.encoders.{module}.FIT_BYTES", 4 * 10 * look.size[0] ** 2 * 3
+        )
+    alone: Any = make_encoder("pca", dim=2, preprocess=look)
+    alone.fit(np.stack([prepare(Image.fromarray(one), look) for one in images]))
+    prepared: list[int] = []
+    monkeypatch.setattr(
+        "vecsearch.encoders.concat.prepare",
+        lambda image, look: prepared.append(1) or prepare(image, look),
+    )
+    made.fit(images)
+    assert len(prepared) == 10
+    np.testing.assert_array_equal(made.encoders[1].components, alone.components)
 
 
 def test_parts_of_a_concatenation_count_the_same(shapes: tuple[Pixels, list[str]]) -> None:

@@ -22,7 +22,7 @@ from painting import (
     watch,
 )
 
-from vecsearch import Collection, InvalidArgument
+from vecsearch import Collection, InvalidArgument, relabel
 from vecsearch.types import Vectors
 
 SEEDS = seeds_of(6)
@@ -131,6 +131,39 @@ def test_metadata_given_by_hand_stays_with_its_file(photos: Collection, root: Pa
     seeds = {**SEEDS, "b/new.png": 93, "a/other.png": 80, "a/third.png": 95}
     prices = {"b/new.png": {"price": 3}, "a/other.png": {"price": 5}, "a/third.png": {"price": 5}}
     assert held(photos) == expected(seeds, prices)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_without_labels_of_the_folder_those_given_by_hand_stay(
+    root: Path, tmp_path: Path, refit: bool
+) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("path,price\na/0.png,1\n")
+    index = tmp_path / "plain"
+    photos = Collection.build(root, index, labels="none", metadata=table, **PIXELS)
+    for name, label in ("a/0", "hat"), ("a/1", "bag"), ("b/0", "shoe"), ("b/1", "belt"):
+        relabel(photos, f"{name}.png", label)
+    table.write_text("path,price\na/0.png,2\n")
+    (root / "a/1.png").rename(root / "b/moved.png")
+    paint(root / "b/0.png", 80)
+    touch(root / "b/1.png")
+    photos.update(jobs=1, refit=refit)
+    labels = {item.id: item.label for item in photos if item.label is not None}
+    # b/0.png is another picture now.
+    assert labels == {"a/0.png": "hat", "b/moved.png": "bag", "b/1.png": "belt"}
+    photos.update(labels="folder", jobs=1)
+    assert {item.id: item.label for item in photos}["a/0.png"] == "a"
+
+
+def test_a_table_that_has_only_moved_says_nothing_new(root: Path, tmp_path: Path) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("path,price\na/0.png,1\n")
+    photos = Collection.build(root, tmp_path / "plain", metadata=table, **PIXELS)
+    relabel(photos, "a/1.png", "hat")
+    table.rename(tmp_path / "elsewhere.csv")
+    photos.update(metadata=tmp_path / "elsewhere.csv", jobs=1)
+    assert photos.get("a/1.png").label == "hat"
+    assert photos.update(jobs=1).relabelled == []
 
 
 def test_what_is_added_by_hand_has_what_the_tables_say(root: Path, tmp_path: Path) -> None:

@@ -158,6 +158,8 @@ def test_a_move_to_another_device_copies(
         outcome = apply_duplicates(collection, groups[:1], "move", folder=out, dry_run=False)
     assert outcome.done == []
     assert all("is not what was written" in reason for reason in reasons(outcome).values())
+    # Some file systems have no permissions that could be copied.
+    monkeypatch.setattr("vecsearch.duplicates.placing.shutil.copystat", refuse)
     assert (everything(photos), everything(out)) == (before, {})
     (out / "sneaker" / "deep").mkdir(parents=True)
     (out / "sneaker" / "deep" / "copy1.png").write_bytes(b"mine")

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from vecsearch.errors import ImageError, InvalidArgument
-from vecsearch.images import Preprocess, decode, decoding, prepare, to_pixels
+from vecsearch.images import Preprocess, decode, decoding, not_now, prepare, to_pixels
 
 # 3 × 2 pixels, all different, so that every turn and mirror of them is told apart.
 CORNERS = np.array(
@@ -115,6 +115,57 @@ def test_transparent_deep_grey_lies_on_white() -> None:
     image = Image.fromarray(np.array([[0, 65535, 30000]], np.uint16))
     pixels, _ = decode(content(image, "PNG", transparency=0), Preprocess((3, 1), color="grey"))
     np.testing.assert_array_equal(pixels[0, :, 0], [255, 255, 117])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_transparent_grey_lies_on_white_however_few_its_bits(bits: int) -> None:
+    values = [0, 2**bits // 2, 2**bits - 1]
+    row = "".join(f"{value:0{bits}b}" for value in values).ljust(-(-3 * bits // 8) * 8, "0")
+    packed = b"\0" + int(row, 2).to_bytes(len(row) // 8, "big")
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        whole = name + data
+        return struct.pack(">I", len(data)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 1, bits, 0, 0, 0, 0))
+        + chunk(b"tRNS", struct.pack(">H", values[1]))
+        + chunk(b"IDAT", zlib.compress(packed))
+        + chunk(b"IEND", b"")
+    )
+    pixels, _ = decode(png, Preprocess((3, 1), color="grey"))
+    assert pixels[0, 1, 0] == 255
+    assert pixels[0, 0, 0] == 0
+
+
+def test_deep_colour_has_its_own_transparent_one() -> None:
+    deep = np.array([[[0x1234, 0x5678, 0x9ABC], [0x1200, 0x5600, 0x9B00]]], ">u2")
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        whole = name + data
+        return struct.pack(">I", len(data)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
+        + chunk(b"tRNS", struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC))
+        + chunk(b"IDAT", zlib.compress(b"\0" + deep.tobytes()))
+        + chunk(b"IEND", b"")
+    )
+    pixels, _ = decode(png, Preprocess((2, 1)))
+    assert pixels[0].tolist() == [[255, 255, 255], [0x12, 0x56, 0x9B]]
+
+
+def test_a_lack_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    data = content(Image.fromarray(CORNERS), "PNG")
+    monkeypatch.setattr("vecsearch.images.decoding.prepare", full)
+    with pytest.raises(ImageError, match="not enough memory") as refused:
+        decode(data, Preprocess())
+    assert not_now(str(refused.value))
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG"])

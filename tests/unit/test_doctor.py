@@ -41,6 +41,16 @@ def test_it_knows_the_processor_and_faiss_agrees_with_numpy(told: dict[str, obje
     assert any("of faiss-cpu" in one for one in told["openmp"])  # type: ignore[attr-defined]
 
 
+def test_a_torch_that_is_broken_is_a_problem_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OSError("libcudart.so: cannot open shared object file")
+
+    monkeypatch.setattr("vecsearch.doctor._gpu", broken)
+    told = vecsearch.diagnose()
+    assert told["gpu"] is None
+    assert "cannot be imported: libcudart.so" in str(told["problems"])
+
+
 @pytest.mark.parametrize(
     ("libraries", "clashes"),
     [

@@ -147,10 +147,14 @@ def test_labels(tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     table.write_text("label,path,n\n 007 ,a.png,1\n,b.png,2\nx y,./c.png,3\n 007,a.png,4\n")
     assert read_labels(table).values == {"a.png": "007", "c.png": "x y"}
+    table.write_text(f"path,label,notes\na,x,{'n' * 200_000}\n")
+    assert read_labels(table).values == {"a": "x"}
     for content, message in (
         ("path\na\n", "needs the columns path and label, with commas between; .* has: path"),
         ("path,label\na,x\na,y\n", "line 3: a is both 'x' and 'y'"),
         ("path,label\na,x,z\n", "line 2: it has more cells"),
+        ("path,label\na,\nb, \n", "has no label: the column label is empty"),
+        ("path,label\na,x\n,y\n", "line 3: it names no image in path"),
     ):
         table.write_text(content)
         with pytest.raises(InvalidArgument, match=message):

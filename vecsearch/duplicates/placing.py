@@ -131,7 +131,8 @@ def _copy(path: Path, target: Path) -> None:
                 shutil.copyfileobj(source, file)
             file.flush()
             sync(file.fileno())
-            shutil.copystat(path, target)
+            with suppress(OSError):  # where files have no such permissions
+                shutil.copystat(path, target)
             if hash_file(target).sha256 != hash_file(path).sha256:
                 raise Refused(f"its copy {target} is not what was written")
         except BaseException:

@@ -99,7 +99,8 @@ def is_fitted(encoder: Encoder) -> bool:
 
 def has_learned(encoder: Encoder) -> bool:
     """Whether an encoder, or a part that it is made of, was fitted to images."""
-    if is_trainable(encoder) and is_fitted(encoder):
+    by_parts = getattr(encoder, "learns_by_parts", False)
+    if is_trainable(encoder) and is_fitted(encoder) and not by_parts:
         return True
     return any(has_learned(part) for part in getattr(encoder, "made_of", ()))
 

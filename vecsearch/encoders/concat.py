@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from PIL import Image
 
+from vecsearch.encoders.affine import FIT_BYTES, AffineEncoder, fitted_on
 from vecsearch.encoders.base import (
     Encoder,
     check_pixels,
@@ -21,7 +22,7 @@ from vecsearch.encoders.registry import load_encoder, made_by_name, make_part, u
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import Preprocess, prepare
 from vecsearch.images.decoding import Color, Fit
-from vecsearch.types import JSON, Pixels, Vectors
+from vecsearch.types import JSON, Pixels, Rows, Vectors
 
 # Images are brought to what each part wants so many at a time.
 BLOCK_IMAGES = 256
@@ -41,6 +42,8 @@ class ConcatEncoder(CompositeEncoder):
     name: ClassVar[str] = "concat"
     form: ClassVar[str] = "concat:ENCODER,ENCODER"
     example: ClassVar[str] = "concat:efficientnet-lite0,pca"
+    # Nothing is fitted in it but its parts.
+    learns_by_parts: ClassVar[bool] = True
 
     def _make(self, preprocess: Preprocess | None, how: Mapping[str, Any]) -> None:
         names = self._names
@@ -130,7 +133,9 @@ class ConcatEncoder(CompositeEncoder):
         check_pixels(images, self.preprocess)
         for part in self.encoders:
             if is_trainable(part) and not is_fitted(part):
-                part.fit(self._seen_by(part, images), labels)
+                rows = self._learned_by(part, len(images), labels)
+                given = labels if labels is None else [labels[row] for row in rows.tolist()]
+                part.fit(self._seen_by(part, images, rows), given)
         return self
 
     def encode(self, images: Pixels) -> Vectors:
@@ -150,7 +155,8 @@ class ConcatEncoder(CompositeEncoder):
         found = [np.empty((0, self.dim), np.float32)]
         for start in range(0, len(checked), BLOCK_IMAGES):
             block = checked[start : start + BLOCK_IMAGES]
-            vectors = [part.encode(self._seen_by(part, block)) for part in self.encoders]
+            rows = np.arange(len(block))
+            vectors = [part.encode(self._seen_by(part, block, rows)) for part in self.encoders]
             found.append(np.concatenate([_of_length_1(one) for one in vectors], axis=1))
         return np.concatenate(found)
 
@@ -176,14 +182,24 @@ class ConcatEncoder(CompositeEncoder):
             for part, name in zip(self.encoders, self._names, strict=True)
         ]
 
-    def _seen_by(self, part: Encoder, images: Pixels) -> Pixels:
-        """The images as a part wants them."""
+    def _learned_by(self, part: Encoder, count: int, labels: Sequence[str | None] | None) -> Rows:
+        """The images that a part learns from, of which it would itself choose the same."""
+        rows = np.arange(count)
+        if part.preprocess == self.preprocess or not isinstance(part, AffineEncoder):
+            return rows
+        if getattr(part, "needs_labels", False) and labels is not None:
+            rows = np.array([row for row in rows.tolist() if labels[row] is not None], np.int64)
+        return fitted_on(rows, FIT_BYTES // 4, part.preprocess, part.seed)
+
+    def _seen_by(self, part: Encoder, images: Pixels, rows: Rows) -> Pixels:
+        """Some images as a part wants them."""
         if part.preprocess == self.preprocess:
-            return images
-        seen = np.empty((len(images), *part.preprocess.shape), np.uint8)
-        for row, image in enumerate(images):
+            return images if len(rows) == len(images) else images[rows]
+        seen = np.empty((len(rows), *part.preprocess.shape), np.uint8)
+        for at, row in enumerate(rows.tolist()):
+            image = images[row]
             whole = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
-            seen[row] = prepare(whole, part.preprocess)
+            seen[at] = prepare(whole, part.preprocess)
         return seen
 
 

@@ -1,7 +1,7 @@
 """Weights that a user has on disk."""
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import torch
@@ -26,7 +26,12 @@ def take_weights(network: nn.Module, file: Path, name: str) -> None:
     Raises:
         InvalidArgument: The file cannot be read, or it is of another network.
     """
-    given = {OLD_NAME.sub(r"\1\2", key): value for key, value in read_weights(file).items()}
+    give_weights(network, read_weights(file), str(file), name)
+
+
+def give_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str, name: str) -> None:
+    """Give a network weights that were read; as ``take_weights`` otherwise."""
+    given = {OLD_NAME.sub(r"\1\2", key): value for key, value in weights.items()}
     wanted = network.state_dict()
     fitting = {
         key: value
@@ -37,13 +42,13 @@ def take_weights(network: nn.Module, file: Path, name: str) -> None:
     missing = [key for key in wanted if key not in fitting and "num_batches_tracked" not in key]
     if missing:
         raise InvalidArgument(
-            f"{file} holds no weights of {name}: {len(missing)} of {len(wanted)} are missing or "
+            f"{source} holds no weights of {name}: {len(missing)} of {len(wanted)} are missing or "
             f"of another shape, as {missing[0]!r}."
         )
     more = _beyond(given.keys() - wanted.keys(), wanted.keys())
     if len(more) > 1:
         raise InvalidArgument(
-            f"{file} holds the weights of another network than {name}: {len(more)} layers more, "
+            f"{source} holds the weights of another network than {name}: {len(more)} layers more, "
             f"as {more[0]!r}."
         )
     network.load_state_dict(fitting, strict=False)

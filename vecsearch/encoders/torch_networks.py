@@ -36,6 +36,7 @@ class TorchvisionEncoder(TorchEncoder):
         check_backbone(self.network)
 
     def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
+        from vecsearch.encoders.pretrained_files import give_weights
         from vecsearch.encoders.vision import torchvision, vision_backbone
 
         network, _ = vision_backbone(self.network)
@@ -43,8 +44,7 @@ class TorchvisionEncoder(TorchEncoder):
         known = models.get_model_weights(self.network).DEFAULT
         if fetched is not None:
             whole = known.get_state_dict(progress=False, check_hash=True)
-            names = network.state_dict()
-            network.load_state_dict({name: whole[name] for name in names})
+            give_weights(network, whole, str(known), self.network)
         how = known.transforms()
         side, cut = how.resize_size[0], how.crop_size[0]
         return network, Look(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vecsearch.amend import keep_calibration
 from vecsearch.classification import Center, Method, Rejection, Rule, Weights
 from vecsearch.collection import Collection
-from vecsearch.encoders import is_trainable
+from vecsearch.encoders import has_learned
 from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.evaluation.asking import Labelled, checked, gallery_of, queries_of, with_labels
 from vecsearch.evaluation.intervals import ENDS, REPLICATES
@@ -163,7 +163,7 @@ def calibrate(
     kept = found.rejection.to_json()
     keep_calibration(collection.path, method, kept, collection.fingerprint)
     collection.refresh()
-    learned = encoder is not None and is_trainable(encoder)
+    learned = encoder is not None and has_learned(encoder)
     return replace(
         found,
         flattered=found.left_out and learned and encode is None,

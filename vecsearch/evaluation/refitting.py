@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.collection import Collection
-from vecsearch.encoders import Encoder, Trainable, is_trainable, unfitted
+from vecsearch.encoders import Encoder, Trainable, is_fitted, is_trainable, unfitted
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
@@ -21,7 +21,8 @@ FIT_BYTES = 256 << 20
 
 def can_refit(encoder: Encoder) -> bool:
     """Whether an encoder may have learned from the items, and is quickly fitted again."""
-    return is_trainable(encoder) and not getattr(encoder, "slow_to_fit", False)
+    quick = is_trainable(encoder) and not getattr(encoder, "slow_to_fit", False)
+    return quick and not is_fitted(unfitted(encoder))
 
 
 class Refitted:

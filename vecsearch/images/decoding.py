@@ -19,6 +19,9 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 NO_IMAGES = f", of the formats {', '.join(FORMATS)}, at any depth."
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 4096
+NO_MEMORY = "there was not enough memory to decode it"
+# Grey of 2 and 4 bits, and what brings it to 8.
+GREYS = {"L;2": 85, "L;4": 17}
 ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 turn the image by a quarter
 TURNS = dict(
     enumerate(
@@ -160,6 +163,8 @@ def decode(data: bytes, preprocess: Preprocess) -> tuple[Pixels, tuple[int, int]
             return pixels, (width, height)
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageError(NO_MEMORY) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _too_large("it") from error
     except UnidentifiedImageError as error:
@@ -183,6 +188,7 @@ def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
     Raises:
         ImageError: Its pixels are 32-bit numbers or of the LAB kind, or cannot be decoded.
     """
+    _scale_key(image)
     image.load()
     if (orientation := _orientation(image)) != 1:
         image = image.transpose(TURNS[orientation])
@@ -215,11 +221,21 @@ def _padded(image: Image.Image, size: tuple[int, int], filtered: Image.Resamplin
     return padded
 
 
+def _scale_key(image: Image.Image) -> None:
+    """Of 2, 4 and 16 bits a channel Pillow makes 8, but not of the colour that is transparent."""
+    key, tiles = image.info.get("transparency"), getattr(image, "tile", None)
+    kind = tiles[0][3] if tiles else None
+    if kind in GREYS and isinstance(key, int):
+        image.info["transparency"] = key * GREYS[kind]
+    elif kind == "RGB;16B" and isinstance(key, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+
+
 def _orientation(image: Image.Image) -> int:
     """How an image is to be turned, 1 to 8; 1 where that cannot be told."""
     try:
         orientation = int(image.getexif().get(ORIENTATION, 1))
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, OverflowError, struct.error):
         # A camera's broken notes do not make a broken picture.
         return 1
     return orientation if 1 <= orientation <= 8 else 1

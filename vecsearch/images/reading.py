@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from vecsearch.errors import ImageError, InvalidArgument
-from vecsearch.images.decoding import Preprocess, decode, prepare
+from vecsearch.images.decoding import NO_MEMORY, Preprocess, decode, prepare
 from vecsearch.images.walking import changed_at
 from vecsearch.images.workers import submit, worker_pool
 from vecsearch.types import Pixels, Skipped
@@ -294,7 +294,7 @@ def _skipped(path: Path, reason: str) -> Skipped:
 
 def not_now(reason: str) -> bool:
     """Whether a file could only not be read just then."""
-    return reason == CHANGED or reason.startswith(UNREADABLE)
+    return reason in (CHANGED, NO_MEMORY) or reason.startswith(UNREADABLE)
 
 
 def _read(path: str | Path, name: str, preprocess: Preprocess) -> tuple[File, Pixels]:

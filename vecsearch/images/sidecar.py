@@ -23,6 +23,7 @@ NOT_METADATA = ("path", "id", "label")
 # A number as people write it. 007 is none: what has leading zeros is a name made of digits.
 WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")
 DECIMAL = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+MOST_CELL = 1 << 30  # as long as metadata of ours may be when it is exported
 DIGITS = 4000  # Python reads numbers of up to 4,300
 TRUTHS = {"true": True, "false": False}
 
@@ -52,6 +53,8 @@ def read_labels(table: str | Path) -> Sidecar[str]:
     data, rows = _csv(Path(table), what, ("path", "label"))
     labels: dict[str, str] = {}
     for line, row in rows:
+        if not row["path"].strip():
+            raise InvalidArgument(f"{table}, line {line}: it names no image in path.")
         path = _normal(row["path"])
         label = row["label"].strip()
         if labels.setdefault(path, label) != label:
@@ -59,6 +62,8 @@ def read_labels(table: str | Path) -> Sidecar[str]:
                 f"{table}, line {line}: {path} is both {labels[path]!r} and {label!r}."
             )
     known = {path: label for path, label in labels.items() if label}
+    if labels and not known:
+        raise InvalidArgument(f"{table} has no label: the column label is empty.")
     return Sidecar(Path(table), _sha256(data), known)
 
 
@@ -149,6 +154,7 @@ def _csv(
 ) -> tuple[bytes, list[tuple[int, dict[str, str]]]]:
     """The content of a CSV file, and its rows with the numbers of their lines."""
     data = _content(table, what)
+    csv.field_size_limit(MOST_CELL)
     try:
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         columns = reader.fieldnames or []

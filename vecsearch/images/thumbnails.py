@@ -29,7 +29,7 @@ def make_thumbnail(path: Path, root: Path | None, sha256: str | None, side: int)
     scale = side / max(width, height)
     box = (max(1, round(width * scale)), max(1, round(height * scale)))
     image = Image.fromarray(pixels)
-    left, top = (side - box[0]) // 2, (side - box[1]) // 2
+    left, top = (round((side - length) * 0.5) for length in box)  # as it was padded
     image = image.crop((left, top, left + box[0], top + box[1]))
     file = io.BytesIO()
     image.save(file, "WEBP", quality=QUALITY, method=2)

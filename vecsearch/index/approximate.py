@@ -1,8 +1,7 @@
 """Approximate nearest neighbours, by any index that FAISS can make."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import faiss
 import numpy as np
 
-from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.errors import DamagedCollection
 from vecsearch.index.batches import in_few_threads
 from vecsearch.index.budget import check_budget, sample_bytes
 from vecsearch.index.exact import Allowed
 from vecsearch.index.gpu import GpuCopy, teaching
-from vecsearch.index.kinds import bare, factory_of
+from vecsearch.index.kinds import bare, factory_of, making
 from vecsearch.index.metrics import normalized
 from vecsearch.types import Metric, Rows, Vectors
 
@@ -108,23 +107,10 @@ def train_index(
         InvalidArgument: FAISS knows no such index, cannot make it of these vectors or in the
             budget, or could not leave out removed items with it.
     """
-    with making(blocks, kind):
+    with making(kind, sum(map(len, blocks)), blocks[0].shape[1]):
         made = trained(blocks, metric, kind, budget)
         add_to(made, blocks, metric)
         return finished(made, blocks, metric)
-
-
-@contextmanager
-def making(blocks: Sequence[Vectors], kind: str) -> Iterator[None]:
-    """Say in our words what FAISS cannot make."""
-    try:
-        yield
-    except RuntimeError as error:
-        reason = str(error).rpartition(": ")[2] or str(error)
-        raise InvalidArgument(
-            f"FAISS cannot make the index {kind!r} of {sum(map(len, blocks))} vectors of "
-            f"{blocks[0].shape[1]} dims: {reason}"
-        ) from error
 
 
 def trained(blocks: Sequence[Vectors], metric: Metric, kind: str, budget: int | None) -> Any:

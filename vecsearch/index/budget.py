@@ -6,7 +6,7 @@ from typing import Any
 import faiss
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.index.kinds import AUTO, CODES, EXACT, STORED, bare, factory_of
+from vecsearch.index.kinds import AUTO, CODES, EXACT, STORED, bare, factory_of, making
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -58,11 +58,15 @@ def needed(kind: str, count: int, dim: int) -> int:
         kind: As for ``factory_of``.
         count: How many vectors.
         dim: How long they are.
+
+    Raises:
+        InvalidArgument: FAISS cannot make it of vectors of that dim.
     """
     factory = factory_of(kind, count, dim)
     if factory == EXACT:
         return 0
-    made: Any = faiss.index_factory(dim, factory)
+    with making(kind, count, dim):
+        made: Any = faiss.index_factory(dim, factory)
     inner, refined = bare.downcast_index(made), 0
     while isinstance(inner, bare.IndexPreTransform | bare.IndexRefine):
         if isinstance(inner, bare.IndexRefine):

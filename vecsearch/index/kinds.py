@@ -1,6 +1,8 @@
 """The kinds of approximate index, as FAISS names them."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import faiss
@@ -105,6 +107,18 @@ def check_kind(kind: str) -> None:
                 f"No kind of index is called {kind!r}.{did_you_mean(kind, NAMES)} There are "
                 f"{', '.join(NAMES)}, and what FAISS's index_factory reads, as IVF256,PQ16."
             ) from error
+
+
+@contextmanager
+def making(kind: str, count: int, dim: int) -> Iterator[None]:
+    """Say in our words what FAISS cannot make of so many vectors."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).rpartition(": ")[2] or str(error)
+        raise InvalidArgument(
+            f"FAISS cannot make the index {kind!r} of {count} vectors of {dim} dims: {reason}"
+        ) from error
 
 
 def kinds_to_try(count: int, dim: int) -> list[str]:

@@ -14,10 +14,9 @@ from vecsearch.index.approximate import (
     add_to,
     finished,
     inner_of,
-    making,
     trained,
 )
-from vecsearch.index.kinds import bare, factory_of
+from vecsearch.index.kinds import bare, factory_of, making
 from vecsearch.types import Metric, Vectors
 
 # Kinds that come out of a merge as they come out of a single build: the same ids for every query.
@@ -76,7 +75,7 @@ class Shards:
         Raises:
             InvalidArgument: As for ``train_index``.
         """
-        with making(blocks, kind):
+        with making(kind, sum(map(len, blocks)), blocks[0].shape[1]):
             if not _is_merged(kind, blocks):
                 return None
             return cls(_written(trained(blocks, metric, kind, budget)), metric)

@@ -18,6 +18,7 @@ from vecsearch.store.manifest import Manifest, SegmentEntry, generations, manife
 from vecsearch.store.records import Record
 from vecsearch.store.segment import PAGE_LINES, parse_line, read_array, read_page
 from vecsearch.store.store import Store
+from vecsearch.store.uploads import moved_along
 from vecsearch.store.writer import Writer
 from vecsearch.types import Vectors
 
@@ -199,7 +200,8 @@ def _records(store: Store, entry: SegmentEntry) -> list[Record | None]:
     """The item of each row, None where its line is lost."""
     path = store.folder / entry.items
     if not _damage(store, [entry.items]):
-        return [parse_line(line, path) for line in path.read_bytes().splitlines()]
+        lines = path.read_bytes().splitlines()
+        return [moved_along(parse_line(line, path), store.folder) for line in lines]
     nothing: list[Record | None] = [None] * entry.count
     if not path.is_file() or _damage(store, [entry.offsets]):
         return nothing
@@ -212,5 +214,5 @@ def _records(store: Store, entry: SegmentEntry) -> list[Record | None]:
         except DamagedCollection:
             continue
         for at, line in enumerate(lines, page * PAGE_LINES):
-            nothing[at] = parse_line(line, path)
+            nothing[at] = moved_along(parse_line(line, path), store.folder)
     return nothing

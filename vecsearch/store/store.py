@@ -33,6 +33,9 @@ from vecsearch.types import JSON, Clustering, Rows, Skipped, Vectors
 
 T = TypeVar("T")
 
+# What systems leave in folders that somebody looked into. Nobody loads it.
+LITTER = (".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir")
+
 
 class Store:
     """One generation of a collection, read only.
@@ -320,6 +323,7 @@ class Store:
             present = sorted(folder.rglob("*"))
         for path in present:
             named = path.relative_to(self.folder).as_posix() in self.manifest.files
-            if not named and (path.is_symlink() or not path.is_dir()):
-                raise DamagedCollection(f"{path} is not a file that the manifest names.")
+            litter = any(part in LITTER for part in path.relative_to(folder).parts)
+            if not named and not litter and (path.is_symlink() or not path.is_dir()):
+                raise DamagedCollection(f"{path} is not a file that the manifest names: delete it.")
         return folder
