@@ -4,10 +4,10 @@
 
 FOLDER is what benchmarks/fashion_mnist.py export wrote. Each line is a training on the 60,000
 training images by `--preset fast --augment flip,shift` with one thing changed, what held-out ones
-of these said of it, a collection of what came of it, and the 10,000 test images asked, which nothing
-before has seen: choose by the former. Epochs are counted, not minutes, so that
-what else the machine does changes no figure. --keep leaves the models in a folder of yours, where
-they are not trained again.
+of these said of it (choose by that), a collection of what came of it, and the 10,000 test images
+asked, which nothing before has seen. Epochs are counted, not minutes, so that what else the machine
+does changes no figure. --keep leaves the models in a folder of yours, where they are not trained
+again.
 """
 
 import argparse

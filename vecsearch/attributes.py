@@ -1,6 +1,7 @@
 """What is known of the items of a generation, by key, and which of them conditions let through."""
 
 import threading
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,15 @@ FILTERS_KEPT = 64
 OWN = ("id", "label", "path")
 
 
+@dataclass
+class _Kept:
+    """Which rows some conditions let through, once that was worked out."""
+
+    allowed: NDArray[np.bool_] | None = None
+    there: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Attributes:
     """Id, label, path and metadata of each item. Threads may share one.
 
@@ -24,7 +34,7 @@ class Attributes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._allowed: dict[str, NDArray[np.bool_] | None] = {}
+        self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     def column(self, key: str) -> list[JSON]:
@@ -55,13 +65,15 @@ class Attributes:
             return self._store.alive()
         key = repr(conditions)
         with self._lock:
-            if key not in self._allowed:
+            known = self._kept.setdefault(key, _Kept())
+            if len(self._kept) > FILTERS_KEPT:
+                del self._kept[next(iter(self._kept))]
+        with known.lock:  # who asks for the same waits, and nobody else
+            if not known.there:
                 allowed = self._where(conditions)
                 whole = np.count_nonzero(allowed) == len(self._store)
-                if len(self._allowed) >= FILTERS_KEPT:
-                    del self._allowed[next(iter(self._allowed))]
-                self._allowed[key] = self._store.alive() if whole else allowed
-            return self._allowed[key]
+                known.allowed, known.there = self._store.alive() if whole else allowed, True
+            return known.allowed
 
     def _where(self, conditions: tuple[Condition, ...]) -> NDArray[np.bool_]:
         allowed = np.zeros(self._store.starts[-1], np.bool_)

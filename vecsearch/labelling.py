@@ -13,7 +13,7 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.index import check_vectors
 from vecsearch.own_vectors import check_records
 from vecsearch.spelling import did_you_mean
-from vecsearch.store import Record, Writer
+from vecsearch.store import Record, Writer, same_values
 from vecsearch.types import JSON, Vectors
 
 
@@ -63,7 +63,7 @@ def relabel(
             label=old.label if isinstance(label, Same) else label,
             metadata=old.metadata if metadata is None else dict(metadata),
         )
-        if new == old:
+        if new.label == old.label and same_values(new.metadata, old.metadata):
             return Changes(len(writer.base))
         writer.add(writer.base.take(np.array([row])), [new])
         writer.remove(np.array([row]))

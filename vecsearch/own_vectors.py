@@ -85,8 +85,8 @@ def check_records(
             raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
     names = _Numbers(range(count)) if ids is None else list(ids)
     for name in names if ids is not None else ():
-        if not isinstance(name, str):
-            raise InvalidArgument(f"Ids are strings, not {name!r}.")
+        if not isinstance(name, str) or not name:
+            raise InvalidArgument(f"Ids are strings that are not empty, not {name!r}.")
         if not name.isascii() and not name.isprintable() and not is_utf8(name):
             raise InvalidArgument(f"The id {name!r} cannot be written as UTF-8.")
     for label in labels if labels is not None else ():

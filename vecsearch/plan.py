@@ -25,7 +25,7 @@ from vecsearch.images import (
     reason_by_name,
     stat_files,
 )
-from vecsearch.store import Record, SegmentEntry, SideFile, Store
+from vecsearch.store import Record, SegmentEntry, SideFile, Store, same_values
 from vecsearch.types import Skipped
 
 TAKEN = "an item that was added by hand has its id"
@@ -298,7 +298,7 @@ def _relabel(store: Store, found: ImageFolder, kept: Iterable[tuple[int, str]], 
     for row, path in sorted([*kept, *touched]):
         old = store.record(row)
         now = _named(store, old, path, found)
-        if (old.label, old.metadata) != (now.label, now.metadata):
+        if old.label != now.label or not same_values(old.metadata, now.metadata):
             plan.relabelled[row] = now
 
 

@@ -52,6 +52,7 @@ def command(
     """
     started = time.monotonic()
     collection = vecsearch.Collection.open(index)
+    options.check_once([key for key, _ in meta], "--meta")
     more = {key: typed([value])[0] for key, value in meta} if meta else None
     with screen.progress() as progress:
         changes = collection.add(

@@ -186,8 +186,10 @@ def command(
     if action is not None:
         how = screen, collection, found.groups, action
         if not dry_run and not yes:
-            _ask(screen, _apply(*how, True, leave_contradicting))
-        outcome = _apply(*how, dry_run, leave_contradicting)
+            outcome = _apply(*how, True, leave_contradicting)
+            _ask(screen, outcome)
+        if outcome is None or outcome.done:  # or else there is nothing that was agreed to
+            outcome = _apply(*how, dry_run, leave_contradicting)
     _show(screen, found, outcome)
     if outcome is not None:
         _tell_outcome(screen, outcome, dry_run)

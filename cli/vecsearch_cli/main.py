@@ -111,7 +111,7 @@ def main() -> None:
     try:
         code = vecsearch.main(prog_name="vecsearch", standalone_mode=False)
     except Interrupted as stop:
-        click.echo(f"\nInterrupted. {stop}".rstrip(), err=True)
+        click.echo(f"\nInterrupted. {printable(stop)}".rstrip(), err=True)
         code = stop.exit_code
     except Failure as failure:
         said = "\n".join(map(printable, str(failure).split("\n")))  # names of files are in it

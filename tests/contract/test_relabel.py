@@ -155,6 +155,18 @@ def test_without_labels_of_the_folder_those_given_by_hand_stay(
     assert {item.id: item.label for item in photos}["a/0.png"] == "a"
 
 
+def test_true_is_not_one(root: Path, tmp_path: Path) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("path,sale\na/0.png,1\na/1.png,0\n")
+    photos = Collection.build(root, tmp_path / "plain", metadata=table, **PIXELS)
+    table.write_text("path,sale\na/0.png,true\na/1.png,false\n")
+    assert photos.update(jobs=1).relabelled == ["a/0.png", "a/1.png"]
+    (hit,) = photos.query_vectors(photos.vectors()[:1], 5, where="sale=true")[0]
+    assert hit.item.id == "a/0.png"
+    assert relabel(photos, "a/0.png", metadata={"sale": 1}).relabelled == ["a/0.png"]
+    assert not relabel(photos, "a/0.png", metadata={"sale": 1}).relabelled
+
+
 def test_a_table_that_has_only_moved_says_nothing_new(root: Path, tmp_path: Path) -> None:
     table = tmp_path / "more.csv"
     table.write_text("path,price\na/0.png,1\n")

@@ -130,6 +130,8 @@ def test_add(vecsearch: Command, root: Path, index: Path, tmp_path: Path) -> Non
     assert "'c/1.png' is in the collection already" in said
     said = failed(vecsearch("add", index, root / "c/1.png", outside / "nowhere.png"), 2)
     assert f"There is no file '{outside / 'nowhere.png'}'. Nothing was added" in said
+    twice = vecsearch("add", index, root / "c/1.png", "-m", "a=1", "-m", "a=2")
+    assert "--meta names a twice" in failed(twice, 2)
     assert "is not KEY=VALUE" in failed(vecsearch("add", index, root / "c/1.png", "-m", "x"), 2)
     assert "Missing argument 'PATH...'" in failed(vecsearch("add", index), 2)
     assert state(index) == before

@@ -280,7 +280,7 @@ def test_clusters_duplicates_and_the_report(visitor: Visitor) -> None:
 
 
 def test_more_clusters_than_items_are_told_of(visitor: Visitor) -> None:
-    page = visitor.window("/c/shop/clusters?k=201")
+    page = visitor.window("/c/shop/clusters?k=150")
     expect(page.locator("#problem")).to_be_visible()
     expect(page.locator("#clusters")).not_to_contain_text("Grouping the items")
     expect(page.locator("#k")).to_be_visible()

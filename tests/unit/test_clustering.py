@@ -489,11 +489,14 @@ def test_another_encoder_leaves_clusters_behind(small: Path, tmp_path: Path) -> 
             keep_clustering(photos, "three", found)
 
 
-def test_rows_for_other_programs(books: Collection, tmp_path: Path) -> None:
+def test_rows_for_other_programs(
+    books: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pyarrow import parquet
 
     found = cluster(books, 2)
     labels = books.labels()
+    monkeypatch.setattr("vecsearch.clustering.table.BLOCK_ITEMS", 2)
     for suffix in ("csv", "jsonl", "parquet"):
         write_clusters(found, labels, tmp_path / f"c.{suffix}")
     rows = [json.loads(line) for line in (tmp_path / "c.jsonl").read_text().splitlines()]

@@ -266,6 +266,21 @@ def test_what_makes_no_sense(options: dict[str, Any], message: str) -> None:
         project_vectors([[0.0, 1], [0, 2], [3, 4]], **options)
 
 
+def test_a_sample_is_enough_for_a_map() -> None:
+    with pytest.raises(InvalidArgument, match="needs 4 items or more, and there are 3"):
+        project_vectors(np.eye(8), method="tsne", sample=3)
+
+
+def test_lda_of_what_lies_on_a_line_has_one_axis() -> None:
+    for vectors in (
+        [[0], [1], [5], [6]],
+        [[0.1, 0.3, 0.7], [0.2, 0.6, 1.4], [1, 3, 7], [1.1, 3.3, 7.7]],
+    ):
+        points = project_vectors(vectors, list("aabb"), method="lda").points
+        assert np.ptp(points[:, 0]) > 1
+        assert np.ptp(points[:, 1]) == pytest.approx(0, abs=1e-3)
+
+
 def test_lda_of_classes_that_do_not_scatter() -> None:
     with pytest.raises(InvalidArgument, match="are all the same: draw them with --method pca"):
         project_vectors([[0.0, 1]] * 3 + [[2.0, 3]] * 3, list("aaabbb"), method="lda")

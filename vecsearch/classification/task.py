@@ -96,7 +96,7 @@ class Classifier:
         center: ``mean`` or ``medoid``.
         reject: Who is a stranger: nobody (None); who is farther than this from the class that is
             nearest; or ``auto``: by the thresholds that ``calibrate`` has stored.
-        metric: Another metric than the collection's own, or than it was calibrated with.
+        metric: Another metric than the collection's own; with ``auto``, that of its calibration.
         exact: Compare with every item, whatever index there is.
 
     Raises:

@@ -273,8 +273,8 @@ class Client:
     ) -> str:
         """Add a picture; returns its id."""
         values = {"id": id, "label": label}
-        path = f"/api/v1/{self._path('items')}"
-        return str(self._connection.ask("POST", path, values, bytes_of(image), once=True)["id"])
+        path = self._path("items")
+        return str(self._json("POST", path, values, bytes_of(image), once=True)["id"])
 
     def relabel(self, name: str, **changes: Any) -> None:
         """Give an item another ``label`` or ``metadata``."""
@@ -315,9 +315,15 @@ class Client:
         return self._json("POST", self._path(verb), options, body)
 
     def _json(
-        self, method: str, path: str, values: Mapping[str, Any] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, Any] | None = None,
+        body: Any = None,
+        *,
+        once: bool = False,
     ) -> Any:
-        return self._connection.ask(method, f"/api/v1/{path}", values, body)
+        return self._connection.ask(method, f"/api/v1/{path}", values, body, once=once)
 
     def _send(
         self,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from vecsearch.clustering.summary import summarize_clusters
@@ -137,13 +136,11 @@ def assign_clusters(collection: Collection, name: str) -> Clustering:
         raise InvalidArgument(f"{collection.place} has no items to put into clusters.")
     vectors = check_vectors(view.vectors(), None, known.metric)
     codes, apart = nearest_centers(vectors, known.centers, known.metric)
-    medoids = np.full(known.k, -1)
-    medoids[np.unique(codes)] = medoids_of(codes, apart)
     return replace(
         known,
         ids=view.store.ids(),
         codes=codes,
         distances=apart,
-        medoids=medoids,
+        medoids=medoids_of(codes, apart, known.k),
         inertia=inertia_of(apart, known.metric),
     )

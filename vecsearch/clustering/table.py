@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -83,7 +84,7 @@ def _write_parquet(rows: Iterator[dict[str, JSON]], file: IO[bytes]) -> None:
     types = pa.string(), pa.int64(), pa.float64(), pa.string(), pa.bool_()
     schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     with parquet.ParquetWriter(file, schema) as writer:
-        while block := [row for row, _ in zip(rows, range(BLOCK_ITEMS), strict=False)]:
+        while block := list(islice(rows, BLOCK_ITEMS)):
             writer.write_table(pa.Table.from_pylist(block, schema))
 
 

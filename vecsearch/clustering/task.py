@@ -25,6 +25,7 @@ from vecsearch.index import (
     inertia_of,
     lloyd_steps,
     member_distances,
+    normalized,
     run_kmeans,
     zero_rows,
 )
@@ -245,7 +246,7 @@ def _clustered(
         codes=found.codes,
         distances=found.distances,
         centers=found.centers,
-        medoids=medoids_of(found.codes, found.distances),
+        medoids=medoids_of(found.codes, found.distances, len(found.centers)),
         inertia=found.inertia,
         method=plan.method,
         metric=plan.metric,
@@ -262,7 +263,9 @@ def _partition(vectors: Vectors, plan: Plan, progress: Progress | None) -> Parti
         k = choose_k(vectors, plan.metric, k_max=plan.k_max, seed=seed, progress=progress).best
     else:
         k = plan.count(len(vectors))
-    trace = None if plan.trace is None else Trace(vectors, plan.trace)
+    # Under cosine the centres have length 1.
+    seen = normalized(vectors) if plan.trace and plan.metric is Metric.COSINE else vectors
+    trace = None if plan.trace is None else Trace(seen, plan.trace)
     found = run_kmeans(vectors, k, plan.metric, restarts=restarts, seed=seed, progress=progress)
     if trace is not None and found.seeds is not None:
         for step in lloyd_steps(vectors, found.seeds, plan.metric):
@@ -286,16 +289,20 @@ def _hierarchy(
     return found, {**settings, "through": through}
 
 
-def medoids_of(codes: Rows, apart: Distances) -> Rows:
+def medoids_of(codes: Rows, apart: Distances, count: int) -> Rows:
     """The item of each cluster that is nearest to its centre, the first of equals, ``(k,)``.
 
     Args:
-        codes: The cluster of each item, ``(n,)``; every cluster has one.
+        codes: The cluster of each item, ``(n,)``.
         apart: How far each is from the centre, ``(n,)``.
+        count: How many clusters there are; −1 is the medoid of one that is empty.
 
     Example:
-        >>> medoids_of(np.array([1, 0, 0, 1]), np.array([0.5, 2.0, 1.0, 0.5]))
-        array([2, 0])
+        >>> medoids_of(np.array([1, 0, 0, 1]), np.array([0.5, 2.0, 1.0, 0.5]), 3)
+        array([ 2,  0, -1])
     """
     order = np.lexsort((apart, codes))
-    return order[np.unique(codes[order], return_index=True)[1]]
+    medoids = np.full(count, -1, np.int64)
+    there, firsts = np.unique(codes[order], return_index=True)
+    medoids[there] = order[firsts]
+    return medoids

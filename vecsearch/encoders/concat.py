@@ -194,7 +194,7 @@ class ConcatEncoder(CompositeEncoder):
     def _seen_by(self, part: Encoder, images: Pixels, rows: Rows) -> Pixels:
         """Some images as a part wants them."""
         if part.preprocess == self.preprocess:
-            return images if len(rows) == len(images) else images[rows]
+            return images
         seen = np.empty((len(rows), *part.preprocess.shape), np.uint8)
         for at, row in enumerate(rows.tolist()):
             image = images[row]

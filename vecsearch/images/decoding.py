@@ -225,8 +225,8 @@ def _scale_key(image: Image.Image) -> None:
     """Of 2, 4 and 16 bits a channel Pillow makes 8, but not of the colour that is transparent."""
     key, tiles = image.info.get("transparency"), getattr(image, "tile", None)
     kind = tiles[0][3] if tiles else None
-    if kind in GREYS and isinstance(key, int):
-        image.info["transparency"] = key * GREYS[kind]
+    if isinstance(key, int) and isinstance(kind, str):
+        image.info["transparency"] = key * GREYS.get(kind, 1)
     elif kind == "RGB;16B" and isinstance(key, tuple):
         image.info["transparency"] = tuple(value >> 8 for value in key)
 

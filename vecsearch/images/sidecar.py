@@ -53,10 +53,11 @@ def read_labels(table: str | Path) -> Sidecar[str]:
     data, rows = _csv(Path(table), what, ("path", "label"))
     labels: dict[str, str] = {}
     for line, row in rows:
+        path, label = _normal(row["path"]), row["label"].strip()
         if not row["path"].strip():
+            if not label:
+                continue  # what tables leave at their end
             raise InvalidArgument(f"{table}, line {line}: it names no image in path.")
-        path = _normal(row["path"])
-        label = row["label"].strip()
         if labels.setdefault(path, label) != label:
             raise InvalidArgument(
                 f"{table}, line {line}: {path} is both {labels[path]!r} and {label!r}."

@@ -121,8 +121,10 @@ def draw_classes(
     count = len(classes.names)
     common = np.sort(np.argsort(-classes.counts, kind="stable")[:most])
     codes = np.where(np.isin(classes.codes, common), classes.codes, -1)
-    colours = np.array([colour_of(code) for code in range(count)] + [NONE])  # −1 is the last
-    shapes = np.array([shape_of(code, count) for code in range(count)] + [0])
+    # Of more than can be told apart, those that are drawn are numbered anew.
+    places = np.arange(count) if count <= most else np.searchsorted(common, np.arange(count))
+    colours = np.array([colour_of(place) for place in places.tolist()] + [NONE])  # −1 is the last
+    shapes = np.array([shape_of(place, min(count, most)) for place in places.tolist()] + [0])
     size, alpha = point_look(len(points))
     order = np.random.default_rng(0).permutation(len(points))
     grey = order[codes[order] < 0]

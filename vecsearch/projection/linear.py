@@ -14,6 +14,9 @@ from vecsearch.types import Rows, Vectors
 
 Points = NDArray[np.float64]
 
+# What is left of float32 vectors beside a line that they lie on.
+LITTLE = 1e-5
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -104,7 +107,8 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
     before: NDArray[np.float64] = np.eye(cloud.dim)
     most = min(PRINCIPAL_AXES, len(rows) - len(names))
     if cloud.dim > most:
-        before = _principal(rows, most, seed)[0]
+        before, shares = _principal(rows, most, seed)
+        before = before[:, np.array(shares) > LITTLE**2]  # or rounding would tell classes apart
     reduced = (rows @ before).astype(np.float64)
     means = np.stack([reduced[own == one].mean(axis=0) for one in range(len(names))])
     if np.allclose(reduced, means[own], atol=1e-9 * np.abs(means).max()):
@@ -127,6 +131,8 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
         unit = directions / np.linalg.norm(directions)
         rest = rows - (rows @ unit.astype(np.float32)) @ unit.T.astype(np.float32)
         second = _principal(rest, 1, seed)[0]
+        if np.abs(rest).max() <= LITTLE * np.abs(rows).max():
+            second[:] = 0  # all lies on one line
         along = (rows @ second).ravel()
         for one in range(len(names)):
             along[own == one] -= along[own == one].mean()

@@ -126,8 +126,8 @@ def project(
     rows = view.store.rows() if allowed is None else np.flatnonzero(allowed)
     codes = view.store.labels()[1][rows]
     total = len(rows)
-    _check_enough(total, method, codes)
     chosen = _sampled(codes, method, sample, seed)
+    _check_enough(len(chosen), method, codes)
     rows, codes = rows[chosen], codes[chosen]
     items = _read(view, rows, color_by)
     cloud = Cloud(len(rows), collection.dim, lambda inside: view.store.take(rows[inside]))
@@ -190,8 +190,8 @@ def project_vectors(
             "vector has one of each."
         )
     codes = Classes.of(known).codes
-    _check_enough(len(array), method, codes)
     rows = _sampled(codes, method, sample, seed)
+    _check_enough(len(rows), method, codes)
     cloud = Cloud.of(array).part(rows)
     points, explained, settings = _plane(cloud, method, seen_as, codes[rows], neighbours, seed)
     shown = [known[row] for row in rows.tolist()]
@@ -278,9 +278,9 @@ def _read(view: View, rows: Rows, color_by: str) -> _Items:
     found, known = _Items(), {"label"}
     value_of = _coloured_by(view, color_by)
     for row, record in zip(view.store.rows().tolist(), view.store.records(), strict=True):
+        known |= record.metadata.keys()
         if not wanted[row]:
             continue
-        known |= record.metadata.keys()
         found.ids.append(record.id)
         found.labels.append(record.label)
         found.values.append(value_of(record))

@@ -4,7 +4,7 @@ import math
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -267,16 +267,24 @@ def conditions_of(where: Where) -> tuple[Condition, ...]:
     """The conditions of a client.
 
     Raises:
-        InvalidArgument: One cannot be read, or is on a path: where folders lie on the server is
-            nobody's business.
+        InvalidArgument: One cannot be read, or is on a path.
     """
     found = as_conditions(where)
-    if any(one.key == "path" for one in found):
-        raise InvalidArgument(
-            "A server knows no conditions on path: the id of an image in the collection's folder "
-            "is its path below that."
-        )
+    refuse_paths(one.key for one in found)
     return found
+
+
+def refuse_paths(keys: Iterable[str]) -> None:
+    """Let nobody ask by paths: where folders lie on the server is nobody's business.
+
+    Raises:
+        InvalidArgument: Somebody does.
+    """
+    if "path" in keys:
+        raise InvalidArgument(
+            "Nobody can ask a server by path: the id of an image in the collection's folder is its "
+            "path below that."
+        )
 
 
 def unknown(name: str) -> Problem:

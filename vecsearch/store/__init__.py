@@ -14,7 +14,7 @@ from vecsearch.store.manifest import (
     manifest_name,
 )
 from vecsearch.store.parts import PARTS, Part, Parts, begin_part, write_part
-from vecsearch.store.records import Record, Records
+from vecsearch.store.records import Record, Records, same_values
 from vecsearch.store.repair import Encode, Repair, repair_store
 from vecsearch.store.segment import key_of
 from vecsearch.store.store import Store
@@ -47,6 +47,7 @@ __all__ = [
     "printable",
     "put_whole",
     "repair_store",
+    "same_values",
     "segment_items",
     "uploads_of",
     "verify_store",

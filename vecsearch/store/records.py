@@ -1,5 +1,6 @@
 """What is stored of an item beside its vector."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -99,3 +100,8 @@ class Records:
             column("metadata", {}),
             column("files", None),
         )
+
+
+def same_values(one: Mapping[str, JSON], other: Mapping[str, JSON]) -> bool:
+    """Whether two metadata say the same. To Python true and 1 are equal, to conditions not."""
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

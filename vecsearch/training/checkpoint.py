@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,6 @@ def key_of(loop: Loop, images: str) -> dict[str, JSON]:
         "settings": loop.settings.to_json(),
         "weights": weights,
         "shape": list(loop.pixels.shape[1:]),
-        "vecsearch": version("vecsearch"),
         "torch": torch.__version__,
     }
 

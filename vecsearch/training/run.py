@@ -93,7 +93,7 @@ def run(
     epochs = settings.epochs_for(len(split.train))
     plan = Plan(epochs, settings.budget, most=settings.epochs or MOST)
     loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
-    key = key_of(loop, images.key)
+    key = {} if folder is None else key_of(loop, images.key)
     standing = Standing() if folder is None else resume(folder, key, loop, anew)
     if settings.patience and not len(split.held):
         log.warning("Nothing is held out that could tell when to stop: --patience has no effect.")

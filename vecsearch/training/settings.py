@@ -205,7 +205,7 @@ def _suited(given: Mapping[str, Any]) -> dict[str, Any]:
         # Its embeddings are of any length, and grow without bounds at the rate of the others.
         suited["rate"] = 0.05
     # Where a mirror image is something else, as with letters, or is not what is to be drawn.
-    augment = given.get("augment", "auto")
+    augment = str(given.get("augment", "auto"))
     if objective == "autoencoder" or (augment != "auto" and "flip" not in augment):
         suited["mirrored"] = False
     return suited

@@ -39,13 +39,12 @@ export function gestures(canvas, hands) {
     spread = apart;
   });
   const lifted = event => {
+    if (!pointers.delete(event.pointerId)) return;
     const tapped = began && !began.moved && event.type === "pointerup";
-    pointers.delete(event.pointerId);
+    began = null;
     canvas.classList.remove("moving");
     spread = 0;
-    if (!tapped) return;
-    began = null;
-    hands.tap(...at(event), event.pointerType);
+    if (tapped) hands.tap(...at(event), event.pointerType);
   };
   canvas.addEventListener("pointerup", lifted);
   canvas.addEventListener("pointercancel", lifted);

@@ -159,23 +159,29 @@ function centres(dpr) {
 const short = text => text.length > 28 ? text.slice(0, 27) + "…" : text;
 
 // Sheets of thumbnails are decoded when one of their tiles is first looked at; the last few stay.
+// Those of one picture all stay while it is painted: a sheet that has come paints it again.
 const sheets = new Map(), KEPT = 12;
+let painting = 0;
 function tileOf(p) {
   const tile = tiles ? tiles[order[p]] : -1;
   if (tile < 0) return null;
   const each = data.across ** 2, number = Math.floor(tile / each), inside = tile % each;
-  let image = sheets.get(number);
+  let image = sheets.get(number)?.image;
   if (image) sheets.delete(number);
   else {
     image = new Image();
     image.onload = () => { draw(); if (hovered >= 0) card(hovered); };
     image.src = byId(`sheet-${number}`).textContent;
-    if (sheets.size >= KEPT) sheets.delete(sheets.keys().next().value);
+    for (const [oldest, one] of sheets) {
+      if (sheets.size < KEPT || one.seen === painting) break;
+      sheets.delete(oldest);
+    }
   }
-  sheets.set(number, image);
+  sheets.set(number, { image, seen: painting });
   return { image, x: inside % data.across * data.side, y: Math.floor(inside / data.across) * data.side };
 }
 function thumbnails(n, dpr) {
+  painting++;
   const side = Math.round(Math.max(28, Math.min(data.side * 1.5, 96, 420 / Math.sqrt(n))) * dpr);
   for (let i = 0; i < n; i++) {
     const p = shown[i], tile = tileOf(p);

@@ -16,7 +16,7 @@ from vecsearch.server.api.bodies import BODY, Subject, as_vector, subject_of
 from vecsearch.server.api.known import only_known
 from vecsearch.server.api.quick import QuickRoute
 from vecsearch.server.api.responses import as_json
-from vecsearch.server.generation import Generation, How, below, conditions_of
+from vecsearch.server.generation import Generation, How, below, conditions_of, refuse_paths
 from vecsearch.server.models import Assigned, Classified, Hits, Judge, Recommend, Search
 from vecsearch.server.served import in_pool, ready
 from vecsearch.server.state import Name, TheGeneration, TheState, state_of
@@ -65,6 +65,7 @@ async def recommend(asked: Recommend, generation: TheGeneration) -> Response:
 
 
 def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
+    refuse_paths([*(asked.boost or {}), *(asked.max_per or {})])
     generation.vectors([*asked.like, *asked.unlike])  # or there is no such item
     like: list[Any] = [
         *map(ItemId, asked.like),
