@@ -407,6 +407,44 @@ def test_a_driver_that_finds_no_file_while_its_store_is_away(
         build("memory://away", tmp_path / "two")
 
 
+def test_a_site_that_is_away_is_not_taken_for_one_without_the_file(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsspec says that a file is not there, whatever went wrong on the web."""
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/web/one.png", (root / "photos" / "cat" / "alpha.png").read_bytes())
+    memory.pipe("/web/two.png", (root / "photos" / "cat" / "alpha.png").read_bytes())
+    opened = type(memory).open
+    answers: list[int | None] = [None, 503]
+
+    def away(self: Any, path: str, *args: Any, **options: Any) -> Any:
+        if path.endswith("two.png") and answers:
+            error = OSError("no answer")
+            if (status := answers.pop(0)) is not None:
+                error.status = status  # type: ignore[attr-defined]
+            raise FileNotFoundError(path) from error
+        return opened(self, path, *args, **options)
+
+    monkeypatch.setattr(filesystems, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(type(memory), "open", away)
+    assert len(build("memory://web", tmp_path / "one")) == 2
+    answers[:] = [404]
+    assert len(build("memory://web", tmp_path / "two")) == 1
+
+
+def test_a_stream_from_the_web_gives_what_has_just_come() -> None:
+    class Dripping:
+        left = b"0123456789"
+
+        def read(self, _: int) -> bytes:
+            part, self.left = self.left[:3], self.left[3:]
+            return part
+
+    assert filesystems._read(Dripping(), 100) == b"0123456789"
+    assert filesystems._read(Dripping(), 7) == b"012345678"
+
+
 @pytest.mark.parametrize("status", [None, 403, 404])
 def test_what_is_gone_or_forbidden_is_left_out(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int | None

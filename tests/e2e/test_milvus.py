@@ -1,6 +1,7 @@
 """The same verbs on a folder and on Milvus, with equal answers."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from vecsearch import (
     Collection,
     CollectionExists,
     CollectionNotFound,
+    Condition,
     DamagedCollection,
     IncompleteAnswer,
     InvalidArgument,
@@ -28,6 +30,7 @@ from vecsearch import (
     recommend,
 )
 from vecsearch.distributed.milvus import Address, MilvusStore
+from vecsearch.distributed.milvus.filters import compiled
 from vecsearch.store import Records
 from vecsearch_cli.main import vecsearch as group
 
@@ -231,6 +234,66 @@ def test_an_overwriting_push_that_was_interrupted_goes_on(lite: str, books: Coll
     store.delete(["book 3"])
     again = push(books, address, overwrite=True)
     assert (again.items, again.pushed, again.resumed) == (39, 1, 38)
+
+
+def test_a_push_undoes_nothing_that_was_changed_there(lite: str, books: Collection) -> None:
+    address = f"{lite}/changed"
+    push(books, address)
+    there = Collection.open(address)
+    there.remove(["book 1"])
+    there.add_vectors(np.ones((1, 4)), ["new"])
+    for _ in range(2):
+        with pytest.raises(CollectionExists, match="changed since"):
+            push(books, address)
+    there = Collection.open(address)
+    assert (len(there), "new" in there, "book 1" in there) == (40, True, False)
+
+
+def test_an_overwriting_push_that_had_put_all_goes_on(
+    lite: str, books: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{lite}/sealed"
+    push(books, address)
+    books.remove(["book 1"])
+    for stopped_in, found_wrong in (("seal", False), ("search", True)):
+        with monkeypatch.context() as patch:
+            error: BaseException = KeyboardInterrupt()
+
+            def fail(*_: object, error: BaseException = error, **__: object) -> Any:
+                raise error
+
+            if found_wrong:
+                patch.setattr(MilvusStore, "search", lambda *_: [[] for _ in range(39)])
+            else:
+                patch.setattr(MilvusStore, stopped_in, fail)
+            with pytest.raises((KeyboardInterrupt, VecsearchError)):
+                push(books, address, overwrite=True)
+        again = push(books, address, overwrite=True)
+        assert (again.items, again.pushed) == (39, 39 if found_wrong else 0)
+        books.add_vectors(np.ones((1, 4)), [f"later {stopped_in}"])
+        books.remove([f"later {stopped_in}"])
+
+
+def test_half_a_character_is_refused_before_anything_is_sent(lite: str, books: Collection) -> None:
+    address = f"{lite}/halves"
+    push(books, address)
+    there = Collection.open(address)
+    for how in ({"labels": ["a", "\ud800"]}, {"metadata": [{}, {"a": "\ud800"}]}):
+        with pytest.raises(InvalidArgument, match="cannot be written as UTF-8"):
+            there.add_vectors(np.ones((2, 4)), ["x", "y"], **how)
+    assert len(Collection.open(address)) == 40
+
+
+def test_a_long_list_of_values_is_a_tree() -> None:
+    values = [str(value) for value in range(1000)]
+    text = compiled([Condition("size", "in", values)])
+    deepest, depth = 0, 0
+    for char in text:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        deepest = max(deepest, depth)
+    assert deepest < 20
+    assert text.count(" or ") == 4000 - 1
+    assert max(len(part.split(" or ")) for part in re.split(r"[()]", text)) <= 17
 
 
 def test_who_has_it_open_is_told_that_it_is_pushed_anew(

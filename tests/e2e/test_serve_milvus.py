@@ -206,12 +206,12 @@ def test_a_collection_that_is_pushed_anew_is_another(
     before = asyncio.run(many.now())
     many.look()
     assert asyncio.run(many.now()) is before
-    store.mark(whole=False)
+    store.mark("wrong")
     with pytest.raises(IncompleteAnswer):
         many.look()
     with pytest.raises(IncompleteAnswer, match="not pushed to its end"):
         asyncio.run(many.now())
-    store.mark(whole=True)
+    store.mark("whole")
     many.look()
     assert asyncio.run(many.now()) is before
     other = Collection.build(small / "train", tmp_path / "other", dim=3, size=(8, 8))

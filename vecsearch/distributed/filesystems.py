@@ -14,6 +14,8 @@ INSTALL = "pip install 'vecsearch[distributed]'"
 GONE, FORBIDDEN = (403, 404, 410), "ACCESS_DENIED"
 # Stores of objects turn requests away when they are busy; a while later they take them.
 TRIES: Final = 4
+# What may stand before the host.
+SECRETS = re.compile(r"://[^/@]*@")
 WAIT_SECONDS = 1.0
 
 
@@ -105,8 +107,14 @@ def options_of(url: str) -> str:
 
 
 def url_of(place: str, path: str) -> str:
-    """The URL of an image, without the options of its file system."""
-    return path if is_url(path) else f"{place.partition('?')[0].rstrip('/')}/{path}"
+    """The URL of an image, without the options of its file system, and without keys to it.
+
+    Example:
+        >>> url_of("s3://KEY:SECRET@shop/dresses?region=eu-west-1", "red.jpg")
+        's3://shop/dresses/red.jpg'
+    """
+    url = path if is_url(path) else f"{place.partition('?')[0].rstrip('/')}/{path}"
+    return SECRETS.sub("://", url, count=1)
 
 
 def fetch(place: str, path: str, size: int) -> bytes:
@@ -127,14 +135,12 @@ def fetch(place: str, path: str, size: int) -> bytes:
         try:
             system, inside = located(place, path)
             with system.open_input_stream(inside) as stream:
-                data: bytes = stream.read(MAX_FILE_BYTES + 1)
+                data = _read(stream, MAX_FILE_BYTES + 1)
             break
         except VecsearchError:
             raise
-        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-            raise ImageError(f"{UNREADABLE}: {error}") from error
         except Exception as error:  # of whatever kind the file system's own are
-            if getattr(error, "status", None) in GONE or FORBIDDEN in str(error):
+            if _is_gone(error):
                 raise ImageError(f"{UNREADABLE}: {error}") from error
             # Were it skipped, an hour of a broken network would leave out all images of the hour.
             if attempt + 1 == TRIES:
@@ -148,3 +154,22 @@ def fetch(place: str, path: str, size: int) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"larger than {MAX_FILE_BYTES >> 20} MiB")
     return data
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether a file is not there or may not be read, rather than that nobody answers."""
+    cause = error.__cause__
+    if isinstance(error, FileNotFoundError) and cause is not None:
+        # fsspec says so of whatever goes wrong on the web.
+        return getattr(cause, "status", None) in GONE
+    gone = isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
+    return gone or getattr(error, "status", None) in GONE or FORBIDDEN in str(error)
+
+
+def _read(stream: Any, most: int) -> bytes:
+    """All of a stream, or its first bytes; one from the web gives what has just come."""
+    parts: list[bytes] = []
+    while most > 0 and (part := stream.read(most)):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)

@@ -141,7 +141,7 @@ def _of_list(table: str, labelled: bool) -> Listing:
     images = ImageFolder(
         root=Path("/"),
         paths=paths,
-        labels=_filled(paths, order, labels if labelled else None),
+        labels=_filled(table, paths, order, labels if labelled else None),
         skipped=[],
         metadata=_metadata(paths, order, rows),
         labels_from=NO_LABELS,
@@ -181,10 +181,18 @@ def _names(table: str, column: str, values: Sequence[Any]) -> list[str]:
     Raises:
         InvalidArgument: One has no name.
     """
-    for row, value in enumerate(values):
-        if not _is(value):
-            raise InvalidArgument(f"{table} has no {column} in its row {row + 1}.")
-    return [str(value) for value in values]
+    names = [_text(table, column, value) if _is(value) else "" for value in values]
+    if "" in names:
+        raise InvalidArgument(f"{table} has no {column} in its row {names.index('') + 1}.")
+    return names
+
+
+def _text(table: str, column: str, value: Any) -> str:
+    """What is written in a cell; some programs do not say that bytes are text."""
+    try:
+        return value.decode() if isinstance(value, bytes) else str(value)
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"{table} has a {column} that is no text: {value!r}.") from error
 
 
 def _below(here: str, name: str) -> str:
@@ -192,12 +200,13 @@ def _below(here: str, name: str) -> str:
 
 
 def _filled(
-    paths: Sequence[str], order: Sequence[int], column: Sequence[Any] | None
+    table: str, paths: Sequence[str], order: Sequence[int], column: Sequence[Any] | None
 ) -> dict[str, str]:
     if column is None:
         return {}
     values = (column[at] for at in order)
-    labels = ((path, str(value)) for path, value in zip(paths, values, strict=True) if _is(value))
+    pairs = ((path, value) for path, value in zip(paths, values, strict=True) if _is(value))
+    labels = ((path, _text(table, "label", value)) for path, value in pairs)
     return {path: label for path, label in labels if label}
 
 

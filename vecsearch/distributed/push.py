@@ -104,11 +104,12 @@ def push(
         origin=_origin(source),
     )
     # Of what stands now, which others may have changed since the collection was opened.
-    total, pushed = len(source.view), 0
+    total, pushed, seen = len(source.view), 0, 0
     if overwrite and not _goes_on(target, profile, total):
         target.check(profile, source.fetch(), source.encoder_folder())
         target.drop()
     begun = _begin(source, target, profile)
+    finished = begun and target.properties.whole
     if replicas < 2:
         log.warning(
             "There is one replica: when its query node fails, answers lack items until it is "
@@ -117,20 +118,23 @@ def push(
 
     def put(block: Block) -> int:
         records, vectors = _without_standing(block, target) if begun else block
+        if finished and len(records):
+            raise _changed_since(source, target)
         if len(records):
             target.upsert(vectors, records, new=True)
         return len(records)
 
     # While the server takes in one block, others are read and made ready.
     with ThreadPoolExecutor(UNDER_WAY) as pool:
-        under_way: deque[Future[int]] = deque()
+        under_way: deque[tuple[Future[int], int]] = deque()
         for block in chain(source.fetch(), UNDER_WAY * [None]):
             if len(under_way) == UNDER_WAY or (block is None and under_way):
-                pushed += under_way.popleft().result()
+                done, count = under_way.popleft()
+                pushed, seen = pushed + done.result(), seen + count
                 if progress is not None:
-                    progress("pushing", pushed, total)
+                    progress("pushing", seen, total)
             if block is not None:
-                under_way.append(pool.submit(put, block))
+                under_way.append((pool.submit(put, block), len(block[0])))
     if _origin(source) != profile.origin:
         raise VecsearchError(
             f"{source.place} was changed while it was pushed: push it again, with --overwrite."
@@ -138,6 +142,7 @@ def push(
     target.seal()
     health = target.health()
     if health.items != total:
+        target.mark("wrong")
         raise VecsearchError(
             f"{target.place} counts {health.items} items, {source.place} has {total}: push it "
             "again, with --overwrite."
@@ -147,8 +152,12 @@ def push(
             f"{target.place} is loaded with {health.replicas} replicas, not {profile.replicas}: "
             "release it on the server, and push it again."
         )
-    sampled, found = _compared(source, target)
-    target.mark(whole=True)
+    try:
+        sampled, found = _compared(source, target)
+    except _Otherwise as error:
+        target.mark("wrong")
+        raise VecsearchError(str(error)) from error
+    target.mark("whole")
     return Pushed(
         items=health.items,
         pushed=pushed,
@@ -171,7 +180,7 @@ def _goes_on(target: MilvusStore, profile: Profile, total: int) -> bool:
         if target.properties.whole or _begun_as(target.profile) != _begun_as(profile):
             return False
         target.ensure_index()
-        return target.health().items < total  # or else it was found to be wrong
+        return not target.properties.wrong and target.health().items <= total
     except (CollectionNotFound, DamagedCollection):
         return False
 
@@ -202,11 +211,19 @@ def _begin(source: FolderStore, target: MilvusStore, profile: Profile) -> bool:
     target.ensure_index()
     items, total = target.health().items, len(source.view)
     if target.properties.whole and items != total:
-        raise CollectionExists(
-            f"{target.place} was pushed to its end, and changed since: it has {items} items, "
-            f"{source.place} has {total}. Ask to overwrite it (--overwrite)."
-        )
+        raise _changed_since(source, target)
     return items > 0
+
+
+def _changed_since(source: FolderStore, target: MilvusStore) -> CollectionExists:
+    return CollectionExists(
+        f"{target.place} was pushed to its end, and changed since: it has other items than "
+        f"{source.place}. Ask to overwrite it (--overwrite)."
+    )
+
+
+class _Otherwise(Exception):
+    """A server answers otherwise than the collection that was pushed there."""
 
 
 def _without_standing(block: Block, target: VectorStore) -> Block:
@@ -221,7 +238,7 @@ def _compared(source: FolderStore, target: VectorStore) -> tuple[int, float]:
     """Ask both for the neighbours of some items: how many were asked for, and what was found.
 
     Raises:
-        VecsearchError: They answer otherwise.
+        _Otherwise: They answer otherwise.
     """
     store = source.view.store
     rows = store.rows()
@@ -241,7 +258,7 @@ def _compared(source: FolderStore, target: VectorStore) -> tuple[int, float]:
     found = float(np.mean(shares))
     least = 1.0 if target.profile.index == "exact" else LEAST_FOUND
     if found < least:
-        raise VecsearchError(
+        raise _Otherwise(
             f"Of the {NEIGHBOURS} nearest of {len(rows)} items, {target.place} finds {found:.3f}, "
             f"and should {least:g}: push it again, with --overwrite and --index exact."
         )

@@ -111,7 +111,7 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
         before = before[:, np.array(shares) > LITTLE**2]  # or rounding would tell classes apart
     reduced = (rows @ before).astype(np.float64)
     means = np.stack([reduced[own == one].mean(axis=0) for one in range(len(names))])
-    if np.allclose(reduced, means[own], atol=1e-9 * np.abs(means).max()):
+    if np.allclose(reduced, means[own], atol=1e-9 * np.abs(means).max(initial=0)):
         raise InvalidArgument(
             "LDA weighs how classes differ against how they scatter, but the vectors of each are "
             "all the same: draw them with --method pca."

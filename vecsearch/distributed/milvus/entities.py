@@ -93,13 +93,23 @@ def _texts(what: str, values: Sequence[str | None] | None, names: Sequence[str])
         if value == "":
             raise InvalidArgument(f"Milvus takes no empty {what}, as that of the item {name!r}.")
         text = value or ""
-        if len(text) > TEXT_BYTES // 4 and (size := len(text.encode())) > TEXT_BYTES:
+        if (size := _size(text, what, name)) > TEXT_BYTES:
             raise InvalidArgument(
                 f"The {what} of the item {name[:80]!r} has {size} bytes; Milvus is given "
                 f"{TEXT_BYTES} at most."
             )
         found.append(text)
     return found
+
+
+def _size(text: str, what: str, name: str) -> int:
+    """How many bytes a text takes."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"The {what} of the item {name[:80]!r} cannot be written as UTF-8."
+        ) from error
 
 
 def _jsons(values: Sequence[Mapping[str, Any] | None] | None, names: Sequence[str]) -> list[str]:
@@ -114,7 +124,7 @@ def _jsons(values: Sequence[Mapping[str, Any] | None] | None, names: Sequence[st
             raise InvalidArgument(
                 f"The metadata of the item {names[at][:80]!r} is not JSON: {error}."
             ) from error
-        if len(text) > JSON_BYTES // 4 and (size := len(text.encode())) > JSON_BYTES:
+        if (size := _size(text, "metadata", names[at])) > JSON_BYTES:
             raise InvalidArgument(
                 f"The metadata of the item {names[at][:80]!r} takes {size} bytes; Milvus takes "
                 f"{JSON_BYTES} at most."

@@ -26,6 +26,7 @@ from vecsearch.where import Condition
 OWN = ("id", "label", "path")
 # No item has an empty id.
 NOTHING = 'id == ""'
+IN_A_ROW = 16
 LARGEST = 1.7976931348623157e308
 AWKWARD = re.compile(r'["\\\[\]\x00-\x1f\x7f␛]')
 
@@ -187,7 +188,12 @@ def _by_kind(values: Iterable[JSON]) -> dict[str, list[Any]]:
 
 
 def _any(parts: Iterable[str]) -> str:
-    return " or ".join(parts) or NOTHING
+    """One of several, in brackets as a tree, of which servers read a hundred steps at most."""
+    every = list(parts)
+    if len(every) <= IN_A_ROW:
+        return " or ".join(every) or NOTHING
+    half = len(every) // 2
+    return f"({_any(every[:half])}) or ({_any(every[half:])})"
 
 
 def _term(kind: str, key: str) -> str:

@@ -38,8 +38,8 @@ def refuse_what_cannot_be(address: Address, connection: Connection, profile: Pro
         index.add_index("vector", index_type="FLAT", metric_type="L2")
         schema = schema_of(client, Profile(Metric.EUCLIDEAN, 2))
         with asking(address):
-            client.create_collection(name, schema=schema, index_params=index)
             try:
+                client.create_collection(name, schema=schema, index_params=index)
                 client.release_collection(name)
                 client.load_collection(name, replica_number=profile.replicas)
             finally:

@@ -23,6 +23,7 @@ class Properties:
         profile: What the collection is.
         files: The sha256 and the size of each file of its encoder.
         whole: Whether all that it was to hold has been put in.
+        wrong: Whether it was found to hold something else than what was pushed.
         created: When, ISO 8601 in UTC.
         software: The version of vecsearch that made it.
     """
@@ -32,6 +33,7 @@ class Properties:
     whole: bool
     created: str
     software: str
+    wrong: bool = False
 
     def to_milvus(self) -> dict[str, str]:
         """As Milvus keeps them: texts."""
@@ -67,7 +69,8 @@ class Properties:
                 own = replace(own, encoder=EncoderEntry(**encoder))
             files = {name: (str(sha), int(size)) for name, (sha, size) in body["files"].items()}
             whole = properties.get(STATE) == "whole"
-            return cls(own, files, whole, body["created"], body["software"])
+            wrong = properties.get(STATE) == "wrong"
+            return cls(own, files, whole, body["created"], body["software"], wrong)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise DamagedCollection(
                 f"{place} is a collection of Milvus, but none that vecsearch made: push one under "

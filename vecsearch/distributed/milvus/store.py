@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
 
@@ -180,10 +180,9 @@ class MilvusStore:
                     raise VecsearchError(f"{self.place} is not indexed in {INDEX_SECONDS} s.")
                 time.sleep(0.1)
 
-    def mark(self, whole: bool) -> None:
-        """Say whether all that it is to hold has been put in."""
+    def mark(self, state: Literal["whole", "wrong"]) -> None:
+        """Say that it holds all that it is to hold, or something else."""
         with asking(self.address):
-            state = "whole" if whole else "filling"
             self._client.alter_collection_properties(self.address.name, {STATE: state})
         self._standing.forget()
 
