@@ -70,7 +70,12 @@ class Attributes:
                 del self._kept[next(iter(self._kept))]
         with known.lock:  # who asks for the same waits, and nobody else
             if not known.there:
-                allowed = self._where(conditions)
+                try:
+                    allowed = self._where(conditions)
+                except InvalidArgument:
+                    with self._lock:  # it is worth no place
+                        self._kept.pop(key, None)
+                    raise
                 whole = np.count_nonzero(allowed) == len(self._store)
                 known.allowed, known.there = self._store.alive() if whole else allowed, True
             return known.allowed

@@ -184,12 +184,8 @@ def command(
         draw_groups(screen, found.groups, sheets)
     outcome = None
     if action is not None:
-        how = screen, collection, found.groups, action
-        if not dry_run and not yes:
-            outcome = _apply(*how, True, leave_contradicting)
-            _ask(screen, outcome)
-        if outcome is None or outcome.done:  # or else there is nothing that was agreed to
-            outcome = _apply(*how, dry_run, leave_contradicting)
+        how = screen, collection, found.groups, action, leave_contradicting
+        outcome = _apply(*how, dry_run=dry_run) if dry_run or yes else _agreed(how)
     _show(screen, found, outcome)
     if outcome is not None:
         _tell_outcome(screen, outcome, dry_run)
@@ -224,8 +220,9 @@ def _apply(
     collection: vecsearch.Collection,
     groups: Sequence[vecsearch.Group],
     action: tuple[Any, Path | None],
-    dry_run: bool,
     leave_contradicting: bool,
+    *,
+    dry_run: bool,
 ) -> vecsearch.Outcome:
     with screen.progress() as progress:
         return vecsearch.apply_duplicates(
@@ -239,12 +236,21 @@ def _apply(
         )
 
 
+def _agreed(how: tuple[Any, ...]) -> vecsearch.Outcome:
+    """What was done after somebody agreed to it; if there is nothing to do, nobody is asked."""
+    plan = _apply(*how, dry_run=True)
+    if not plan.done:
+        return plan
+    _ask(how[0], plan)
+    return _apply(*how, dry_run=False)
+
+
 def _ask(screen: Screen, plan: vecsearch.Outcome) -> None:
     """Show what would be done, also with --quiet, and ask whether it shall be."""
     _tell_outcome(replace(screen, quiet=False), plan, False)
     for step in plan.done:
         click.echo(f"  {printable(step.id)}, for {printable(step.kept)}", err=True)
-    if plan.done and not click.confirm("Go on?", err=True):
+    if not click.confirm("Go on?", err=True):
         raise Failure("Nothing was changed.")
 
 

@@ -431,6 +431,21 @@ def test_a_site_that_is_away_is_not_taken_for_one_without_the_file(
     assert len(build("memory://web", tmp_path / "one")) == 2
     answers[:] = [404]
     assert len(build("memory://web", tmp_path / "two")) == 1
+    for cause, gone in ((KeyError(), True), (StopIteration(), True), (ConnectionError(), False)):
+        try:
+            raise FileNotFoundError("x") from cause
+        except FileNotFoundError as error:
+            assert filesystems._is_gone(error) is gone
+
+
+def test_keys_to_a_store_are_told_to_nobody() -> None:
+    for url, shown in (
+        ("s3://KEY:SEC@RET@shop/a.jpg", "s3://shop/a.jpg"),
+        ("abfs://container@account.dfs.core.windows.net/x", None),
+        ("http://10.0.0.7:9000/a@b.jpg", None),
+    ):
+        assert filesystems.without_keys(url) == (shown or url)
+        assert filesystems.without_keys(f"No {url}: {url}") == f"No {shown or url}: {shown or url}"
 
 
 def test_a_stream_from_the_web_gives_what_has_just_come() -> None:

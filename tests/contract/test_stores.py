@@ -249,6 +249,8 @@ def test_conditions_mean_the_same_in_every_store(
         (Condition("price", "<", 2**70), True),
         (Condition("price", "in", [1, "30"]), True),
         (Condition("price", "in", []), False),
+        (Condition("price", "in", [*range(1000, 1100), 30]), True),
+        (Condition("price", "in", [str(value) for value in range(1000, 1100)]), False),
         (Condition("nothing", "=", None), True),
         (Condition("price", "=", None), False),
         (Condition("price", "!=", None), True),

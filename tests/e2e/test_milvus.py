@@ -237,7 +237,7 @@ def test_an_overwriting_push_that_was_interrupted_goes_on(lite: str, books: Coll
 
 
 def test_a_push_undoes_nothing_that_was_changed_there(lite: str, books: Collection) -> None:
-    address = f"{lite}/changed"
+    address = f"{lite}/undone"
     push(books, address)
     there = Collection.open(address)
     there.remove(["book 1"])
@@ -247,6 +247,12 @@ def test_a_push_undoes_nothing_that_was_changed_there(lite: str, books: Collecti
             push(books, address)
     there = Collection.open(address)
     assert (len(there), "new" in there, "book 1" in there) == (40, True, False)
+    push(books, address, overwrite=True)
+    vectors = np.full((40, 4), 9.0)
+    Collection.open(address).add_vectors(vectors, [item.id for item in books], replace=True)
+    with pytest.raises(CollectionExists, match="changed since"):
+        push(books, address)
+    assert Collection.open(address).vectors(["book 1"]).tolist() == [[9.0] * 4]
 
 
 def test_an_overwriting_push_that_had_put_all_goes_on(
@@ -287,13 +293,14 @@ def test_half_a_character_is_refused_before_anything_is_sent(lite: str, books: C
 def test_a_long_list_of_values_is_a_tree() -> None:
     values = [str(value) for value in range(1000)]
     text = compiled([Condition("size", "in", values)])
+    text = re.sub(r"json_contains\([^()]*\)", "x", text)
     deepest, depth = 0, 0
     for char in text:
         depth += {"(": 1, ")": -1}.get(char, 0)
         deepest = max(deepest, depth)
     assert deepest < 20
     assert text.count(" or ") == 4000 - 1
-    assert max(len(part.split(" or ")) for part in re.split(r"[()]", text)) <= 17
+    assert max(len(part.split(" or ")) for part in re.split(r"[()]", text)) <= 18
 
 
 def test_who_has_it_open_is_told_that_it_is_pushed_anew(

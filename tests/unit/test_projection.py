@@ -275,8 +275,10 @@ def test_lda_of_what_lies_on_a_line_has_one_axis() -> None:
     for vectors in (
         [[0], [1], [5], [6]],
         [[0.1, 0.3, 0.7], [0.2, 0.6, 1.4], [1, 3, 7], [1.1, 3.3, 7.7]],
+        [[0, 0], [1, 10], [2, 20], [10, 100], [11, 110], [12, 120]],
     ):
-        points = project_vectors(vectors, list("aabb"), method="lda").points
+        half = len(vectors) // 2
+        points = project_vectors(vectors, ["a"] * half + ["b"] * half, method="lda").points
         assert np.ptp(points[:, 0]) > 1
         assert np.ptp(points[:, 1]) == pytest.approx(0, abs=1e-3)
 

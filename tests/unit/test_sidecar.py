@@ -149,8 +149,9 @@ def test_labels(tmp_path: Path) -> None:
     assert read_labels(table).values == {"a.png": "007", "c.png": "x y"}
     table.write_text(f"path,label,notes\na,x,{'n' * 200_000}\n")
     assert read_labels(table).values == {"a": "x"}
-    table.write_text("path,label\na,x\n,\n")
+    table.write_text("path,label,price\na,x,3\n,,\n")
     assert read_labels(table).values == {"a": "x"}
+    assert read_metadata(table).values == {"a": {"price": 3}}
     for content, message in (
         ("path\na\n", "needs the columns path and label, with commas between; .* has: path"),
         ("path,label\na,x\na,y\n", "line 3: a is both 'x' and 'y'"),

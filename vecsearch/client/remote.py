@@ -1,4 +1,4 @@
-"""Ask a ``vecsearch serve`` as one asks a collection; on nothing but the standard library."""
+"""Ask a ``vecsearch serve`` as one asks a collection; with no package of the web."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

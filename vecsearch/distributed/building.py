@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from vecsearch.build import add_encoder, draft_key, first_of, left_out
 from vecsearch.distributed.engine import Engine
+from vecsearch.distributed.filesystems import without_keys
 from vecsearch.distributed.fitting import learns, ready
 from vecsearch.distributed.listing import Listing
 from vecsearch.distributed.tasks import Task, cut
@@ -51,7 +52,7 @@ def build_by_parts(
     images = listing.images
     if not images.paths:
         why = first_of(images.skipped) if images.skipped else NO_IMAGES
-        raise InvalidArgument(f"There are no images in {listing.place}{why}")
+        raise InvalidArgument(f"There are no images in {without_keys(listing.place)}{why}")
     with Writer(path, overwrite) as writer:
         key = draft_key("build by parts", images, encoder, metric, learns(encoder))
         parts = writer.parts({**key, "root": listing.place, "generation": writer.generation})
@@ -71,7 +72,8 @@ def build_by_parts(
         skipped = [*images.skipped, *(one for part in made for one in part.skipped)]
         if not any(part.count for part in made):
             raise InvalidArgument(
-                f"None of the {len(images.paths)} image files in {listing.place} could be used"
+                f"None of the {len(images.paths)} image files in {without_keys(listing.place)} "
+                "could be used"
                 f"{first_of([one for part in made for one in part.skipped])}"
             )
         for part in made:

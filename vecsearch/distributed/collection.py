@@ -63,7 +63,8 @@ class StoredCollection(Collection):
         store = MilvusStore(Address.parse(address))
         if not store.properties.whole:
             raise IncompleteAnswer(
-                f"{store.place} was not pushed to its end: push it again, and it goes on."
+                f"{store.place} was not pushed to its end: push it again, "
+                + ("with --overwrite." if store.properties.wrong else "and it goes on.")
             )
         collection = cls(store)
         for warning in collection._view.health.warnings:

@@ -13,9 +13,9 @@ INSTALL = "pip install 'vecsearch[distributed]'"
 # What a server says of a file that is gone, or that one may not read, in HTTP and in S3's words.
 GONE, FORBIDDEN = (403, 404, 410), "ACCESS_DENIED"
 # Stores of objects turn requests away when they are busy; a while later they take them.
+# A name and a password before the host.
+SECRETS = re.compile(r"://[^/@:]*:[^/]*@")
 TRIES: Final = 4
-# What may stand before the host.
-SECRETS = re.compile(r"://[^/@]*@")
 WAIT_SECONDS = 1.0
 
 
@@ -49,7 +49,7 @@ def open_place(url: str) -> tuple[Any, str]:
     except ArrowInvalid:
         system, path = _by_fsspec(url, fs)
     except OSError as error:
-        raise InvalidArgument(f"{url} cannot be opened: {error}.") from error
+        raise InvalidArgument(without_keys(f"{url} cannot be opened: {error}.")) from error
     return system, path.rstrip("/")
 
 
@@ -64,7 +64,8 @@ def _by_fsspec(url: str, fs: Any) -> tuple[Any, str]:
         # fsspec names the package that brings such a file system.
         raise MissingPackage(f"Reading {url}: {error}") from error
     except ValueError as error:
-        raise InvalidArgument(f"{url} is of no file system that is known: {error}.") from error
+        said = f"{url} is of no file system that is known: {error}."
+        raise InvalidArgument(without_keys(said)) from error
 
     class Handler(fs.FSSpecHandler):  # type: ignore[misc]
         def open_input_stream(self, path: str) -> Any:
@@ -113,8 +114,12 @@ def url_of(place: str, path: str) -> str:
         >>> url_of("s3://KEY:SECRET@shop/dresses?region=eu-west-1", "red.jpg")
         's3://shop/dresses/red.jpg'
     """
-    url = path if is_url(path) else f"{place.partition('?')[0].rstrip('/')}/{path}"
-    return SECRETS.sub("://", url, count=1)
+    return without_keys(path if is_url(path) else f"{place.partition('?')[0].rstrip('/')}/{path}")
+
+
+def without_keys(text: str) -> str:
+    """A URL, or a text with URLs, without the names and passwords that open them."""
+    return SECRETS.sub("://", text)
 
 
 def fetch(place: str, path: str, size: int) -> bytes:
@@ -141,12 +146,13 @@ def fetch(place: str, path: str, size: int) -> bytes:
             raise
         except Exception as error:  # of whatever kind the file system's own are
             if _is_gone(error):
-                raise ImageError(f"{UNREADABLE}: {error}") from error
+                raise ImageError(without_keys(f"{UNREADABLE}: {error}")) from error
             # Were it skipped, an hour of a broken network would leave out all images of the hour.
             if attempt + 1 == TRIES:
                 raise VecsearchError(
-                    f"{url_of(place, path)} cannot be read, after {TRIES} tries: {error}. Run the "
-                    "same command again once it can: what is done stays."
+                    f"{url_of(place, path)} cannot be read, after {TRIES} tries: "
+                    f"{without_keys(str(error))}. Run the same command again once it can: what is "
+                    "done stays."
                 ) from error
             time.sleep(WAIT_SECONDS * 2**attempt)
     if not data:
@@ -158,10 +164,12 @@ def fetch(place: str, path: str, size: int) -> bytes:
 
 def _is_gone(error: Exception) -> bool:
     """Whether a file is not there or may not be read, rather than that nobody answers."""
-    cause = error.__cause__
+    cause: Any = error.__cause__
     if isinstance(error, FileNotFoundError) and cause is not None:
         # fsspec says so of whatever goes wrong on the web.
-        return getattr(cause, "status", None) in GONE
+        status = getattr(cause, "status", None)
+        nobody = isinstance(cause, OSError | TimeoutError) and not _is_gone(cause)
+        return status in GONE if status is not None else not nobody
     gone = isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
     return gone or getattr(error, "status", None) in GONE or FORBIDDEN in str(error)
 

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.build import source_of
-from vecsearch.distributed.filesystems import INSTALL, is_url, open_place, options_of
+from vecsearch.distributed.filesystems import (
+    INSTALL,
+    is_url,
+    open_place,
+    options_of,
+    without_keys,
+)
 from vecsearch.errors import InvalidArgument, MissingPackage
 from vecsearch.images import (
     FROM_FOLDERS,
@@ -92,7 +98,7 @@ def _of_url(url: str, labels: str | Path, metadata: str | Path | None) -> Listin
 
         entries = system.get_file_info(fs.FileSelector(base, recursive=True))
     except OSError as error:
-        raise InvalidArgument(f"{url} cannot be listed: {error}.") from error
+        raise InvalidArgument(without_keys(f"{url} cannot be listed: {error}.")) from error
     found: list[tuple[str, int, int]] = []
     skipped: list[Skipped] = []
     for entry in entries:
@@ -128,7 +134,7 @@ def _of_list(table: str, labelled: bool) -> Listing:
         odd = paths[remote.index(not remote[0])]
         raise InvalidArgument(f"{table} names files of this machine and URLs, as {odd}: not both.")
     given = rows.pop("id", None)
-    ids = named if given is None else _names(table, "id", given)
+    ids = list(map(without_keys, named)) if given is None else _names(table, "id", given)
     if len(set(ids)) < len(ids):
         seen: set[str] = set()
         twice = next(one for one in ids if one in seen or seen.add(one))  # type: ignore[func-returns-value]
@@ -167,7 +173,8 @@ def _rows(table: str) -> dict[str, list[Any]]:
         else:
             columns = parquet.read_table(table).to_pydict()
     except (OSError, ArrowException) as error:
-        raise InvalidArgument(f"{table} cannot be read as Parquet: {error}.") from error
+        said = f"{table} cannot be read as Parquet: {error}."
+        raise InvalidArgument(without_keys(said)) from error
     if "path" not in columns:
         raise InvalidArgument(
             f"{table} has the columns {', '.join(columns)}: the images are named in path."

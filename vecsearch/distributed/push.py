@@ -13,7 +13,7 @@ import numpy as np
 from vecsearch.collection import Collection
 from vecsearch.distributed.folder_store import FolderStore
 from vecsearch.distributed.milvus import Address, MilvusStore
-from vecsearch.distributed.stores import Block, Kind, Profile, VectorStore
+from vecsearch.distributed.stores import Block, Health, Kind, Profile, VectorStore
 from vecsearch.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -104,59 +104,30 @@ def push(
         origin=_origin(source),
     )
     # Of what stands now, which others may have changed since the collection was opened.
-    total, pushed, seen = len(source.view), 0, 0
+    total = len(source.view)
     if overwrite and not _goes_on(target, profile, total):
         target.check(profile, source.fetch(), source.encoder_folder())
         target.drop()
     begun = _begin(source, target, profile)
-    finished = begun and target.properties.whole
     if replicas < 2:
         log.warning(
             "There is one replica: when its query node fails, answers lack items until it is "
             "replaced. --replicas 2 wants two query nodes."
         )
 
-    def put(block: Block) -> int:
-        records, vectors = _without_standing(block, target) if begun else block
-        if finished and len(records):
-            raise _changed_since(source, target)
-        if len(records):
-            target.upsert(vectors, records, new=True)
-        return len(records)
-
-    # While the server takes in one block, others are read and made ready.
-    with ThreadPoolExecutor(UNDER_WAY) as pool:
-        under_way: deque[tuple[Future[int], int]] = deque()
-        for block in chain(source.fetch(), UNDER_WAY * [None]):
-            if len(under_way) == UNDER_WAY or (block is None and under_way):
-                done, count = under_way.popleft()
-                pushed, seen = pushed + done.result(), seen + count
-                if progress is not None:
-                    progress("pushing", seen, total)
-            if block is not None:
-                under_way.append((pool.submit(put, block), len(block[0])))
+    pushed = _put_all(source, target, begun, progress)
     if _origin(source) != profile.origin:
         raise VecsearchError(
             f"{source.place} was changed while it was pushed: push it again, with --overwrite."
         )
     target.seal()
-    health = target.health()
-    if health.items != total:
-        target.mark("wrong")
-        raise VecsearchError(
-            f"{target.place} counts {health.items} items, {source.place} has {total}: push it "
-            "again, with --overwrite."
-        )
-    if health.replicas < profile.replicas and not target.address.is_file:
-        raise VecsearchError(
-            f"{target.place} is loaded with {health.replicas} replicas, not {profile.replicas}: "
-            "release it on the server, and push it again."
-        )
     try:
-        sampled, found = _compared(source, target)
+        health, sampled, found = _compared(source, target, total)
     except _Otherwise as error:
+        if target.properties.whole:
+            raise _changed_since(source, target) from error
         target.mark("wrong")
-        raise VecsearchError(str(error)) from error
+        raise
     target.mark("whole")
     return Pushed(
         items=health.items,
@@ -222,8 +193,41 @@ def _changed_since(source: FolderStore, target: MilvusStore) -> CollectionExists
     )
 
 
-class _Otherwise(Exception):
+class _Otherwise(VecsearchError):
     """A server answers otherwise than the collection that was pushed there."""
+
+
+def _put_all(
+    source: FolderStore, target: MilvusStore, begun: bool, progress: Progress | None
+) -> int:
+    """Put in what is not there yet; returns how many items that were.
+
+    Raises:
+        CollectionExists: All was there once, and something is not any more.
+    """
+    whole, total = begun and target.properties.whole, len(source.view)
+
+    def put(block: Block) -> int:
+        records, vectors = _without_standing(block, target) if begun else block
+        if whole and len(records):
+            raise _changed_since(source, target)
+        if len(records):
+            target.upsert(vectors, records, new=True)
+        return len(records)
+
+    pushed = seen = 0
+    # While the server takes in one block, others are read and made ready.
+    with ThreadPoolExecutor(UNDER_WAY) as pool:
+        under_way: deque[tuple[Future[int], int]] = deque()
+        for block in chain(source.fetch(), UNDER_WAY * [None]):
+            if len(under_way) == UNDER_WAY or (block is None and under_way):
+                done, count = under_way.popleft()
+                pushed, seen = pushed + done.result(), seen + count
+                if progress is not None:
+                    progress("pushing", seen, total)
+            if block is not None:
+                under_way.append((pool.submit(put, block), len(block[0])))
+    return pushed
 
 
 def _without_standing(block: Block, target: VectorStore) -> Block:
@@ -234,17 +238,32 @@ def _without_standing(block: Block, target: VectorStore) -> Block:
     return records.at(rows), vectors[rows]
 
 
-def _compared(source: FolderStore, target: VectorStore) -> tuple[int, float]:
-    """Ask both for the neighbours of some items: how many were asked for, and what was found.
+def _compared(source: FolderStore, target: MilvusStore, total: int) -> tuple[Health, int, float]:
+    """Count the items, and ask both for the neighbours of some.
+
+    Returns:
+        How the collection there is, how many items were asked for, and which part was found.
 
     Raises:
         _Otherwise: They answer otherwise.
+        VecsearchError: It is loaded with too few replicas.
     """
+    health = target.health()
+    if health.items != total:
+        raise _Otherwise(
+            f"{target.place} counts {health.items} items, {source.place} has {total}: push it "
+            "again, with --overwrite."
+        )
+    if health.replicas < target.profile.replicas and not target.address.is_file:
+        raise VecsearchError(
+            f"{target.place} is loaded with {health.replicas} replicas, not "
+            f"{target.profile.replicas}: release it on the server, and push it again."
+        )
     store = source.view.store
     rows = store.rows()
     rows = rows[np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(np.int64)]
     if not len(rows):
-        return 0, 1.0
+        return health, 0, 1.0
     queries = store.take(rows)
     shares = []
     for mine, theirs in zip(
@@ -262,4 +281,4 @@ def _compared(source: FolderStore, target: VectorStore) -> tuple[int, float]:
             f"Of the {NEIGHBOURS} nearest of {len(rows)} items, {target.place} finds {found:.3f}, "
             f"and should {least:g}: push it again, with --overwrite and --index exact."
         )
-    return len(rows), found
+    return health, len(rows), found

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.build import left_out
-from vecsearch.distributed.filesystems import fetch, located
+from vecsearch.distributed.filesystems import fetch, located, without_keys
 from vecsearch.distributed.kept import keep_pixels, kept_pixels
 from vecsearch.distributed.tasks import Task
 from vecsearch.encoders import Encoder, load_encoder
@@ -205,7 +205,7 @@ def _fetch_chunk(
             reason = str(error)
             read = size >= 0 and not reason.startswith(UNREADABLE)
             told = (size, changed) if read else (None, None)
-            skipped.append(Skipped(Path(place) / path, reason, *told))
+            skipped.append(Skipped(Path(without_keys(place)) / without_keys(path), reason, *told))
             continue
         if changed < 0:
             changed = _changed(place, path)

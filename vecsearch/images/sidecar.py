@@ -53,11 +53,11 @@ def read_labels(table: str | Path) -> Sidecar[str]:
     data, rows = _csv(Path(table), what, ("path", "label"))
     labels: dict[str, str] = {}
     for line, row in rows:
-        path, label = _normal(row["path"]), row["label"].strip()
+        if not any(cell.strip() for cell in row.values()):
+            continue  # what tables leave at their end
         if not row["path"].strip():
-            if not label:
-                continue  # what tables leave at their end
             raise InvalidArgument(f"{table}, line {line}: it names no image in path.")
+        path, label = _normal(row["path"]), row["label"].strip()
         if labels.setdefault(path, label) != label:
             raise InvalidArgument(
                 f"{table}, line {line}: {path} is both {labels[path]!r} and {label!r}."
@@ -86,6 +86,8 @@ def read_metadata(table: str | Path) -> Sidecar[Mapping[str, JSON]]:
     data, rows = _table(place)
     values: dict[str, Mapping[str, JSON]] = {}
     for line, row in rows:
+        if not row:
+            continue  # what tables leave at their end
         name = next((row[key] for key in NAMES if row.get(key) not in (None, "")), None)
         if not isinstance(name, str | int) or isinstance(name, bool):
             raise InvalidArgument(f"{table}, line {line}: it names no image in path or id.")

@@ -15,6 +15,7 @@ from vecsearch.projection.colouring import Classes
 from vecsearch.projection.palette import COLOURS, NONE, SHAPES, colour_of, shape_of
 from vecsearch.projection.task import NAMES, Projection
 from vecsearch.store import put_whole
+from vecsearch.types import Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,12 +120,10 @@ def draw_classes(
     from matplotlib.lines import Line2D
 
     count = len(classes.names)
-    common = np.sort(np.argsort(-classes.counts, kind="stable")[:most])
+    common, places = _numbered(classes, most)
     codes = np.where(np.isin(classes.codes, common), classes.codes, -1)
-    # Of more than can be told apart, those that are drawn are numbered anew.
-    places = np.arange(count) if count <= most else np.searchsorted(common, np.arange(count))
     colours = np.array([colour_of(place) for place in places.tolist()] + [NONE])  # −1 is the last
-    shapes = np.array([shape_of(place, min(count, most)) for place in places.tolist()] + [0])
+    shapes = np.array([shape_of(place, len(common)) for place in places.tolist()] + [0])
     size, alpha = point_look(len(points))
     order = np.random.default_rng(0).permutation(len(points))
     grey = order[codes[order] < 0]
@@ -153,6 +152,12 @@ def draw_classes(
     if (classes.codes < 0).any():
         listed.append(entry(-1, "no class"))
     return listed
+
+
+def _numbered(classes: Classes, most: int) -> tuple[Rows, Rows]:
+    """The commonest classes, ascending; and of each class its place among them, for its colour."""
+    common = np.sort(np.argsort(-classes.counts, kind="stable")[:most])
+    return common, np.searchsorted(common, np.arange(len(classes.names)))
 
 
 def draw_numbers(axes: "Axes", points: NDArray[np.float64], numbers: NDArray[np.float64]) -> Any:
@@ -219,8 +224,9 @@ def draw_centers(
     """
     centres = classes.centres(points)
     common: list[int] = np.argsort(-classes.counts, kind="stable")[:most].tolist()
+    places = _numbered(classes, most)[1]
     for code in common:
-        colour = colour_of(code) if coloured else INK
+        colour = colour_of(int(places[code])) if coloured else INK
         across, up = centres[code].tolist()
         # White around the cross shows on points, and a dark line around that on paper.
         for size, inside, edge in ((150, INK, INK), (110, colour, "white")):

@@ -131,7 +131,7 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
         unit = directions / np.linalg.norm(directions)
         rest = rows - (rows @ unit.astype(np.float32)) @ unit.T.astype(np.float32)
         second = _principal(rest, 1, seed)[0]
-        if np.abs(rest).max() <= LITTLE * np.abs(rows).max():
+        if _principal(rows, 2, seed)[1][1] <= LITTLE**2:
             second[:] = 0  # all lies on one line
         along = (rows @ second).ravel()
         for one in range(len(names)):

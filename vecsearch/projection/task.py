@@ -271,7 +271,7 @@ def _read(view: View, rows: Rows, color_by: str) -> _Items:
     """The items at some rows, ascending.
 
     Raises:
-        InvalidArgument: None of them has what they are to be coloured by.
+        InvalidArgument: No item has what they are to be coloured by.
     """
     wanted = np.zeros(view.store.starts[-1], np.bool_)
     wanted[rows] = True

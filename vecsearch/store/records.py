@@ -1,6 +1,5 @@
 """What is stored of an item beside its vector."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -102,6 +101,15 @@ class Records:
         )
 
 
-def same_values(one: Mapping[str, JSON], other: Mapping[str, JSON]) -> bool:
-    """Whether two metadata say the same. To Python true and 1 are equal, to conditions not."""
-    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+def same_values(one: Any, other: Any) -> bool:
+    """Whether two values of JSON say the same. To Python true and 1 are equal, to conditions not.
+
+    Example:
+        >>> same_values({"a": [1, 2.0]}, {"a": [1.0, 2]}), same_values({"a": 1}, {"a": True})
+        (True, False)
+    """
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same_values(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_values, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

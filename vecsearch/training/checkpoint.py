@@ -17,6 +17,9 @@ from vecsearch.training.loop import Loop
 from vecsearch.training.settings import CHECKPOINT
 from vecsearch.types import JSON
 
+# Of another version a training cannot go on: what is measured, or kept, is something else.
+FORMAT = 2
+
 
 @dataclass
 class Standing:
@@ -47,6 +50,7 @@ def key_of(loop: Loop, images: str) -> dict[str, JSON]:
         with open(loop.settings.weights, "rb") as file:
             weights = hashlib.file_digest(file, "sha256").hexdigest()
     return {
+        "format": FORMAT,
         "images": images,
         "dim": loop.network.architecture.dim,
         "seed": loop.seed,

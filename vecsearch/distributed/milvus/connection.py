@@ -62,7 +62,8 @@ def asking(address: Address) -> Iterator[None]:
         raise StoreError(_unreachable(address)) from error
     except MilvusException as error:
         text = str(error.message).strip()
-        lost = isinstance(error.code, StatusCode)  # in the middle of a question
+        # In the middle of a question.
+        lost = error.code in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED)
         if lost or "Fail connecting" in text or "illegal connection" in text:
             raise StoreError(_unreachable(address)) from error
         if text == "Open local milvus failed":

@@ -72,6 +72,7 @@ function splat(n, radius, alpha, only) {
 function paint() {
   wanted = false;
   if (!raster.pixels) return;  // the canvas has no size yet
+  painting++;
   const began = performance.now(), dpr = ratio(), style = byId("style").value;
   const near = Math.pow(view.size / view.fit, .4);
   const radius = Math.min(7, Math.max(1.15, Math.min(5, 28 / Math.pow(count, .28)) * Math.max(1, near))) * dpr;
@@ -181,7 +182,6 @@ function tileOf(p) {
   return { image, x: inside % data.across * data.side, y: Math.floor(inside / data.across) * data.side };
 }
 function thumbnails(n, dpr) {
-  painting++;
   const side = Math.round(Math.max(28, Math.min(data.side * 1.5, 96, 420 / Math.sqrt(n))) * dpr);
   for (let i = 0; i < n; i++) {
     const p = shown[i], tile = tileOf(p);
