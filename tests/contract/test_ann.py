@@ -236,6 +236,13 @@ def test_many_new_items_bring_a_new_index(tmp_path: Path, monkeypatch: pytest.Mo
     assert cache_of(tmp_path / "index") != cache
 
 
+def test_more_than_panorama_gives_at_once() -> None:
+    vectors = np.random.default_rng(0).standard_normal((1500, 32), np.float32)
+    collection = Collection.from_vectors(vectors, index="PCA16,FlatL2Panorama4")
+    found = collection.query_vectors(vectors[:3], 1200)
+    assert ids_of(found) == ids_of(collection.query_vectors(vectors[:3], 1200, exact=True))
+
+
 def test_an_index_that_knows_less_than_half_is_made_again(tmp_path: Path) -> None:
     collection = Collection.from_vectors(clouds(), path=tmp_path / "index", index="ivf")
     cache = cache_of(tmp_path / "index")

@@ -117,6 +117,28 @@ def test_numbers_whose_squares_float32_cannot_hold() -> None:
     np.testing.assert_allclose(found, [[0, 1e20, 4e20]], rtol=1e-6)
 
 
+def test_numbers_whose_squares_float32_can_hardly_hold() -> None:
+    gallery = np.linspace(2.994e-22, 2.985e-22, 100).astype(np.float32)[:, None]
+    found, rows = ExactIndex([gallery], Metric.EUCLIDEAN).search(np.zeros((1, 1)), 1)
+    assert (rows[0, 0], found[0, 0]) == (99, pytest.approx(float(gallery[99, 0])))
+
+
+def test_of_few_that_may_be_found_nothing_else_is_copied() -> None:
+    rng = np.random.default_rng(0)
+    blocks = [rng.standard_normal((400, 8), np.float32) for _ in range(2)]
+    index = ExactIndex(blocks, Metric.COSINE)
+    allowed = np.zeros(800, np.bool_)
+    allowed[[450, 500, 777]] = True
+    query = rng.standard_normal((1, 8), np.float32)
+    rows = index.search(query, 2, allowed)[1][0]
+    apart = brute(query[0], np.concatenate(blocks), Metric.COSINE)
+    assert rows.tolist() == sorted([450, 500, 777], key=lambda row: apart[row])[:2]
+    assert index._copies == {}
+    allowed[400:] = True
+    assert index.search(query, 2, allowed)[1].min() >= 400
+    assert list(index._copies) == [1]
+
+
 def test_many_exact_copies() -> None:
     rng = np.random.default_rng(0)
     gallery = np.repeat(rng.normal(size=(40, 8)).astype(np.float32), 50, axis=0)

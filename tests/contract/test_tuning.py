@@ -130,6 +130,23 @@ def test_one_search_tells_of_many_settings(kind: str, each: bool) -> None:
         assert finding.shares(settings).mean() == pytest.approx(np.mean(shares), abs=0.005)
 
 
+def test_what_is_not_found_does_not_count_where_all_might_be_candidates() -> None:
+    vectors, queries, k = clouds(300), clouds(40, seed=1), 60
+    nearest = ExactIndex([vectors], Metric.EUCLIDEAN).search(queries, k)[1]
+    made = train_index([vectors], Metric.EUCLIDEAN, "PCA4,IVF16,Flat", None)
+    finding = Finding(made, queries, nearest, None)
+    seen = 0
+    for settings in finding.ladder:
+        found = made.at(settings).candidates(queries, k)
+        shares = [
+            1.0 if (mine >= 0).sum() < k else np.isin(wanted, mine).mean()
+            for mine, wanted in zip(found, nearest, strict=True)
+        ]
+        np.testing.assert_allclose(finding.shares(settings), shares)
+        seen += settings.candidates(k) > len(vectors) and min(shares) < 1
+    assert seen > 3
+
+
 @pytest.mark.parametrize("count", [12, 500, 979, 4096])
 def test_the_last_settings_look_into_all_lists(count: int) -> None:
     vectors = clouds(4200)

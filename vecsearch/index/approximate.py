@@ -172,6 +172,9 @@ class ApproximateIndex:
         self._metric = metric
         self.settings = settings or SearchSettings()
         self._parameters = _parameters(index, None, self.settings)
+        inner = inner_of(index)
+        # Panorama gives no more at once than it has in a batch.
+        self._most = inner.batch_size if isinstance(inner, bare.IndexFlatPanorama) else len(self)
 
     def at(self, settings: SearchSettings) -> "ApproximateIndex":
         """The same index, searched in another way."""
@@ -273,7 +276,7 @@ class ApproximateIndex:
             allowed: Which rows may be found, ``(len(self),)`` bool; all by default.
         """
         wanted = normalized(queries) if self._metric is Metric.COSINE else queries
-        most = min(self.settings.candidates(k), len(self))
+        most = min(self.settings.candidates(k), len(self), self._most)
         parameters = self._parameters
         if allowed is not None:
             selector = bare.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))

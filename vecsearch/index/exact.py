@@ -1,7 +1,6 @@
 """Exact nearest neighbours, and all neighbours within a distance, by FAISS."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import TypeAlias
 
 import faiss
@@ -14,7 +13,7 @@ from vecsearch.index.batches import by_products
 from vecsearch.index.kinds import bare
 from vecsearch.index.metrics import check_vectors, normalized
 from vecsearch.index.ranges import QUERIES, Gallery, Pairs, as_radius, within
-from vecsearch.index.refine import EPSILON, Refiner
+from vecsearch.index.refine import EPSILON, TINY, Refiner
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 Allowed: TypeAlias = NDArray[np.bool_]
@@ -33,8 +32,9 @@ class ExactIndex:
     anew in double precision, and the k nearest of them are taken if the bound on its rounding says
     that no other can be nearer. Else all distances of that query are computed in double precision.
 
-    Nothing is copied under the Euclidean metric: FAISS reads the arrays where they are, which may
-    be on disk. Under cosine, normalised copies are kept.
+    Under the Euclidean metric FAISS reads the arrays where they are, which may be on disk; only of
+    few vectors that may be found, those are copied. Under cosine, normalised copies of the arrays
+    that are searched are kept.
 
     Args:
         blocks: The vectors, as one or more ``(n, dim)`` float32 arrays; rows count through them.
@@ -53,6 +53,9 @@ class ExactIndex:
         self._cosine = metric is Metric.COSINE
         self._starts = np.cumsum([0, *(len(block) for block in blocks)])
         self._refiner = Refiner(self._blocks, metric)
+        # Of each block, once it is needed, what FAISS compares, and how long its vectors are.
+        self._copies: dict[int, Vectors] = {}
+        self._lengths: dict[int, float] = {}
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -110,22 +113,24 @@ class ExactIndex:
         """Rows that FAISS holds to be near, ``(n, candidates)``, and how near others may be."""
         wanted = normalized(queries) if self._cosine else queries
         kind = faiss.METRIC_INNER_PRODUCT if self._cosine else faiss.METRIC_L2
-        slack = self._slack(wanted)
         floor = np.full(len(queries), np.inf)
         parts = []
-        for searched, start in zip(self._searched, self._starts.tolist(), strict=False):
-            inside = None if allowed is None else allowed[start : start + len(searched)]
-            count = len(searched) if inside is None else int(np.count_nonzero(inside))
+        for at, (block, start) in enumerate(zip(self._blocks, self._starts.tolist(), strict=False)):
+            inside = None if allowed is None else allowed[start : start + len(block)]
+            count = len(block) if inside is None else int(np.count_nonzero(inside))
             if count == 0:
                 continue
             width = min(k + SPARE, count)
-            if inside is not None and count < GATHERED * len(searched):
+            if inside is not None and count < GATHERED * len(block):
                 among = np.flatnonzero(inside)
-                values, found = _knn(wanted, searched[among], width, kind, None)
+                some = normalized(block[among]) if self._cosine else block[among]
+                values, found = _knn(wanted, some, width, kind, None)
                 rows = start + among[found]
+                slack = self._slack(wanted, _longest(some))
             else:
-                values, found = _knn(wanted, searched, width, kind, inside)
+                values, found = _knn(wanted, self._searched(at), width, kind, inside)
                 rows = start + found if start else found
+                slack = self._slack(wanted, self._longest(at))
             apart = values.astype(np.float64)
             if self._cosine:
                 apart = 1 - apart
@@ -205,42 +210,50 @@ class ExactIndex:
         self, queries: Vectors, radius: float, allowed: Allowed | None, first: int = 0
     ) -> Iterator[Pairs]:
         wanted = normalized(queries) if self._cosine else queries
-        gallery = Gallery(self._blocks, self._searched, self._starts.tolist(), self._metric)
-        slack = float(self._slack(wanted).max())
+        every = range(len(self._blocks))
+        searched = [self._searched(at) for at in every]
+        gallery = Gallery(self._blocks, searched, self._starts.tolist(), self._metric)
+        longest = max((self._longest(at) for at in every), default=0.0)
+        slack = float(self._slack(wanted, longest).max())
         return within(gallery, queries, wanted, radius, slack, allowed, first)
 
-    def _slack(self, queries: Vectors) -> NDArray[np.float64]:
-        """How far off a value of FAISS may be.
+    def _slack(self, queries: Vectors, longest: float) -> NDArray[np.float64]:
+        """How far off a value of FAISS may be, for vectors up to a length.
 
         8 √dim units of rounding, of which more than that come together with a probability below
-        1e-13: Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, 2019.
+        1e-13: Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis, 2019. And
+        what is lost below the least numbers.
         """
         lengths = np.sqrt(np.vecdot(queries, queries, dtype=np.float64))
-        reach = lengths + (1.0 if self._cosine else self._longest)
-        unit = EPSILON / 2
-        slack: NDArray[np.float64] = (8 * queries.shape[1] ** 0.5 + 4) * unit * reach**2
+        reach = lengths + (1.0 if self._cosine else longest)
+        dim, unit = queries.shape[1], EPSILON / 2
+        slack: NDArray[np.float64] = (8 * dim**0.5 + 4) * unit * reach**2 + 8 * dim * TINY
         return slack
 
-    @cached_property
-    def _searched(self) -> Sequence[Vectors]:
-        """What FAISS compares: under cosine, copies of length 1, made when first needed."""
-        return [normalized(block) for block in self._blocks] if self._cosine else self._blocks
+    def _searched(self, at: int) -> Vectors:
+        """What FAISS compares of a block: under cosine, a copy of length 1."""
+        if not self._cosine:
+            return self._blocks[at]
+        if at not in self._copies:
+            self._copies[at] = normalized(self._blocks[at])
+        return self._copies[at]
 
-    @cached_property
-    def _longest(self) -> float:
-        """The length of the longest vector, or a little more.
+    def _longest(self, at: int) -> float:
+        """The length of the longest vector of a block, or a little more."""
+        if at not in self._lengths:
+            self._lengths[at] = 1.0 if self._cosine else _longest(self._blocks[at])
+        return self._lengths[at]
 
-        Taken in single precision, whose error is less than dim units of rounding, in a sixth of
-        the time.
-        """
-        with np.errstate(over="ignore"):
-            squares = [
-                float(np.einsum("ij,ij->i", block, block).max())
-                for block in self._blocks
-                if len(block)
-            ]
-        margin = 1 + self._blocks[0].shape[1] * EPSILON
-        return float((margin * max(squares)) ** 0.5)
+
+def _longest(vectors: Vectors) -> float:
+    """The length of the longest vector, or a little more.
+
+    Taken in single precision, whose error is less than dim units of rounding, in a sixth of the
+    time.
+    """
+    with np.errstate(over="ignore"):
+        square = float(np.einsum("ij,ij->i", vectors, vectors).max(initial=0))
+    return float(((1 + vectors.shape[1] * EPSILON) * square) ** 0.5)
 
 
 def _knn(

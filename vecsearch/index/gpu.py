@@ -58,22 +58,24 @@ def knn(
     queries: Vectors, vectors: Vectors, k: int, kind: int
 ) -> tuple[NDArray[np.float32], Rows] | None:
     """What ``faiss.knn`` finds, from a GPU; None if that is not to be asked."""
-    if _gpu is None or k > MOST:
+    gpu = _gpu  # which another thread may take away
+    if gpu is None or k > MOST:
         return None
-    with _gpu.lock:
-        values, rows = bare.knn_gpu(_gpu.resources, queries, vectors, k, metric=kind)
+    with gpu.lock:
+        values, rows = bare.knn_gpu(gpu.resources, queries, vectors, k, metric=kind)
     return values, rows
 
 
 @contextmanager
 def teaching(lists: Any) -> Iterator[None]:
     """Let an index of lists, or None, find its centres on a GPU, if there is one to use."""
-    if _gpu is None or lists is None:
+    gpu = _gpu
+    if gpu is None or lists is None:
         yield
         return
-    with _gpu.lock:
+    with gpu.lock:
         flat = faiss.IndexFlat(lists.d, lists.metric_type)
-        lists.clustering_index = there = bare.index_cpu_to_gpu(_gpu.resources, 0, flat)
+        lists.clustering_index = there = bare.index_cpu_to_gpu(gpu.resources, 0, flat)
         try:
             yield
         finally:

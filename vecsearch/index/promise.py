@@ -23,6 +23,7 @@ PART_BYTES = 16 << 20
 # come across no more of the nearest than this, still farther ones are in vain.
 UNCHANGED, LEAST_GAIN = 3, 0.0005
 REPLICATES = 1000
+NOWHERE = np.iinfo(np.int64).max
 ENDS = (0.025, 0.975)
 
 
@@ -107,7 +108,7 @@ class Finding:
         places = np.empty(self._nearest.shape, np.int64)
         for column, rows in enumerate(self._nearest.T):
             same = found == rows[:, None]
-            places[:, column] = np.where(same.any(axis=1), same.argmax(axis=1), found.shape[1])
+            places[:, column] = np.where(same.any(axis=1), same.argmax(axis=1), NOWHERE)
         self._found.append(float((places < found.shape[1]).mean()))
         return places, np.count_nonzero(found >= 0, axis=1)
 
