@@ -20,6 +20,8 @@ Allowed: TypeAlias = NDArray[np.bool_]
 
 # Of less than this share of a block the vectors are taken out rather than all looked through.
 GATHERED = 0.3
+# For less than this share of a block the others are not even read, nor copied.
+ALONE = 0.01
 # How many more than k FAISS is asked for, so that the k nearest are almost always among them.
 SPARE = 16
 
@@ -123,10 +125,11 @@ class ExactIndex:
             width = min(k + SPARE, count)
             if inside is not None and count < GATHERED * len(block):
                 among = np.flatnonzero(inside)
-                some = normalized(block[among]) if self._cosine else block[among]
+                alone = count < ALONE * len(block)
+                some = self._part(at, among, alone)
                 values, found = _knn(wanted, some, width, kind, None)
                 rows = start + among[found]
-                slack = self._slack(wanted, _longest(some))
+                slack = self._slack(wanted, _longest(some) if alone else self._longest(at))
             else:
                 values, found = _knn(wanted, self._searched(at), width, kind, inside)
                 rows = start + found if start else found
@@ -237,6 +240,12 @@ class ExactIndex:
         if at not in self._copies:
             self._copies[at] = normalized(self._blocks[at])
         return self._copies[at]
+
+    def _part(self, at: int, among: Rows, alone: bool) -> Vectors:
+        """Some vectors of a block, as FAISS compares them."""
+        if self._cosine and alone and at not in self._copies:
+            return normalized(self._blocks[at][among])
+        return self._searched(at)[among]
 
     def _longest(self, at: int) -> float:
         """The length of the longest vector of a block, or a little more."""
