@@ -103,17 +103,9 @@ class Connection:
             raise ServerError(answer.status, f"{self._host} is not the server: ask at {place}.")
         return data
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        values: Mapping[str, Any] | None = None,
-        body: Any = None,
-        *,
-        once: bool = False,
-    ) -> Any:
+    def ask(self, method: str, path: str, *given: Any, once: bool = False) -> Any:
         """What the server answers in JSON; as ``send`` otherwise."""
-        data = self.send(method, path, values, body, once=once)
+        data = self.send(method, path, *given, once=once)
         try:
             return json.loads(data)
         except ValueError as error:

@@ -314,24 +314,8 @@ class Client:
             options["where"] = texts(options["where"])
         return self._json("POST", self._path(verb), options, body)
 
-    def _json(
-        self,
-        method: str,
-        path: str,
-        values: Mapping[str, Any] | None = None,
-        body: Any = None,
-        *,
-        once: bool = False,
-    ) -> Any:
-        return self._connection.ask(method, f"/api/v1/{path}", values, body, once=once)
+    def _json(self, method: str, path: str, *given: Any, once: bool = False) -> Any:
+        return self._connection.ask(method, f"/api/v1/{path}", *given, once=once)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        values: Mapping[str, Any] | None = None,
-        body: Any = None,
-        *,
-        once: bool = False,
-    ) -> bytes:
-        return self._connection.send(method, f"/api/v1/{path}", values, body, once=once)
+    def _send(self, method: str, path: str, *given: Any, once: bool = False) -> bytes:
+        return self._connection.send(method, f"/api/v1/{path}", *given, once=once)
