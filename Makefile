@@ -29,7 +29,7 @@ help:
 	@echo "make check      what CI asks for first: format, lint, types, imports, tests"
 	@echo "make coverage   the tests again, and which lines none of them runs: 95 % at least are run"
 	@echo "make bench      speed and memory beside other libraries: docs/performance.md (up to 1 hour)"
-	@echo "make figures    the other measurements that README and docs quote (10 minutes)"
+	@echo "make figures    other measurements that README and docs quote (10 minutes)"
 	@echo "make seeds      what the founding articles show, made again: docs/seeds.md (20 minutes)"
 	@echo "make docs       the documentation as a web site, in site/"
 	@echo "make dist       wheel and sdist, in dist/, checked; make audit: known holes in packages"
@@ -54,7 +54,7 @@ test-slow: $(STAMP)
 
 # Without torch and networks, which have bounds of their own: the core, its pictures and tables.
 define TEST_CORE
-	$(PYTHON) -m venv $(1)
+	$(PYTHON) -m venv --clear $(1)
 	$(1)/bin/python -m pip install --quiet $(2) \
 		--editable '.[plot,parquet]' hypothesis jsonschema pytest pytrec-eval-terrier
 	$(1)/bin/python -m pytest -q $(CORE)
@@ -86,9 +86,10 @@ peers: .venv-peers/.installed
 
 .venv-peers/.installed: benchmarks/peers.txt
 	$(PYTHON) -m venv .venv-peers
-	grep -v '^#' benchmarks/peers.txt | while read -r names; do \
-		.venv-peers/bin/python -m pip install --quiet $$names || echo "$$names: left out."; \
-	done
+	grep -v '^#' benchmarks/peers.txt | { some=no; while read -r names; do \
+		if .venv-peers/bin/python -m pip install --quiet $$names; then some=yes; \
+		else echo "$$names: left out."; fi; \
+	done; [ $$some = yes ]; }
 	touch $@
 
 bench: $(STAMP) peers

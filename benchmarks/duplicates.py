@@ -148,11 +148,11 @@ def tell_kinds(photos: list[Path], arguments: argparse.Namespace) -> None:
                 line = f"imagededup {method}"
                 found = theirs(arguments.imagededup, method, folder)
                 if isinstance(found, str):
-                    if kind == "resized":
-                        print(f"{line} is left out: {found}")
-                    continue
-                rows.setdefault(line, []).append(score(found, len(photos)))
-    table(["recall / precision", *KINDS], [[name, *cells] for name, cells in rows.items()])
+                    print(f"{line}, {kind}, is left out: {found}")
+                told = "–" if isinstance(found, str) else score(found, len(photos))
+                rows.setdefault(line, []).append(told)
+    told_of = {name: cells for name, cells in rows.items() if set(cells) != {"–"}}
+    table(["recall / precision", *KINDS], [[name, *cells] for name, cells in told_of.items()])
 
 
 def rules() -> dict[str, Callable[[Any], float]]:

@@ -39,10 +39,10 @@ def opened():
     encoder.encode(np.zeros((16, *encoder.preprocess.shape), np.uint8))
     return encoder
 
-def told(work):
-    encoder = opened()
+def told(ready):
+    work = ready(opened())
     before, started = os.times(), time.perf_counter()
-    count = work(encoder)
+    count = work()
     wall = time.perf_counter() - started
     from loky import get_reusable_executor
     get_reusable_executor().shutdown(wait=True)  # so that what the workers did is counted
@@ -60,31 +60,38 @@ np.save(place / "pixels.npy", pixels)
 BARE = """
 import onnxruntime
 BATCH = 8
-def work(encoder):
+def ready(encoder):
     pixels = np.load(place / "pixels.npy", mmap_mode="r")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(encoder.network, options)
     name = session.get_inputs()[0].name
-    for start in range(0, len(pixels), BATCH):
+    def run(start):
         session.run(None, {name: np.ascontiguousarray(pixels[start : start + BATCH])})
-    return len(pixels)
-told(work)
+    def work():
+        for start in range(0, len(pixels), BATCH):
+            run(start)
+        return len(pixels)
+    run(0)
+    return work
+told(ready)
 """
 DECODED = """
-told(lambda encoder: sum(len(batch.pixels) for batch in batches(encoder)))
+told(lambda encoder: lambda: sum(len(batch.pixels) for batch in batches(encoder)))
 """
 ENCODED = """
-def work(encoder):
-    blocks = encode_batches(batches(encoder), folder.root, encoder, Metric.EUCLIDEAN)
-    return sum(len(block.vectors) for block in blocks)
-told(work)
+def ready(encoder):
+    def work():
+        blocks = encode_batches(batches(encoder), folder.root, encoder, Metric.EUCLIDEAN)
+        return sum(len(block.vectors) for block in blocks)
+    return work
+told(ready)
 """
 
 
 def run(code: str, *arguments: object) -> str:
     command = [sys.executable, "-c", SHARED + code, *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main() -> None:

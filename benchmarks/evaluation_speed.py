@@ -1,6 +1,6 @@
 """What an evaluation costs: 10,000 queries over 60,000 items of 32 numbers, ranked in full.
 
-    python benchmarks/evaluation_speed.py [FOLDER] [--queries 10000] [--gallery 60000]
+    python benchmarks/evaluation_speed.py FOLDER [--queries 10000] [--gallery 60000]
 
 FOLDER is Fashion-MNIST as benchmarks/fashion_mnist.py export wrote it; PCA makes the vectors.
 Each line runs in a process of its own and prints seconds and the peak of its memory above that of
@@ -128,7 +128,8 @@ def run(name: str, arrays: Path) -> dict[str, Any]:
     command = [sys.executable, __file__, "--line", name, str(arrays)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
-        print(f"{name:20} {found.stderr.strip().splitlines()[-1]}")
+        last = found.stderr.strip().splitlines()[-1:] or [f"exit code {found.returncode}"]
+        print(f"{name:20} {last[0]}")
         return {}
     told: dict[str, Any] = json.loads(found.stdout)
     print(f"{name:20} {told['seconds']:8.1f} s  {told['mib']:7.0f} MiB", flush=True)

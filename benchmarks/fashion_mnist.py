@@ -51,9 +51,11 @@ def export(idx: Path, folder: Path) -> None:
     for split in SPLITS:
         for name in CLASSES:
             (folder / split / name).mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "unfinished"
     for path, content in pictures(idx):
         if not (folder / path).exists():
-            (folder / path).write_bytes(content)
+            unfinished.write_bytes(content)
+            unfinished.rename(folder / path)
 
 
 def sample(idx: Path, archive: Path) -> None:

@@ -52,7 +52,7 @@ IMPORTS = "import numpy, faiss"
 
 def printed(script: str, *arguments: str | Path) -> float:
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def seconds(*command: str | Path) -> float:

@@ -36,7 +36,8 @@ def main() -> None:
     ratios = []
     with tempfile.TemporaryDirectory() as scratch:
         names = [f"class-{row % 10}/{row:06d}.png" for row in range(arguments.items)]
-        catalogue = Collection.from_vectors(vectors, names, path=Path(scratch) / "catalogue")
+        place = Path(scratch) / "catalogue"
+        catalogue = Collection.from_vectors(vectors, names, path=place, index="exact")
         for number in range(arguments.rounds):
             started = time.perf_counter()
             faiss.knn(vectors, vectors, arguments.k + 1)

@@ -1,6 +1,6 @@
 """A push to Milvus beside its own client's insert loop, queries beside its bare search, and recall.
 
-    python benchmarks/milvus_push.py [--items 60000] [--rounds 3] [--queries 300]
+    python benchmarks/milvus_push.py [--items 60000] [--rounds 3] [--queries 900]
 
 Starts a server of its own, of the PyPI package milvus 2.3.5, in a temporary folder on loopback. The
 vectors are the 32 principal components of Fashion-MNIST's training images; queries are those of its

@@ -58,6 +58,8 @@ def serving(index: Path, said: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stderr=file)
     try:
         while (found := re.search(r"http://[^/\s]+", said.read_text())) is None:
+            if process.poll() is not None:
+                sys.exit(said.read_text())
             time.sleep(0.1)
         yield found.group()
     finally:

@@ -53,6 +53,16 @@ def one(folder: Path, index: Path, engine: str, address: str | None) -> dict[str
 
         ray_build.RayEngine.__enter__ = enter
         ray_build.build_by_parts = build_noted
+    else:
+        from vecsearch import collection
+
+        make_index = collection.make_index
+
+        def make_noted(*arguments):
+            note("committed")
+            make_index(*arguments)
+
+        collection.make_index = make_noted
 
     def progress(what: str, done: int, total: int) -> None:
         note(f"{what}: first")
@@ -69,7 +79,7 @@ def child(*arguments: str | Path, prefix: tuple[str, ...] = ()) -> dict[str, flo
     """``one`` in a process of its own."""
     command = [*prefix, sys.executable, __file__, "--one", *map(str, arguments)]
     started = time.perf_counter()
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     moments = json.loads(run.stdout.splitlines()[-1])
     return {**moments, "process": time.perf_counter() - started}
 
@@ -89,9 +99,10 @@ def beside(folder: Path, scratch: Path) -> None:
     told(local := child(folder, scratch / "local", "local"))
     print("Ray, two workers:")
     told(ray := child(folder, scratch / "ray", "ray"))
-    work = ray["reading: all"] - ray["reading a sample: first"]
     print(f"overhead: {ray['process'] / local['process']:.2f} × as long as local")
-    print(f"without start and end of Ray: {work / local['process']:.2f} ×")
+    work = ray["committed"] - ray["reading a sample: first"]
+    own = local["committed"] - local["reading: first"]
+    print(f"from the first image on until it is committed: {work / own:.2f} ×")
 
 
 def scaling(folder: Path, scratch: Path) -> None:

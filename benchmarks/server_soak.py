@@ -47,6 +47,8 @@ def main() -> None:
     )
     for kind, count in sorted(found["kinds"].items()):
         print(f"  {kind:10} {count:,}")
+    for error in found["said"]:
+        print(f"  {error}")
 
 
 def sample(scratch: Path) -> tuple[Path, Path]:
@@ -128,11 +130,12 @@ def ask(
     """One client: a query of some kind after the other."""
     draw = np.random.default_rng(seed)
     with Client(url) as client:
-        dim = client.dim
+        dim = None
         while time.monotonic() < end:
             name = ids[draw.integers(len(ids))]
             kind = str(draw.choice(KINDS, p=SHARES))
             try:
+                dim = dim or client.dim
                 if kind == "id":
                     client.query_ids([name], k=10)
                 elif kind == "upload":
@@ -142,7 +145,8 @@ def ask(
                 elif kind == "filtered":
                     client.query_ids([name], where=f"label!={name.split('/')[0]}")
                 elif kind == "recommend":
-                    client.recommend([name], [ids[draw.integers(len(ids))]] * 0, diversity=0.2)
+                    other = ids[draw.integers(len(ids))]
+                    client.recommend([name], [other] if other != name else [], diversity=0.2)
                 elif kind == "classify":
                     client.classify([pictures[draw.integers(len(pictures))]])
                 elif kind == "thumbnail":
@@ -151,6 +155,7 @@ def ask(
                     client.items(limit=60, offset=int(draw.integers(len(ids))))
             except Exception as error:
                 errors.append(f"{kind}: {error!r}")
+                time.sleep(0.1)  # or a server that is gone is asked a million times
             kinds[kind] += 1
 
 

@@ -48,11 +48,13 @@ def main() -> None:
             for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
                 model = models / f"{row.strip('-').replace(' ', '_')}-{seed}"
                 options = shlex.split(ROWS.get(row, row))
-                seconds, peak = 0.0, 0.0
+                cost = "trained before"
                 if not (model / "settings.json").exists():
+                    begun = " more" if (model / "checkpoint.safetensors").exists() else ""
                     _, seconds, peak = run(
                         "train", train, "-o", str(model), "--seed", str(seed), "--quiet", *options
                     )
+                    cost = f"{seconds:6.0f} s{begun}  {peak:5.0f} MiB"
                 index = str(Path(scratch) / "index")
                 run("build", train, "-o", index, "--model", str(model), "--quiet", "--overwrite")
                 ask = ["-k", "1", "--neighbours", "5", "--quiet"]
@@ -62,7 +64,7 @@ def main() -> None:
                 print(
                     f"{row:16} seed {seed}  "
                     + "  ".join(f"{name} {measures[name]:.4f}" for name in SHOWN)
-                    + f"  {seconds:6.0f} s  {peak:5.0f} MiB",
+                    + f"  {cost}",
                     flush=True,
                 )
                 if arguments.classes:

@@ -140,6 +140,8 @@ def main() -> None:
     parser.add_argument("--parts", default="classes,faces,clothing,animals")
     arguments = parser.parse_args()
     data = arguments.data
+    if arguments.seeds < 2:
+        parser.error("--seeds: two or more, or there is no spread.")
     parts = {
         "classes": (classes, arguments.fashion, arguments.seeds),
         "faces": (faces, data / "faces_orl", max(5, arguments.seeds)),

@@ -1,12 +1,11 @@
 """A headless Chromium that tests drive, and which of its requests left the machine."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
+from conftest import lacking
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -30,10 +29,7 @@ def chromium() -> Iterator[Browser]:
     """A browser; the test is skipped where there is none, but not in CI."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
-        missing = "needs Chromium: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        lacking("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         expect.set_options(timeout=SECONDS * 1000)
         browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))

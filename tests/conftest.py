@@ -6,6 +6,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from forks import SECONDS, Forks
@@ -15,6 +16,17 @@ PHOTOS = PROJECT / "tests" / "data" / "photos"
 COMMAND = Path(sys.executable).with_name("vecsearch")
 
 
+def lacking(what: str) -> NoReturn:
+    """Skip a test for what this machine has not; CI has everything, and fails.
+
+    Raises:
+        pytest.skip.Exception: Or that of ``pytest.fail``.
+    """
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="session")
 def data() -> Callable[[str], Path]:
     """A folder of the reference data; the test is skipped where there is none."""
@@ -22,10 +34,7 @@ def data() -> Callable[[str], Path]:
 
     def find(name: str) -> Path:
         if not (root / name).is_dir():
-            missing = f"needs the reference data {name}; VECSEARCH_DATA is {root}"
-            if os.environ.get("CI"):
-                pytest.fail(missing)
-            pytest.skip(missing)
+            lacking(f"needs the reference data {name}; VECSEARCH_DATA is {root}")
         return (root / name).resolve()
 
     return find

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
+from conftest import lacking
 
 PORT = 6379
 READY_SECONDS = 120  # twenty times what it takes on a machine with nothing else to do
@@ -83,16 +83,17 @@ def cluster(folder: Path, nodes: int, head_processors: int = 1) -> Iterator[list
     tag = uuid4().hex[:6]
     bridge = f"vs{tag}"
     session = Path(f"/tmp/vs-{tag}")  # short: Ray's sockets lie in it
-    session.mkdir()
     made: list[Node] = []
     try:
         network = free_network()
         ip("link", "add", bridge, "type", "bridge")
+    except (OSError, subprocess.CalledProcessError) as error:
+        told = getattr(error, "stderr", error)
+        lacking(f"needs network namespaces, of Linux, by root and iproute2: {told}")
+    session.mkdir()
+    try:
         ip("addr", "add", f"{network}.254/24", "dev", bridge)
         ip("link", "set", bridge, "up")
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"network namespaces cannot be made here: {getattr(error, 'stderr', error)}")
-    try:
         token = folder / "token"
         token.write_text(uuid4().hex)
         environment = {

@@ -30,7 +30,7 @@ from vecsearch.types import JSON, Clustering, Progress, Skipped
 NAMED_AT_MOST = 5
 NAME_LENGTH = 100
 ENCODE_ANEW = "update follows changed files, and --replace (replace=True) encodes them anew"
-PUT_IN_PLACE = "replace=True puts the new ones in their place"
+PUT_IN_PLACE = "replace=True of add_vectors puts the new ones in their place"
 
 
 @dataclass(frozen=True)

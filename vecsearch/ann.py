@@ -169,13 +169,23 @@ def keep_indexed(path: Path, anew: bool = False) -> None:
         log.warning("The index is not brought up to date: %s", error)
 
 
+def remake_index(path: Path, kind: str) -> None:
+    """Give a collection, which was changed already, another kind of index.
+
+    Raises:
+        InvalidArgument: FAISS cannot make it of these vectors.
+    """
+    with _standing(f"{path} is compact, but its index is as it was", f" --index {kind}"):
+        reindex(path, kind)
+
+
 @contextmanager
-def _standing(what: str) -> Iterator[None]:
+def _standing(what: str, option: str = "") -> Iterator[None]:
     """Say what stands, if somebody interrupts the making of an index."""
     try:
         yield
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"{what}: vecsearch compact makes the index.") from error
+        raise KeyboardInterrupt(f"{what}: vecsearch compact{option} makes the index.") from error
 
 
 def open_index(store: Store, exact: ExactIndex) -> PartialIndex | None:

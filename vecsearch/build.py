@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vecsearch.encoders import Encoder, is_fitted, is_trainable, lacking
 from vecsearch.encoding import Encoded, encode, encode_batches, facts_of, read_folder
-from vecsearch.errors import InvalidArgument, MissingPackage
+from vecsearch.errors import LABEL_THEM, InvalidArgument, MissingPackage
 from vecsearch.images import NO_IMAGES, Batch, File, ImageFolder, Sidecar, stat_files
 from vecsearch.index import check_vectors
 from vecsearch.store import Draft, Record, SideFile, Source, Writer
@@ -95,6 +95,11 @@ def fill(
     learns = is_trainable(encoder) and not is_fitted(encoder)
     if learns and (lack := lacking(encoder, "requires_to_fit")):
         raise MissingPackage(f"To learn, the encoder {encoder.name!r} {lack}")
+    slow = getattr(encoder, "slow_to_fit", False)  # which may learn without labels, and says so
+    if learns and getattr(encoder, "needs_labels", False) and not slow and not folder.labels:
+        raise InvalidArgument(
+            f"The encoder {encoder.name!r} learns from labels: {LABEL_THEM}; or take pca."
+        )
     draft = writer.draft(draft_key("build", folder, encoder, metric, learns))
     drafted = read_into(draft, folder, encoder, metric, learns, jobs, progress)
     skipped = [*folder.skipped, *drafted.skipped]

@@ -10,7 +10,7 @@ from typing import Self, cast
 from numpy.typing import ArrayLike
 
 from vecsearch.amend import Changes, add_images, add_vectors, compact, remove_items
-from vecsearch.ann import asked_for, keep_indexed, make_index, reindex
+from vecsearch.ann import asked_for, keep_indexed, make_index, remake_index
 from vecsearch.build import Engine, build_collection, check_engine
 from vecsearch.encoders import Encoder, make_encoder_for
 from vecsearch.errors import InvalidArgument
@@ -19,7 +19,7 @@ from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
-from vecsearch.transfer import export_store
+from vecsearch.transfer import check_export, export_store
 from vecsearch.types import JSON, Metric, Progress
 from vecsearch.update import refit_collection, update_collection
 from vecsearch.view import View, newest_store
@@ -86,7 +86,8 @@ class Collection(Gallery):
                 encoder, which is used as it is if it is fitted. With an encoder, ``dim``,
                 ``size`` and so on to ``batch_size``, and ``seed`` are its own.
             metric: ``euclidean`` or ``cosine``.
-            dim: How long the vectors are; the encoder has a default.
+            dim: How long the vectors are, or for ``pca`` which share of the variance they keep, as
+                0.95; the encoder has a default.
             size: Width and height that images are brought to; 64 × 64, or as a pretrained network
                 wants them.
             fit: ``stretch``, ``crop`` or ``pad`` them to that size; ``stretch``, or as a network
@@ -117,10 +118,11 @@ class Collection(Gallery):
             progress: Called as the work goes on.
 
         Raises:
-            InvalidArgument: A value makes no sense, or no image could be read.
+            InvalidArgument: A value makes no sense, or no image could be read. Or FAISS cannot make
+                the index: then the collection is there, without one.
             CollectionExists: There is something at ``path`` already.
             CollectionLocked: Another process is writing there.
-            MissingPackage: Ray is not installed.
+            MissingPackage: A package is not installed that the encoder or Ray needs.
         """
         check_engine(engine, str(folder), ray_address)
         wanted_index = asked_for(index, memory_budget)
@@ -181,7 +183,7 @@ class Collection(Gallery):
             vectors: ``(n, dim)`` numbers, n ≥ 1.
             ids: A unique name for each; "0", "1" and so on by default.
             labels: A class for each, or None.
-            metadata: Anything that JSON can hold, for each.
+            metadata: A mapping for each, as ``{"price": 3}``, of what JSON can hold.
             path: Where the collection goes; by default a temporary folder, gone with the object.
             metric: ``euclidean`` or ``cosine``.
             index: As for ``build``, and so is ``memory_budget``.
@@ -189,8 +191,10 @@ class Collection(Gallery):
             overwrite: Replace the collection that stands at ``path``.
 
         Raises:
-            InvalidArgument: A vector, id, label or metadata cannot be taken. Nothing is written.
+            InvalidArgument: A vector, id, label or metadata cannot be taken: nothing is written. Or
+                FAISS cannot make the index: then the collection is there, without one.
             CollectionExists: There is something at ``path`` already.
+            CollectionLocked: Another process is writing there.
 
         Example:
             >>> books = Collection.from_vectors(
@@ -264,7 +268,8 @@ class Collection(Gallery):
             progress: Called as the work goes on.
 
         Raises:
-            InvalidArgument: The collection follows no folder, or there are no images in it.
+            InvalidArgument: The collection follows no folder, there are no images in it, or a table
+                cannot be read; or ``refit`` goes with ``dry_run``, or with items without a file.
             CollectionLocked: Another process is writing to the collection.
         """
         if refit and dry_run:
@@ -355,10 +360,13 @@ class Collection(Gallery):
     def export(self, out: str | Path) -> None:
         """Write all items with their vectors to a file: ``.parquet``, ``.csv`` or ``.npz``.
 
+        ``import_vectors`` makes a collection of such a file.
+
         Raises:
             InvalidArgument: The name ends otherwise.
             MissingPackage: Parquet needs pyarrow.
         """
+        check_export(Path(out))
         export_store(self.view.store, Path(out))
 
     def compact(self, index: str | None = None) -> Changes:
@@ -381,7 +389,7 @@ class Collection(Gallery):
         if index is None:
             keep_indexed(self.path, anew=True)
         else:
-            reindex(self.path, index)
+            remake_index(self.path, index)
         self.refresh()
         return changes
 

@@ -142,7 +142,7 @@ def encoder_of(store: Store) -> Encoder:
     if folder is None or entry is None:
         raise InvalidArgument(
             f"The collection {store.folder} was made from vectors and has no encoder for images: "
-            "query it by vectors."
+            "ask it by vectors (query_vectors), or vecsearch recommend --like ID."
         )
     try:
         encoder = load_encoder(entry.name, folder)

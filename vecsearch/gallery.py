@@ -44,8 +44,9 @@ class Gallery(Holdings):
             metric: Another metric than the collection's own.
             exact: Compare with every item, whatever index there is. So it is in any case with
                 another metric.
-            recall: Which part of the k nearest shall be found, by settings that ``tune`` has
-                measured; what it chose by default.
+            recall: Which part of the k nearest shall be found, by what was measured when the
+                index was made or tuned; by default what ``tune`` chose, else 0.99. Of no
+                effect with ``exact`` or another metric.
 
         Returns:
             For each image its hits, nearest first.

@@ -25,6 +25,7 @@ def verify(path: str | Path) -> Verification:
 
     Raises:
         CollectionNotFound: There is none.
+        CollectionReplaced: It was written anew meanwhile, more than once: verify it again.
         NewerFormat: A later version has written it.
     """
     return verify_store(Path(path))

@@ -6,14 +6,15 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.errors import InvalidArgument, MissingPackage
-from vecsearch.images import read_table
+from vecsearch.errors import InvalidArgument, MissingPackage, VecsearchError
+from vecsearch.images import as_json, as_text, is_given, read_table
 from vecsearch.store import Record, Store, put_whole
 from vecsearch.types import JSON, Vectors
 
@@ -21,7 +22,11 @@ BLOCK_ITEMS = 8192
 COLUMNS = ("id", "path", "label")
 # Stands before a key of the metadata that is called as another column is.
 OURS = "metadata."
+# What is written and can be read again.
+EXPORTS = (".csv", ".npz", ".parquet")
 Block = tuple[Sequence[Record], Vectors]
+# Of a table: the number of each line, and what it says.
+Rows = Sequence[tuple[int, Mapping[str, Any]]]
 
 
 def export_store(store: Store, out: Path) -> None:
@@ -43,16 +48,23 @@ def export_store(store: Store, out: Path) -> None:
         MissingPackage: pyarrow is not installed.
         DamagedCollection: A file of the collection is not as it was written.
     """
-    writers: dict[str, Callable[[Store, IO[bytes]], None]] = {
-        ".csv": _write_csv,
-        ".npz": _write_npz,
-        ".parquet": _write_parquet,
-    }
-    write = writers.get(out.suffix.lower())
-    if write is None:
-        raise InvalidArgument(f"{out} ends in none of {', '.join(writers)}: these can be written.")
+    check_export(out)
+    write = {".csv": _write_csv, ".npz": _write_npz, ".parquet": _write_parquet}[out.suffix.lower()]
     with put_whole(out) as file:
         write(store, file)
+
+
+def check_export(out: Path) -> None:
+    """Refuse a file that could not be written, before any work is done for it.
+
+    Raises:
+        InvalidArgument: The name has another ending.
+        MissingPackage: pyarrow is not installed.
+    """
+    if out.suffix.lower() not in EXPORTS:
+        raise InvalidArgument(f"{out} ends in none of {', '.join(EXPORTS)}: these can be written.")
+    if out.suffix.lower() == ".parquet":
+        import_parquet()
 
 
 def read_items(table: Path) -> list[Record]:
@@ -66,28 +78,126 @@ def read_items(table: Path) -> list[Record]:
     Raises:
         InvalidArgument: It cannot be read, or a row has neither id nor path.
     """
-    records = []
     rows = read_table(table)
-    numbers = _numbers(list(rows[0][1])) if rows else set()
+    return _records(table, rows, _numbers(rows))
+
+
+def _records(table: Path, rows: Rows, numbers: Sequence[str]) -> list[Record]:
+    """The items of rows, of which some columns are numbers of their vectors."""
+    records, left_out = [], {*COLUMNS, *numbers}
     for line, row in rows:
         name = next((row[key] for key in ("id", "path") if row.get(key) not in (None, "")), None)
         if not isinstance(name, str | int) or isinstance(name, bool):
             raise InvalidArgument(f"{table}, line {line}: it has no id.")
         label = row.get("label")
-        more = {
-            key.removeprefix(OURS): value
-            for key, value in row.items()
-            if key not in COLUMNS and key not in numbers
-        }
+        more = {key.removeprefix(OURS): value for key, value in row.items() if key not in left_out}
         records.append(Record(str(name), None, None if label is None else str(label), more))
     return records
 
 
-def _numbers(columns: Sequence[str]) -> set[str]:
+def _numbers(rows: Rows) -> list[str]:
     """The columns at the end that are called v0, v1 and so on: the vectors of an export."""
+    columns = list(rows[0][1]) if rows else []
     last = columns[-1] if columns else ""
     names = [f"v{at}" for at in range(int(last[1:]) + 1)] if re.fullmatch(r"v\d{1,6}", last) else []
-    return set(names) if list(columns[-len(names) :]) == names else set()
+    return names if columns[-len(names) :] == names else []
+
+
+def read_export(path: Path) -> tuple[NDArray[Any], list[Record]]:
+    """Vectors and items of a file as ``export_store`` writes them, in memory.
+
+    A file may come from elsewhere, too: labels and metadata may be missing. In a ``.csv`` or
+    ``.parquet`` file ``path`` stands for an ``id`` that is missing, and every other column is
+    metadata; in a ``.csv`` file it is typed as ``build --metadata`` does.
+
+    Raises:
+        InvalidArgument: It is no such file.
+        MissingPackage: pyarrow is not installed.
+    """
+    read = {".csv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet}[path.suffix.lower()]
+    try:
+        return read(path)
+    except (VecsearchError, MemoryError):
+        raise
+    except Exception as error:  # whatever NumPy, zipfile and pyarrow make of damaged files
+        said = str(error) or type(error).__name__
+        raise InvalidArgument(f"{path} cannot be imported: {said}.") from error
+
+
+def _read_csv(path: Path) -> tuple[NDArray[Any], list[Record]]:
+    path.open("rb").close()  # or what it says of a table would be said
+    rows = read_table(path)
+    numbers = _numbers(rows)
+    if not numbers:
+        raise InvalidArgument(
+            f"{path} ends in no columns v0, v1 … of vectors. Of vectors in a .npy file it may be "
+            "the items: --items."
+        )
+    for line, row in rows:  # of an empty cell there is no key
+        if list(row)[-len(numbers) :] != numbers:
+            raise InvalidArgument(f"{path}, line {line}: not all of {numbers[-1]} is a number.")
+    vectors = np.array([[row[name] for name in numbers] for _, row in rows], np.float64)
+    return vectors, _records(path, rows, numbers)
+
+
+def _read_npz(path: Path) -> tuple[NDArray[Any], list[Record]]:
+    with ExitStack() as held:
+        file = held.enter_context(path.open("rb"))
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is no archive of arrays")
+        file.seek(0)
+        arrays = held.enter_context(np.load(file, allow_pickle=False))
+        ids = _texts(arrays, "ids")
+        labels = _texts(arrays, "labels") if "labels" in arrays else [""] * len(ids)
+        lines = [b"{}"] * len(ids)
+        if "metadata" in arrays:
+            lines = np.asarray(arrays["metadata"]).tobytes().splitlines()
+        vectors: NDArray[Any] = np.asarray(arrays["vectors"])
+    return vectors, [
+        Record(name, None, label or None, json.loads(line))
+        for name, label, line in zip(ids, labels, lines, strict=True)
+    ]
+
+
+def _texts(arrays: Mapping[str, Any], name: str) -> list[str]:
+    column = np.asarray(arrays[name])
+    if column.ndim != 1:
+        raise ValueError(f"its {name} are no list")
+    texts: list[str] = column.astype(str).tolist()
+    return texts
+
+
+def _read_parquet(path: Path) -> tuple[NDArray[Any], list[Record]]:
+    _, parquet = import_parquet()
+    from pyarrow import compute
+
+    table = parquet.read_table(path)
+    if not len(table):
+        raise ValueError("there is nothing in it")
+    lengths = compute.unique(compute.list_value_length(table["vector"])).to_pylist()
+    if len(lengths) != 1 or lengths[0] is None:
+        raise ValueError("its vectors are not all of one length")
+    parts = [part.flatten().to_numpy(zero_copy_only=False) for part in table["vector"].chunks]
+    rows = table.drop_columns(["vector"]).to_pylist()
+    vectors = np.concatenate(parts).reshape(len(rows), lengths[0])
+    return vectors, [_record(path, number, row) for number, row in enumerate(rows, 1)]
+
+
+def _record(table: Path, number: int, row: Mapping[str, Any]) -> Record:
+    """The item of a row of Parquet."""
+    given = {key: value for key, value in row.items() if is_given(value)}
+    texts = {key: as_text(table, key, given[key]) for key in COLUMNS if key in given}
+    name = texts.get("id") or texts.get("path")
+    if not name:
+        raise InvalidArgument(f"{table}, row {number}: it has no id.")
+    try:
+        own = {**json.loads(given.pop("metadata", "{}"))}
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(
+            f"{table}, row {number}: its metadata is no JSON object, as text."
+        ) from error
+    others = {key: as_json(key, value) for key, value in given.items() if key not in COLUMNS}
+    return Record(name, None, texts.get("label") or None, {**others, **own})
 
 
 def read_vectors(path: Path) -> NDArray[Any]:
@@ -148,7 +258,8 @@ def _write_csv(store: Store, file: IO[bytes]) -> None:
     for records, vectors in _blocks(store):
         for record, vector in zip(records, vectors.tolist(), strict=True):
             more = [_cell(record.metadata.get(key)) for key in keys]
-            values = [f"{number:.9g}" for number in vector]
+            # Not "-0", which is the same as 0 where all of a column are whole numbers.
+            values = [f"{number:.9g}" if number else str(number) for number in vector]
             writer.writerow([record.id, record.path, record.label, *more, *values])
     text.flush()
     text.detach()

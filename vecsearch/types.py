@@ -59,9 +59,9 @@ class Hit(NamedTuple):
 
     Attributes:
         item: What was found.
-        distance: The collection's metric between query and item; smaller is closer.
-        score: Larger is closer, in [0, 1]: ``1 / (1 + distance)`` for Euclidean,
-            ``(1 + cos) / 2`` for cosine.
+        distance: By the metric that was asked by; smaller is closer.
+        score: Larger is closer. Of a search in [0, 1]: ``1 / (1 + distance)`` for Euclidean,
+            ``(1 + cos) / 2`` for cosine; of ``recommend`` what its strategy gives.
     """
 
     item: Item

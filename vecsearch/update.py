@@ -169,7 +169,7 @@ def refit_collection(
             changed=sorted(after & before.keys()),
             renamed=renamed,
             removed=sorted(before.keys() - after - {old for old, _ in renamed}),
-            skipped=Store(path).skipped(),
+            skipped=[replace(one, path=found.root / one.path) for one in Store(path).skipped()],
         )
 
 

@@ -269,7 +269,7 @@ def main() -> None:
                 f"{name} {share:.0%}" for name, share in shares.items() if share > 0.01
             )
             print(f"{what:7} {encoder:19} {told}", flush=True)
-        keep("folder", {"rows": rows, "profiles": profiles}, given.quick)
+    keep("folder", {"rows": rows, "profiles": profiles}, given.quick)
     draw(rows, given.quick)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,17 @@ def folder(quick: bool) -> Path:
     return place
 
 
+def conditions() -> dict[str, Any]:
+    """Where and when something is measured."""
+    return {"machine": machine(), "measured": time.strftime("%Y-%m-%d")}
+
+
 def keep(name: str, body: dict[str, Any], quick: bool) -> None:
-    """Write what a script measured."""
-    facts = {"machine": machine(), "measured": time.strftime("%Y-%m-%d"), "quick": quick}
-    (folder(quick) / f"{name}.json").write_text(json.dumps({**facts, **body}, indent=1) + "\n")
+    """Write what a script measured, whole: a kill leaves what was known before."""
+    path = folder(quick) / f"{name}.json"
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps({**conditions(), "quick": quick, **body}, indent=1) + "\n")
+    os.replace(unfinished, path)
 
 
 def kept(name: str, quick: bool) -> dict[str, Any] | None:

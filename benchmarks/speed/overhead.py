@@ -135,7 +135,6 @@ def main() -> None:
         for kind in KINDS:
             row = measured(name, kind, quick)
             rows.append(row)
-            keep("overhead", {"rows": rows}, quick)
             if "left_out" in row:
                 print(f"{name} {row['kind']}: left out, {row['left_out']}", flush=True)
                 continue
@@ -149,6 +148,7 @@ def main() -> None:
                 ),
                 flush=True,
             )
+    keep("overhead", {"rows": rows}, quick)
     draw(rows, quick)
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from outcome import arguments, keep, kept, plotted
+from outcome import arguments, conditions, keep, kept, plotted
 from sets import names, ready
 
 PEERS = Path(__file__).parents[2] / ".venv-peers" / "bin" / "python"
@@ -40,8 +40,20 @@ SLOW = ("usearch", "voyager", "pynndescent", "autofaiss")
 PATIENCE = 1500
 
 
+def lines(text: str) -> list[dict]:
+    """What a process printed as JSON."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def own(folder: Path, *options: str) -> list[dict]:
+    """vecsearch, which has to work: what it says is seen, and what fails ends all of this."""
+    command = [sys.executable, str(HERE / "tuned.py"), str(folder), *options]
+    found = lines(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return [{"library": "vecsearch", **one} for one in found]
+
+
 def spoken(command: list[str]) -> list[dict]:
-    """The lines of JSON that a process prints.
+    """What one of the others prints.
 
     Raises:
         RuntimeError: It failed or took too long; with the last thing that it said.
@@ -53,7 +65,7 @@ def spoken(command: list[str]) -> list[dict]:
     except subprocess.CalledProcessError as error:
         last = error.stderr.strip().splitlines()[-1:] or [f"exit code {error.returncode}"]
         raise RuntimeError(last[0][:200]) from error
-    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    return lines(run.stdout)
 
 
 def peer(library: str, size: int, folder: Path) -> list[dict]:
@@ -102,11 +114,9 @@ def measured(
     left: dict[str, str] = {}
     for library in libraries:
         started = time.perf_counter()
-        few = ["--quick"] if quick else []
         try:
             if library == "vecsearch":
-                found = spoken([sys.executable, str(HERE / "tuned.py"), str(folder), *few])
-                rows += [{"library": "vecsearch", **one} for one in found]
+                rows += own(folder, *(["--quick"] if quick else []))
             elif library == COMPILED and name in known:
                 rows += known[name]
                 continue
@@ -124,7 +134,8 @@ def measured(
             left[library] = str(error)
         said = left.get(library, "")
         print(f"  {library:13} {time.perf_counter() - started:6.1f} s {said}", flush=True)
-    return {"count": shape[0], "dim": shape[1], "rows": rows, "left_out": left}
+    found = {"count": shape[0], "dim": shape[1], "rows": rows, "left_out": left}
+    return {**conditions(), **found}
 
 
 def best(rows: list[dict], target: float) -> dict[str, dict]:
@@ -180,7 +191,9 @@ def main() -> None:
     if given.libraries:
         libraries = given.libraries.split(",")
     wanted = given.sets.split(",") if given.sets else names(given.quick)
-    sets = (kept("recall", given.quick) or {}).get("sets", {}) if given.sets else {}
+    # Of the sets that are not measured now, what is known stays.
+    known_sets = (kept("recall", given.quick) or {}).get("sets", {})
+    sets = {name: known_sets[name] for name in names(given.quick) if name in known_sets}
     known: dict[str, list[dict]] = {}
     if COMPILED in libraries and not given.quick and not missing(COMPILED):
         folders = [ready(name, given.quick) for name in wanted]

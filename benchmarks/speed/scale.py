@@ -120,7 +120,7 @@ GROWING = {
 
 def step(script: str, place: Path, count: int, *more: str) -> dict[str, float]:
     command = [sys.executable, "-c", START + script, str(place), str(count), *more]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(run.stdout.splitlines()[-1])
 
 
@@ -186,8 +186,8 @@ def main() -> None:
     for count in QUICK if given.quick else (*SIZES, *([LARGEST] if given.largest else [])):
         rows.append(measured(count, given.dim))
         print(json.dumps({key: round(value, 3) for key, value in rows[-1].items()}), flush=True)
-        slopes = exponents(rows) if len(rows) > 1 else {}
-        keep("scale", {"dim": given.dim, "rows": rows, "exponents": slopes}, given.quick)
+    slopes = exponents(rows)
+    keep("scale", {"dim": given.dim, "rows": rows, "exponents": slopes}, given.quick)
     print({GROWING[key]: round(value, 2) for key, value in slopes.items()})
     draw(rows, slopes, given.quick)
 

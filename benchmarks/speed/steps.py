@@ -62,7 +62,8 @@ def main() -> None:
                 collection = Collection.from_vectors(vectors, path=path, index="exact")
                 tune(collection, recall=0.95, kinds=[kind], seed=0)
                 if collection.info()["index"] == "exact":
-                    continue  # which is quicker, of so few
+                    print(f"{name} {kind}: exact search is quicker, of so few", flush=True)
+                    continue
                 faiss.omp_set_num_threads(1)
                 collection.query_vectors(np.concatenate(queries), K)  # reads the items
                 found, bare = steps(collection, queries)

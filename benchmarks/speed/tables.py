@@ -7,6 +7,7 @@ replaced. What was not measured stays as it is.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -96,6 +97,9 @@ def recall(body: Body) -> str:
         if one["left_out"]:
             reasons = "; ".join(f"{library} ({why})" for library, why in one["left_out"].items())
             text += f"\n\nLeft out: {reasons}."
+        made = one.get("measured"), one.get("machine")  # of earlier results there is none
+        if made not in ((None, None), (body["measured"], body["machine"])):
+            text += f"\n\nMeasured {made[0]} on {told(made[1])}"
         parts.append(text)
     return "\n\n".join(parts)
 
@@ -171,8 +175,11 @@ def kinds(body: Body) -> str:
         [
             f"{size['count']:,}",
             "**auto**" if row["kind"] == "auto" else row["kind"],
-            f"{row['us']:,.0f} µs",
-            f"{row['recall']:.3f}",
+            *(
+                (f"{row['us']:,.0f} µs", f"{row['recall']:.3f}")
+                if row.get("taken", True)
+                else ("exact is quicker", "")
+            ),
             f"{row['build_s']:.1f} s",
             f"{row['mb']:,.0f} MB",
             f"{size['ratio']:.2f} × {size['best']}" if row["kind"] == "auto" else "",
@@ -208,7 +215,9 @@ def main() -> None:
             print(f"## {name}\n\n{text}\n")
             continue
         block = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        page = block.sub(lambda found, new=text: f"{found[1]}\n{new}\n\n{found[2]}", page)
+        page, found = block.subn(lambda one, new=text: f"{one[1]}\n{new}\n\n{one[2]}", page)
+        if not found:
+            sys.exit(f"{given.write} has no place for the table {name!r}.")
     if given.write:
         given.write.write_text(page)
 

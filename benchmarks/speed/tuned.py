@@ -53,7 +53,7 @@ def asked(folder: str, path: str, target: float | None) -> dict[str, float]:
 
 def alone(folder: str, path: Path, target: float | None = None) -> dict[str, float]:
     command = [sys.executable, __file__, folder, str(path), json.dumps(target)]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(run.stdout)
 
 

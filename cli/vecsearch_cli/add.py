@@ -20,7 +20,12 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="INDEX is as it was.",
+    there="What was sent stays. Run the same command again with --replace.",
+)
 @click.argument("index", type=COLLECTION)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=options.files)
 @click.option("--label", help="The class of all of them.  [default: the first sub-folder]")
@@ -51,8 +56,12 @@ def command(
     elsewhere; update leaves the latter alone.
     """
     started = time.monotonic()
-    collection = vecsearch.Collection.open(index)
     options.check_once([key for key, _ in meta], "--meta")
+    if own := [key for key, _ in meta if key in ("id", "path", "label")]:
+        raise click.UsageError(f"--meta {own[0]}: that is what the item itself has; see --label.")
+    if label == "":
+        raise click.UsageError("--label: a class has a name; leave it out for none.")
+    collection = vecsearch.Collection.open(index)
     more = {key: typed([value])[0] for key, value in meta} if meta else None
     with screen.progress() as progress:
         changes = collection.add(

@@ -1,6 +1,7 @@
 """``vecsearch build``."""
 
 import contextlib
+import shlex
 import textwrap
 import time
 from pathlib import Path
@@ -160,7 +161,7 @@ def command(
         said = ", ".join(f"{fact.replace('_', ' ')} {value}" for fact, value in facts.items())
         screen.note(textwrap.fill(f"{collection.encoder.name}: {said}", WIDTH))
     _tell_labels(screen, folder, collection.info()["labels"])
-    screen.note(f"Next: vecsearch query {index} IMAGE")
+    screen.note(f"Next: vecsearch query {shlex.quote(str(index))} IMAGE")
     if skipped and strict:
         raise Failure(f"{len(skipped)} files were skipped.", 3)
 

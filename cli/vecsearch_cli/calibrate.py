@@ -1,5 +1,6 @@
 """``vecsearch calibrate``."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def command(
     if rejection.groups == rejection.strangers:
         screen.note(f"Each of the {rejection.groups} pictures counts as another stranger there.")
     by = " --method centroid" if method == "centroid" else ""
-    screen.note(f"Kept in {index}. Next: vecsearch classify {index} IMAGE --reject auto{by}")
+    place = shlex.quote(str(index))
+    screen.note(f"Kept in {index}. Next: vecsearch classify {place} IMAGE --reject auto{by}")
     if roc is not None:
         vecsearch.draw_calibration(found, roc)
         screen.note(f"Drawn: {roc}")

@@ -120,6 +120,9 @@ def command(
             with screen.progress() as progress:
                 found, skipped = classify_folder(image, jobs=jobs, progress=progress)
             answers += [classified(str(path), one) for path, one in found.items()]
+            if not found and not skipped:
+                click.echo(f"Error: There are no images in {printable(image)}.", err=True)
+                failed += 1
             screen.skipped(skipped, "The others are left out too.")
             left_out += len(skipped)
             continue

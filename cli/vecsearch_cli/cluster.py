@@ -1,5 +1,6 @@
 """``vecsearch cluster``."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -147,14 +148,27 @@ def command(
         from vecsearch.amend import check_clustering_name
 
         check_clustering_name(save)
+        _ = collection.path  # they are kept in a folder
     if apply is not None:
         options.refuse_others(ctx, "--apply", MAKING)
         found = vecsearch.assign_clusters(collection, apply)
     else:
+        from vecsearch.clustering import check_plan
+
         if options.was_given(ctx, "k_max") and k != "auto" and curve is None:
             raise click.UsageError("--k-max is for --k auto and --curve.", ctx)
         if curve is not None and method != "kmeans":
             raise click.UsageError("--curve is of --method kmeans.", ctx)
+        how: dict[str, Any] = {
+            "method": method,
+            "distance_threshold": distance_threshold,
+            "linkage": linkage,
+            "metric": metric,
+            "restarts": restarts,
+            "seed": seed,
+            "trace": trace,
+        }
+        check_plan(collection, k, **how)
         with screen.progress() as progress:
             if (k == "auto" and method == "kmeans") or curve is not None:
                 choice = vecsearch.choose_k(
@@ -162,18 +176,7 @@ def command(
                 )
                 k = choice.best if k == "auto" else k
                 screen.note(f"The highest silhouette is that of k = {choice.best}.")
-            found = vecsearch.cluster(
-                collection,
-                k,
-                method=method,
-                distance_threshold=distance_threshold,
-                linkage=linkage,
-                metric=metric,
-                restarts=restarts,
-                seed=seed,
-                trace=trace,
-                progress=progress,
-            )
+            found = vecsearch.cluster(collection, k, progress=progress, **how)
         if curve is not None:
             vecsearch.draw_choice(choice, curve, found.k)
             screen.note(f"Drawn: {curve}")
@@ -232,7 +235,8 @@ def _tell(
     if out is not None:
         screen.note(f"Written: {out}")
     if save is not None:
-        screen.note(f"Kept as {save!r}: vecsearch classify {collection.place} --clusters {save!r}")
+        place, name = shlex.quote(collection.place), shlex.quote(save)
+        screen.note(f"Kept as {save!r}: vecsearch classify {place} IMAGE --clusters {name}")
 
 
 def _draw(

@@ -93,9 +93,15 @@ def command(
     seed: int,
 ) -> None:
     """Fit encoders to the images of FOLDER and see how well each answers QUERIES."""
+    ctx = click.get_current_context()
     if queries is not None:
-        others = ("protocol", "folds", "holdout")
-        options.refuse_others(click.get_current_context(), "QUERIES", others)
+        options.refuse_others(ctx, "QUERIES", ("protocol", "folds", "holdout"))
+    elif protocol == "holdout":
+        options.refuse_others(ctx, "--protocol holdout", ("folds",))
+    elif protocol in ("kfold", "unseen"):
+        options.refuse_others(ctx, f"--protocol {protocol}", ("holdout",))
+    elif Path(protocol).is_file():
+        options.refuse_others(ctx, f"--protocol {protocol}", ("folds", "holdout", "labels"))
     with screen.progress() as progress:
         lines = vecsearch.compare(
             folder,

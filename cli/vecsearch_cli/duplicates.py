@@ -64,7 +64,7 @@ class Action(click.ParamType[tuple[str, Path | None]]):
 @click.command(
     cls=Verb,
     epilog=EPILOG,
-    interrupted="What was cleared away stays so. Run the same command again for the rest.",
+    interrupted="If files were cleared away, they stay so. Run the same command again.",
 )
 @click.argument("index", type=COLLECTION)
 @click.option(
@@ -152,15 +152,12 @@ def command(
         )
     if not dry_run and not yes and not sys.stdin.isatty():
         raise Failure("Nobody is there to be asked: --yes does it without asking.", 2)
-    if histogram is not None:
-        from vecsearch_cli.sheet import check_figure
-
-        check_figure(histogram)
-    if sheets is not None:
-        from vecsearch_cli.group_sheets import check_folder, draw_groups
-
-        check_folder(sheets)
+    _check_pictures(histogram, sheets)
     collection = vecsearch.Collection.open(index)
+    if action is not None:
+        from vecsearch.duplicates.applying import check_action
+
+        check_action(collection, *action)
     with screen.progress() as progress:
         found = vecsearch.find_duplicates(
             collection,
@@ -176,21 +173,38 @@ def command(
             suggestion = found.suggestion or vecsearch.suggest_threshold(
                 collection, metric=metric, where=where, seed=seed, progress=progress
             )
-            vecsearch.draw_histogram(suggestion, histogram, found.threshold)
     _tell(screen, found)
-    if histogram is not None:
-        screen.note(f"Drawn: {histogram}")
     if sheets is not None:
+        from vecsearch_cli.group_sheets import draw_groups
+
         draw_groups(screen, found.groups, sheets)
     outcome = None
     if action is not None:
         how = screen, collection, found.groups, action, leave_contradicting
         outcome = _apply(*how, dry_run=dry_run) if dry_run or yes else _agreed(how)
-    _show(screen, found, outcome)
+    try:
+        _show(screen, found, outcome)
+    finally:  # also if nobody reads the answer to its end
+        if histogram is not None:
+            vecsearch.draw_histogram(suggestion, histogram, found.threshold)
+            screen.note(f"Drawn: {histogram}")
+    if action is not None and outcome is None:
+        raise Failure("Nothing was changed.")
     if outcome is not None:
         _tell_outcome(screen, outcome, dry_run)
         if outcome.left and strict:
             raise Failure(f"{len(outcome.left)} files were left as they are.", 3)
+
+
+def _check_pictures(histogram: Path | None, sheets: Path | None) -> None:
+    if histogram is not None:
+        from vecsearch_cli.sheet import check_figure
+
+        check_figure(histogram)
+    if sheets is not None:
+        from vecsearch_cli.group_sheets import check_folder
+
+        check_folder(sheets)
 
 
 def _tell(screen: Screen, found: vecsearch.Duplicates) -> None:
@@ -236,22 +250,23 @@ def _apply(
         )
 
 
-def _agreed(how: tuple[Any, ...]) -> vecsearch.Outcome:
+def _agreed(how: tuple[Any, ...]) -> vecsearch.Outcome | None:
     """What was done after somebody agreed to it; if there is nothing to do, nobody is asked."""
     plan = _apply(*how, dry_run=True)
     if not plan.done:
         return plan
-    _ask(how[0], plan)
-    return _apply(*how, dry_run=False)
+    return _apply(*how, dry_run=False) if _is_wanted(how[0], plan) else None
 
 
-def _ask(screen: Screen, plan: vecsearch.Outcome) -> None:
+def _is_wanted(screen: Screen, plan: vecsearch.Outcome) -> bool:
     """Show what would be done, also with --quiet, and ask whether it shall be."""
     _tell_outcome(replace(screen, quiet=False), plan, False)
     for step in plan.done:
         click.echo(f"  {printable(step.id)}, for {printable(step.kept)}", err=True)
-    if not click.confirm("Go on?", err=True):
-        raise Failure("Nothing was changed.")
+    try:
+        return click.confirm("Go on?", err=True)
+    except click.Abort:  # Ctrl-D
+        return False
 
 
 def _tell_outcome(screen: Screen, outcome: vecsearch.Outcome, dry_run: bool) -> None:

@@ -100,8 +100,17 @@ def command(
         raise click.UsageError(
             "With --leave-one-out the labels are those of the items: no --labels."
         )
+    if qrels is not None and task not in (None, "retrieval"):
+        raise click.UsageError("--qrels says what is relevant, not what is of which class.")
     chosen = task or ("both" if qrels is None else "retrieval")
+    if chosen == "retrieval":
+        why = "--task retrieval" if qrels is None else "--qrels"
+        options.refuse_others(click.get_current_context(), why, ("neighbours",))
     floors = [_floor(name, value, cutoffs, chosen) for name, value in gates]
+    if report is not None:
+        from vecsearch.evaluation.report import check_report
+
+        check_report(report)
     collection = vecsearch.Collection.open(index)
     with screen.progress() as progress:
         result = vecsearch.evaluate(
@@ -120,11 +129,6 @@ def command(
             jobs=jobs,
             progress=progress,
         )
-    if report is not None:
-        written = vecsearch.write_report(result, report)
-        if page := next((path for path in written if path.suffix == ".html"), None):
-            screen.note(f"The report: open {page}")
-        screen.note(f"All figures, as JSON and CSV: {report}")
     measures = [
         {"measure": name, "value": value, "low": low, "high": high}
         for (name, value), (low, high) in zip(
@@ -143,12 +147,23 @@ def command(
             )
     if result.audit is not None:
         tables += _audited(result.audit, measures)
-    show(screen.format, [result.to_json()], measures, tables)
+    try:
+        show(screen.format, [result.to_json()], measures, tables)
+    finally:  # also if nobody reads the answer to its end
+        if report is not None:
+            _report(screen, result, report)
     flattered = result.own > 0 and _learned_labels(collection)
     _tell(screen, result, judged=qrels is not None, flattered=flattered)
     _gate(result, floors)
     if result.skipped and strict:
         raise Failure(f"{len(result.skipped)} files were skipped.", 3)
+
+
+def _report(screen: Screen, result: vecsearch.Evaluation, report: Path) -> None:
+    written = vecsearch.write_report(result, report)
+    if page := next((path for path in written if path.suffix == ".html"), None):
+        screen.note(f"The report: open {page}")
+    screen.note(f"All figures, as JSON and CSV: {report}")
 
 
 def _audited(
@@ -204,7 +219,10 @@ def _floor(name: str, value: str, ks: Sequence[int], task: Any) -> tuple[str, fl
 
 
 def _learned_labels(collection: vecsearch.Collection) -> bool:
-    return collection.root is not None and knows_labels(collection.encoder)
+    try:
+        return collection.root is not None and knows_labels(collection.encoder)
+    except vecsearch.VecsearchError:  # it cannot be loaded here, as without torch
+        return False
 
 
 def _tell(screen: Screen, result: vecsearch.Evaluation, *, judged: bool, flattered: bool) -> None:

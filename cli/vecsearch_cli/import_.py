@@ -15,6 +15,7 @@ Examples:
   vecsearch import v.npy -o indexes/books
   vecsearch import v.npy -o indexes/books --items books.csv --metric cosine
   vecsearch import more.npy -o indexes/books --items more.csv --append
+  vecsearch import photos.parquet -o indexes/copy
 """
 
 
@@ -24,8 +25,8 @@ Examples:
 @click.option(
     "--items",
     type=FILE,
-    help="What the vectors are, in their order: CSV or JSON lines with id, label and whatever "
-    "else.  [default: they are called 0, 1, 2 …]",
+    help="What the vectors of a .npy file are, in their order: CSV or JSON lines with id, label "
+    "and whatever else; with --append it needs them.  [default: they are called 0, 1, 2 …]",
 )
 @click.option(
     "--metric",
@@ -50,9 +51,10 @@ def command(
     append: bool,
     overwrite: bool,
 ) -> None:
-    """Make a collection of VECTORS, a .npy file of shape (n, dim).
+    """Make a collection of VECTORS, a .npy file of shape (n, dim), or of what export wrote.
 
-    It is memory-mapped, so that it may be larger than memory.
+    A .npy file is memory-mapped, so that it may be larger than memory. A .parquet, .npz or .csv
+    file as export writes it is read into memory, and says itself what its items are.
     """
     screen: Screen = ctx.obj
     started = time.monotonic()
@@ -65,8 +67,8 @@ def command(
         vectors,
         index,
         items=items,
-        metric=metric,
-        index=kind,
+        metric=None if append else metric,
+        index=None if append else kind,
         memory_budget=memory_budget,
         append=append,
         overwrite=overwrite,

@@ -31,8 +31,9 @@ def command(screen: Screen, index: Path | str, skipped: bool) -> None:
         show(screen.format, left_out, left_out, columns=("path", "reason"))
         return
     facts = collection.info()
-    flat = [{"what": name, "value": _short(value)} for name, value in facts.items()]
-    show(screen.format, [facts], flat)
+    rows = [{"what": name, "value": value} for name, value in facts.items()]
+    brief = [{"what": name, "value": _short(value)} for name, value in facts.items()]
+    show(screen.format, [facts], rows, [("", brief)])
 
 
 def _brief(key: str, part: Any) -> str:

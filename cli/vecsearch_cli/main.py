@@ -2,7 +2,6 @@
 
 import importlib
 import io
-import os
 import signal
 import sys
 
@@ -98,8 +97,8 @@ def main() -> None:
     """Run the command and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            # In a pipe or a file, JSON and CSV are UTF-8, whatever a Windows console takes.
-            encoding = "utf-8" if os.name == "nt" and not stream.isatty() else None
+            # In a pipe or a file, JSON and CSV are UTF-8, whatever a console takes.
+            encoding = None if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
     if isinstance(sys.stdin, io.TextIOWrapper):  # names of files need not be text
         sys.stdin.reconfigure(errors="surrogateescape")

@@ -131,7 +131,7 @@ def was_given(ctx: click.Context, name: str) -> bool:
 
 
 def refuse_others(ctx: click.Context, name: str, others: Sequence[str]) -> None:
-    """Refuse options that would change nothing.
+    """Refuse options that would change nothing, but where the environment has them for all.
 
     Args:
         ctx: The command.
@@ -139,7 +139,8 @@ def refuse_others(ctx: click.Context, name: str, others: Sequence[str]) -> None:
         others: Their variables.
     """
     for param in ctx.command.params:
-        if param.name in others and was_given(ctx, param.name):
+        told = ctx.get_parameter_source(param.name or "")
+        if param.name in others and told is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{param.opts[0]} does not go with {name}.", ctx)
 
 
@@ -298,8 +299,8 @@ def recall(function: Function) -> Function:
     return click.option(
         "--recall",
         type=click.FloatRange(0, 1, min_open=True),
-        help="Which part of the nearest shall be found, by settings that tune has measured.  "
-        "[default: as tune chose]",
+        help="Which part of the nearest shall be found, by what was measured when the index was "
+        "made or tuned.  [default: as tune chose, else 0.99]",
     )(function)
 
 

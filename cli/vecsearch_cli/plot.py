@@ -120,6 +120,9 @@ def command(
 
     tsne is quicker with openTSNE, and umap needs umap-learn: pip install 'vecsearch[maps]'.
     """
+    if out.suffix.lower() == ".png":
+        others = ("thumbnails", "strict", "jobs")
+        options.refuse_others(click.get_current_context(), "a .png picture", others)
     collection = vecsearch.Collection.open(index)
     with screen.progress() as progress:
         drawn = vecsearch.plot(

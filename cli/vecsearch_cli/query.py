@@ -107,7 +107,7 @@ def command(
         ],
         columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
     )
-    if sheet is not None:
+    if sheet is not None and found:
         contact_sheet([(Path(image), hits) for image, hits in found], sheet)
         screen.note(f"Drawn: {sheet}")
     if where and found and not any(hits for _, hits in found):

@@ -50,6 +50,7 @@ class Boost(click.ParamType[tuple[str, float]]):
     cls=Verb,
     epilog=EPILOG,
     interrupted="With --for-each, the same command goes on where it was.",
+    there="",  # what is fetched from there is not known to be the same: it begins anew
 )
 @click.argument("index", type=COLLECTION)
 @click.option(
@@ -170,18 +171,20 @@ def command(
     hits = vecsearch.recommend(
         collection, liked, unliked, k, max_per=dict(max_per), boost=dict(boost), **search, **others
     )
-    if sheet is not None:
-        _draw(screen, collection, liked, unliked, hits, sheet)
     query = ", ".join([*liked, *(f"not {name}" for name in unliked)])
     found = ranked(hits)
     answer: dict[str, Any] = {"query": query, "hits": found, "like": liked, "unlike": unliked}
-    show(
-        screen.format,
-        [answer],
-        [{"query": query, **hit} for hit in found],
-        [(query, [{column: hit[column] for column in COLUMNS} for hit in found])],
-        columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
-    )
+    try:
+        show(
+            screen.format,
+            [answer],
+            [{"query": query, **hit} for hit in found],
+            [(query, [{column: hit[column] for column in COLUMNS} for hit in found])],
+            columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
+        )
+    finally:  # also if nobody reads the answer to its end
+        if sheet is not None:
+            _draw(screen, collection, liked, unliked, hits, sheet)
 
 
 def _for_each(

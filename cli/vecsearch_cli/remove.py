@@ -18,12 +18,17 @@ Examples:
 """
 
 
-@click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
+@click.command(
+    cls=Verb,
+    epilog=EPILOG,
+    interrupted="INDEX is as it was.",
+    there="What was removed stays so. Remove those that are left.",
+)
 @click.argument("index", type=COLLECTION)
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.pass_obj
 def command(screen: Screen, index: Path | str, ids: Sequence[str]) -> None:
-    """Remove items from INDEX, all or none; - reads their ids from stdin.
+    """Remove items from INDEX, all or none of a folder's; - reads their ids from stdin.
 
     A file that is still in the folder that INDEX follows is added again by the next update.
     """

@@ -1,6 +1,7 @@
 """An answer as a table, JSON, JSON lines or CSV, on stdout."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -59,12 +60,21 @@ def _print(
         for answer in answers:
             click.echo(json.dumps(answer, ensure_ascii=False))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        _csv(list(rows[0]) if rows else columns, rows)
     else:
         for title, part in [("", rows)] if tables is None else tables:
             _table(title, part)
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Row]) -> None:
+    line = io.StringIO(newline="")
+    # With RFC 4180's line ends it quotes a lone \r too; lines end as others here do.
+    writer = csv.writer(line, lineterminator="\r\n")
+    for row in (columns, *([_cell(value) for value in row.values()] for row in rows)):
+        writer.writerow(row)
+        sys.stdout.write(line.getvalue().removesuffix("\r\n") + "\n")
+        line.seek(0)
+        line.truncate()
 
 
 def _table(title: str, rows: Sequence[Row]) -> None:

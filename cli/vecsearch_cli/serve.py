@@ -1,6 +1,7 @@
 """``vecsearch serve``."""
 
 import contextlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def command(
     """
     from vecsearch.server import Settings, is_loopback, new_token, serve
 
+    if not math.isfinite(max_upload):
+        raise click.UsageError(f"--max-upload is a number, not {max_upload}.")
     if token is None and (writable or not is_loopback(host)):
         token = new_token()
     settings = Settings(
@@ -103,6 +106,8 @@ def _reports(given: Sequence[str], indexes: Sequence[Path | str]) -> dict[str, P
     found: dict[str, Path] = {}
     for one in given:
         name, separator, folder = one.partition("=")
+        if Path(one).is_dir():  # whose name may have a = in it
+            separator = ""
         if not separator:
             if len(indexes) > 1:
                 raise Failure(f"Which collection is {one} of? Say --report NAME={one}.", 2)

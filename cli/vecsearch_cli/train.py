@@ -1,5 +1,6 @@
 """``vecsearch train``."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -169,5 +170,6 @@ def command(
         "seconds": round(time.monotonic() - started, 3),
     }
     show(screen.format, [answer], [answer])
-    screen.note(f"Next: vecsearch build {folder} -o INDEX --model {model}")
-    screen.note(f"Is it any better? vecsearch compare {folder} OTHERS --encoders lda,{model}")
+    images, learned = shlex.quote(str(folder)), shlex.quote(str(model))
+    screen.note(f"Next: vecsearch build {images} -o INDEX --model {learned}")
+    screen.note(f"Is it any better? vecsearch compare {images} OTHERS --encoders lda,{learned}")

@@ -109,7 +109,7 @@ def command(
             progress=progress,
         )
     rows = [_row(one, one == found.chosen) for one in found.best]
-    show(screen.format, [found.to_json()], rows)
+    show(screen.format, [found.to_json()], rows, [("", [_brief(row) for row in rows])])
     if plot is not None:
         vecsearch.draw_tuning(found, plot)
         screen.note(f"Drawn: {plot}")
@@ -127,10 +127,15 @@ def _row(one: vecsearch.Measured, chosen: bool) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "settings": "" if one.settings is None else one.settings.told(one.kind),
-        "recall": f"{one.recall:.4f}",
-        "low": f"{low:.4f}",
-        "high": f"{high:.4f}",
-        "ms": f"{one.milliseconds:.3f}",
-        "MB": f"{one.megabytes:.1f}",
+        "recall": one.recall,
+        "low": low,
+        "high": high,
+        "ms": one.milliseconds,
+        "MB": one.megabytes,
         "chosen": "*" if chosen else "",
     }
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    """The same for a table."""
+    return {**row, "ms": f"{row['ms']:.3f}", "MB": f"{row['MB']:.1f}"}

@@ -27,7 +27,11 @@ Examples:
 @click.argument("index", type=INDEX)
 @click.argument("folder", type=FOLDER, required=False)
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
-@click.option("--refit", is_flag=True, help="Fit the encoder anew, and encode every image anew.")
+@click.option(
+    "--refit",
+    is_flag=True,
+    help="Fit the encoder anew, and encode every image anew; not with --dry-run.",
+)
 @click.option(
     "--labels",
     metavar="folder|none|FILE.csv",

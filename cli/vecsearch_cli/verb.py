@@ -39,15 +39,17 @@ class Place(click.ParamType[Path | str]):
     ) -> Path | str:
         """To a path, or an address as it is."""
         if isinstance(value, Path) or "://" not in value:
+            if not str(value):
+                self.fail("An empty name is that of no folder.", param, ctx)
             return Path(value)
         if not self._anywhere:
             shown = SECRET.sub("//…@", value)
-            self.fail(
-                f"{shown!r} is no folder, and this is done in one: in the collection that was "
-                "pushed there; then push it again.",
-                param,
-                ctx,
+            why = (
+                "this is done in one: in the collection that was pushed there; then push it again."
+                if isinstance(param, click.Argument)
+                else "it has to be one of this machine."
             )
+            self.fail(f"{shown!r} is no folder, and {why}", param, ctx)
         return str(value)
 
     def shell_complete(
@@ -124,12 +126,16 @@ class Verb(click.Command):
     Args:
         *args: As of click's commands.
         interrupted: What to say when it was interrupted: how things stand, and how to go on.
+        there: The same where INDEX is an address.
         **kwargs: As of click's commands.
     """
 
-    def __init__(self, *args: Any, interrupted: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, interrupted: str = "", there: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.interrupted = interrupted
+        self.there = interrupted if there is None else there
         self.params += [
             click.Option(
                 ["--format", "form"],
@@ -161,7 +167,9 @@ class Verb(click.Command):
         except (Failure, ReaderGone, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt as error:
-            raise Interrupted(str(error) or self.interrupted) from error
+            elsewhere = "://" in str(ctx.params.get("index"))
+            stands = self.there if elsewhere else self.interrupted
+            raise Interrupted(str(error) or stands) from error
         except Exception as error:
             if debug:
                 traceback.print_exc()

@@ -1,5 +1,6 @@
 """``vecsearch verify``."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -40,5 +41,6 @@ def command(screen: Screen, index: Path) -> None:
     )
     if result.damages:
         raise Failure(
-            f"{len(result.damages)} files are damaged. Save what is whole: vecsearch repair {index}"
+            f"{len(result.damages)} files are damaged. Save what is whole: vecsearch repair "
+            + shlex.quote(str(index))
         )

@@ -178,7 +178,10 @@ def test_without_its_file_search_is_exact(
 
 
 def test_a_damaged_file_is_never_parsed(
-    made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    made: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path / "index"
     shutil.copytree(made, folder)
@@ -186,6 +189,7 @@ def test_a_damaged_file_is_never_parsed(
     path = cache_of(folder)
     whole = path.read_bytes()
     rng = random.Random(0)
+    monkeypatch.setattr(ApproximateIndex, "read", lambda *_: pytest.fail("it was parsed"))
     for turn in range(12):
         data = bytearray(whole)
         if turn % 3 == 0:

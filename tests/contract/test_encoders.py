@@ -218,6 +218,11 @@ def test_pca_has_a_default_that_always_fits() -> None:
         assert make_encoder("pca", preprocess=GREY).fit(images).dim == dim  # type: ignore[attr-defined]
 
 
+def test_how_an_encoder_looks_is_told_by_its_preprocess() -> None:
+    with pytest.raises(InvalidArgument, match="The size goes into preprocess=Preprocess"):
+        make_encoder("pca", size=(32, 32))
+
+
 @pytest.mark.parametrize("dim", [0, -1, 1.5, float("nan")])
 def test_pca_dim_that_cannot_be(dim: float) -> None:
     with pytest.raises(InvalidArgument, match="a count from 1, or a fraction"):

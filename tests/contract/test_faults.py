@@ -25,6 +25,7 @@ from PIL import Image
 from test_power_loss import State, state
 
 from vecsearch import Collection, cluster, keep_clustering, verify
+from vecsearch.amend import keep_calibration
 from vecsearch.errors import VecsearchError
 from vecsearch.store import Manifest, generations, manifest_name
 
@@ -121,7 +122,9 @@ def operations(folder: Path) -> list[Operation]:
         Operation("add", base, lambda path: Collection.open(path).add_vectors(*many)),
         Operation("remove", base, lambda path: Collection.open(path).remove(["v5", "9.png"])),
         Operation("cluster", base, clustered),
+        Operation("calibrate", base, calibrated),
         Operation("compact", base, lambda path: Collection.open(path).compact()),
+        Operation("index", base, lambda path: Collection.open(path).compact("Flat")),
     ]
     for one in found:
         place = folder / "whole"
@@ -135,6 +138,10 @@ def operations(folder: Path) -> list[Operation]:
 def clustered(path: Path) -> None:
     collection = Collection.open(path)
     keep_clustering(collection, "three", cluster(collection, 3, restarts=1))
+
+
+def calibrated(path: Path) -> None:
+    keep_calibration(path, "knn", {"threshold": 1.5}, Collection.open(path).fingerprint)
 
 
 @dataclass
@@ -278,7 +285,7 @@ def check_kills(count: int, folder: Path) -> None:
 
 
 def test_kills(tmp_path: Path) -> None:
-    check_kills(28, tmp_path)
+    check_kills(36, tmp_path)
 
 
 @pytest.mark.slow
@@ -313,12 +320,12 @@ def under_a_limit(act: Callable[[Path], object], place: Path, limit: int, after:
 
 
 def fill_disk(folder: str, count: str) -> None:
-    """Let the disk be full for every file of three operations, and for files of every size."""
+    """Let the disk be full for every file of four operations, and for files of every size."""
     place = Path(folder) / "place"
     refused = done = 0
     faults = []
     for operation in operations(Path(folder)):
-        if operation.name not in {"overwrite", "add", "update"}:
+        if operation.name not in {"overwrite", "add", "update", "index"}:
             continue
         operation.begin(place)
         operation.act(place)

@@ -288,7 +288,7 @@ def test_a_pipe_among_the_files_makes_nobody_wait(name: str, photos: Path, tmp_p
     else:
         running = process(open_it, place)
     try:
-        assert running.wait(10) == 0
+        assert running.wait(60) == 0
     finally:
         running.kill()
         running.communicate()

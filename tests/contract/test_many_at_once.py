@@ -196,6 +196,7 @@ def check_overtaken(step: int, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
             reader.close()
             count += overtaken
     print(f"overtaken {count} times: {len(faults)} times not told to open again")
+    assert count > 0
     assert faults == []
 
 

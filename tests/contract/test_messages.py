@@ -113,7 +113,7 @@ WRONG = [
     ("recommend ix", 2, "Say what is liked (--like ID or IMAGE)"),
     ("recommend ix --like bag/0018.png", 2, "Did you mean 'bag/0"),
     ("recommend ix --like x.png --max-per colour 2", 2, "There are: id, label, path."),
-    ("classify plain x.png", 2, "(--labels FILE.csv)"),
+    ("classify plain x.png", 2, "vecsearch update plain --labels FILE.csv takes them"),
     ("classify ix x.png --reject auto", 2, "vecsearch calibrate ix QUERIES"),
     ("classify ix x.png --clusters kinds", 2, "vecsearch cluster --save"),
     ("duplicates ix --apply movee", 2, "is not move:DIR, delete or hardlink"),

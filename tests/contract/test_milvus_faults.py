@@ -58,6 +58,7 @@ def test_what_was_acknowledged_survives_kill_9(
     writer = threading.Thread(target=write)
     writer.start()
     while len(acknowledged) < 20:
+        assert writer.is_alive()
         time.sleep(0.005)
     server.kill()
     writer.join()

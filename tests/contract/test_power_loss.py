@@ -16,6 +16,7 @@ from PIL import Image
 from power import Recorder, Step, crashes, recording
 
 from vecsearch import Collection, cluster, keep_clustering, verify
+from vecsearch.amend import keep_calibration
 from vecsearch.errors import CollectionNotFound, InvalidArgument
 
 State: TypeAlias = "dict[str, tuple[str | None, bytes]] | None"
@@ -74,7 +75,7 @@ def record(
         recorder.done += 1
         recorder.look(None)
         states.append(state(root / place))
-        assert states[-1] != states[-2] or change in (compacted, clustered)
+        assert states[-1] != states[-2] or change in UNSEEN
     return History(place, changes, recorder.steps, states)
 
 
@@ -85,6 +86,14 @@ def compacted(path: Path) -> None:
 def clustered(path: Path) -> None:
     collection = Collection.open(path)
     keep_clustering(collection, "two", cluster(collection, 2))
+
+
+def calibrated(path: Path) -> None:
+    keep_calibration(path, "knn", {"threshold": 1.5}, Collection.open(path).fingerprint)
+
+
+def indexed(path: Path) -> None:
+    Collection.open(path).compact("Flat")
 
 
 def vectors_of(first: int, count: int, dim: int = 2) -> tuple[np.ndarray, list[str]]:
@@ -107,10 +116,16 @@ def removed(path: Path, *ids: str) -> None:
     Collection.open(path).remove(ids)
 
 
+# What changes no item.
+UNSEEN: tuple[Change, ...] = (compacted, clustered, calibrated, indexed)
+
+
 def of_vectors() -> list[Change]:
     return [
         made,
         partial(added, first=20, count=4),
+        indexed,
+        calibrated,
         lambda path: removed(path, "v1"),
         partial(added, first=30, count=2),
         clustered,

@@ -351,6 +351,31 @@ def test_files_that_are_no_networks(tmp_path: Path) -> None:
         make_encoder(network(tmp_path, shape=("n", "c", "h", "w")))
 
 
+@pytest.mark.parametrize("where", ["weights.bin", "../weights.bin", "absolute"])
+@pytest.mark.parametrize("disguised", [False, True])
+def test_weights_in_other_files_are_not_read(tmp_path: Path, where: str, disguised: bool) -> None:
+    """Also where the place is written so that a search for the usual bytes does not find it."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    name = network(folder)
+    model = onnx.load(folder / "small.onnx")
+    (kernels,) = model.graph.initializer
+    place = str(tmp_path / "weights.bin") if where == "absolute" else where
+    (folder / place).write_bytes(kernels.raw_data)
+    onnx.external_data_helper.set_external_data(kernels, f"//{place}" if disguised else place)
+    kernels.ClearField("raw_data")
+    whole = model.SerializeToString()
+    if disguised:  # a tag and a length may take more bytes than they need
+        plain = b"\x0a\x08location\x12%c//%s" % (len(place) + 2, place.encode())
+        longer = b"\x8a\x00\x08location\x12%c\x00%s" % (len(place) | 0x80, place.encode())
+        assert whole.count(plain) == 1
+        whole = whole.replace(plain, longer)
+        assert onnx.load_from_string(whole).graph.initializer[0].external_data[0].value == place
+    (folder / "small.onnx").write_bytes(whole)
+    with pytest.raises(InvalidArgument, match=r"in other files|cannot be loaded"):
+        make_encoder(name)
+
+
 def test_a_saved_network_needs_its_file_no_more(
     tmp_path: Path, shapes: tuple[Pixels, list[str]]
 ) -> None:

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from painting import PIXELS, expected, held, paint, painted, state, vector, watch
 
-from vecsearch import Collection, CollectionNotFound, DamagedCollection, repair, verify
+from vecsearch import (
+    Collection,
+    CollectionNotFound,
+    DamagedCollection,
+    calibrate,
+    repair,
+    verify,
+)
 from vecsearch.store import Manifest, generations, manifest_name
 from vecsearch.store.manifest import _sealed
 from vecsearch.types import JSON
@@ -339,3 +346,26 @@ def test_what_was_replaced_does_not_come_back(whole: Path, tmp_path: Path, how: 
     assert photos.vectors([ORDER[3]]).tolist() == [expected(now)[ORDER[3]][2]]
     photos.update(jobs=1)
     assert held(photos) == expected(now)
+
+
+def test_a_damaged_calibration_is_let_go(tmp_path: Path) -> None:
+    index, vectors = tmp_path / "index", np.random.default_rng(0).normal(size=(60, 4))
+    calibrate(Collection.from_vectors(vectors, labels=list("abcdef") * 10, path=index), far=0.2)
+    (path,) = index.glob("calibration-*.json")
+    flip(path)
+    result = repair(index)
+    assert (result.items, result.lost) == (60, 0)
+    assert "vecsearch calibrate" in result.notes[0]
+    assert (verify(index).damages, Collection.open(index).calibration) == ([], {})
+
+
+def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
+    index, vectors = tmp_path / "index", np.random.default_rng(0).normal(size=(200, 8))
+    Collection.from_vectors(vectors, path=index, index="IVF4,Flat")
+    (path,) = index.glob("ann/*.faiss")
+    flip(path)
+    result = repair(index)
+    assert (result.items, result.lost) == (200, 0)
+    assert "It is made again." in result.notes[0]
+    assert verify(index).damages == []
+    assert Collection.open(index).info()["index_now"] == "IVF4,Flat"

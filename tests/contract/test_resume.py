@@ -94,12 +94,12 @@ def test_a_folder_that_changes_in_between(
     if encoder == "pixels":
         assert held(resumed) == expected(seeds)
     else:
-        fresh = held(Collection.build(root, tmp_path / "fresh", **options))
-        for name, (label, _, row) in held(resumed).items():
+        found, fresh = held(resumed), held(Collection.build(root, tmp_path / "fresh", **options))
+        assert found.keys() == fresh.keys() == seeds.keys()
+        for name, (label, _, row) in found.items():
             assert (label, fresh[name][0]) == (name[0] if "/" in name else None,) * 2
             # A file that is new comes last, and the last digits of an axis depend on the order.
             np.testing.assert_allclose(row, fresh[name][2], atol=1e-3)
-        assert fresh.keys() == seeds.keys()
 
 
 def test_a_broken_file_that_is_mended_in_between(
@@ -116,21 +116,26 @@ def test_a_broken_file_that_is_mended_in_between(
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("begun", "other"),
     [
-        {"size": (5, 4)},
-        {"color": "rgb"},
-        {"fit": "pad"},
-        {"metric": "cosine"},
-        PCA,
-        {**PCA, "seed": 1},
+        (PIXELS, {"size": (5, 4)}),
+        (PIXELS, {"color": "rgb"}),
+        (PIXELS, {"fit": "pad"}),
+        (PIXELS, {"metric": "cosine"}),
+        (PIXELS, PCA),
+        (PCA, {"seed": 1}),
+        (PCA, {"dim": 2}),
     ],
 )
 def test_other_settings_start_anew(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begun: dict[str, Any],
+    other: dict[str, Any],
 ) -> None:
-    interrupted(root, tmp_path / "index", 2, **PIXELS)
-    options = {**PIXELS, **other}
+    interrupted(root, tmp_path / "index", 2, **begun)
+    options = {**begun, **other}
     decoded = watch(monkeypatch)
     anew = Collection.build(root, tmp_path / "index", **options)
     assert decoded == ORDER
@@ -167,7 +172,9 @@ def test_a_draft_that_a_loss_of_power_has_torn(root: Path, tmp_path: Path) -> No
         assert [item.id for item in resumed] == ORDER
 
 
-def test_a_block_is_kept_that_was_just_written(root: Path, tmp_path: Path) -> None:
+def test_a_block_is_kept_that_was_just_written(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write, index = draft._write, tmp_path / "index"
 
     def written_then_interrupted(descriptor: int, data: memoryview) -> None:
@@ -181,6 +188,9 @@ def test_a_block_is_kept_that_was_just_written(root: Path, tmp_path: Path) -> No
             Collection.build(root, index, **PIXELS)
     with pytest.raises(CollectionNotFound, match="run the same command again, and it goes on"):
         Collection.open(index)
+    decoded = watch(monkeypatch)
+    assert held(Collection.build(root, index, **PIXELS)) == expected(SEEDS)
+    assert decoded == ORDER[BATCH:]
 
 
 def test_a_mistake_leaves_no_draft(root: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -20,8 +21,9 @@ import pytest
 from PIL import Image
 from serving import Server, serving
 
-from vecsearch import Collection
+from vecsearch import Collection, InvalidArgument
 from vecsearch.server.problems import Problem
+from vecsearch.server.settings import Settings
 from vecsearch.server.shield import cookie_of
 from vecsearch.server.state import MOST_HEAVY, HeavyPool
 
@@ -480,3 +482,12 @@ def test_where_files_lie_cannot_be_asked_for(server: Server) -> None:
         answer = server.json(method, f"collections/clothes/{path}", body)
         assert answer.status == 400, path
         assert answer.json["detail"].startswith("Nobody can ask a server by path")
+
+
+@pytest.mark.parametrize("options", [{"host": "0.0.0.0"}, {"host": "::"}, {"writable": True}])
+def test_without_a_token_nothing_starts_that_others_could_use(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """The command makes one up for them, and prints it."""
+    with pytest.raises(InvalidArgument, match=r"give it a token|must know a token"):
+        Settings([tmp_path], **options)

@@ -1,5 +1,6 @@
 """The API never answers 5xx to bad input: promise 17 of docs/reliability.md."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -95,5 +96,8 @@ def test_a_minute_of_mixed_queries() -> None:
     )
     print(run.stdout)
     assert ", 0 errors" in run.stdout
+    kinds = re.findall(r"^  (\w+) +([\d,]+)$", run.stdout, re.MULTILINE)
+    assert len(kinds) == 8, "each kind of query was asked"
+    assert sum(int(count.replace(",", "")) for _, count in kinds) > 1000
     growth = float(run.stdout.split(" MB: ")[1].split(" %")[0])
     assert growth <= 5

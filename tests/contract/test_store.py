@@ -15,6 +15,7 @@ import pytest
 from conftest import PHOTOS
 
 from vecsearch import Collection, cluster, keep_clustering, verify
+from vecsearch.amend import keep_calibration
 from vecsearch.ann import reindex
 from vecsearch.errors import (
     CollectionExists,
@@ -231,6 +232,7 @@ def lived_in(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     more = [{"price": row} for row in range(5)]
     collection.add_vectors(np.ones((5, 3)), list("abcde"), ["x"] * 5, more)
     keep_clustering(collection, "two", cluster(collection, 2))
+    keep_calibration(folder, "knn", {"threshold": 1.5}, collection.fingerprint)
     return folder
 
 
@@ -243,6 +245,7 @@ def answers(folder: Path) -> object:
         list(collection),
         collection.skipped,
         {name: one.codes.tolist() for name, one in collection.clusterings.items()},
+        collection.calibration,
         {**collection.info(), "path": ""},
         "cat/plain.jpg" in collection,
         collection.get("cat/plain.jpg"),
@@ -282,8 +285,8 @@ def check_mutations(lived_in: Path, tmp_path: Path, count: int) -> None:
     shutil.copytree(lived_in, copy)
     manifest = Store(copy).manifest
     targets = [copy / name for name in [*manifest.files, manifest.name]]
-    # Two segments, dead rows, encoder, index, skipped list, clusters, manifest.
-    assert len(targets) == 15
+    # Two segments, dead rows, encoder, index, skipped list, clusters, thresholds, manifest.
+    assert len(targets) == 16
     rng = random.Random(0)
     noticed = mutated = 0
     for turn in range(count):
@@ -464,10 +467,11 @@ def test_names_that_end_a_line_in_unicode(tmp_path: Path) -> None:
 def test_a_reader_keeps_what_it_has_opened(tmp_path: Path) -> None:
     write(tmp_path / "index")
     warm, cold = Collection.open(tmp_path / "index"), Collection.open(tmp_path / "index")
-    before = warm.query_vectors([[1, 2]], k=1)
-    for _ in range(3):
-        write(tmp_path / "index", overwrite=True)
-    assert warm.query_vectors([[1, 2]], k=1) == before
+    before = warm.query_vectors([[1, 2]], k=9)
+    for count in (6, 7, 8):
+        write(tmp_path / "index", count, overwrite=True)
+    assert warm.query_vectors([[1, 2]], k=9) == before
+    assert len(warm) == len(before[0]) == 5
     with pytest.raises(CollectionReplaced, match="refresh it, or open it again"):
         cold.query_vectors([[1, 2]])
 
@@ -548,7 +552,9 @@ def test_a_waiting_writer_outlives_one_that_fails(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     script = (
         "import sys, numpy as np; from pathlib import Path; from vecsearch.store import *\n"
-        "from vecsearch.types import Metric; print('go', flush=True)\n"
+        "from vecsearch.types import Metric; import filelock; real = filelock.FileLock.acquire\n"
+        "def told(*a, **k): print('go', flush=True); return real(*a, **k)\n"
+        "filelock.FileLock.acquire = told\n"
         "with Writer(Path(sys.argv[1])) as writer:\n"
         "    writer.add(np.ones((1, 2), np.float32), [Record('a')])\n"
         "    writer.commit(metric=Metric.EUCLIDEAN, dim=2)"

@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -297,27 +298,36 @@ def test_a_write_is_seen_at_once(store: VectorStore) -> None:
         ([[0, np.inf]], ["e"]),
         ([[0, 0, 0]], ["e"]),
         ([[0, 0], [1, 1]], ["e", "e"]),
+        ([[9, 9], [0, np.nan]], ["b", "e"]),
     ],
 )
 def test_what_cannot_be_taken_changes_nothing(
     store: VectorStore, vectors: list[list[float]], ids: list[str]
 ) -> None:
+    before = everything(store)
     with pytest.raises(InvalidArgument):
         store.upsert(np.float32(vectors), Records(ids))
-    assert sorted(everything(store)) == ["a", "b", "c", "d"]
+    assert everything(store) == before
 
 
 @pytest.mark.parametrize(
     "facts", [{"at": date(2026, 11, 26)}, {"n": np.int64(3)}, {"n": float("nan")}]
 )
 def test_metadata_is_json(store: VectorStore, facts: dict[str, Any]) -> None:
+    before = everything(store)
     with pytest.raises(InvalidArgument):
-        store.upsert(np.float32([[0, 0]]), Records(["e"], metadata=[facts]))
-    assert sorted(everything(store)) == ["a", "b", "c", "d"]
+        store.upsert(np.float32([[9, 9], [0, 0]]), Records(["b", "e"], metadata=[{}, facts]))
+    assert everything(store) == before
+
+
+def test_a_store_that_was_closed_answers_again(store: VectorStore) -> None:
+    before = everything(store)
+    store.close()
+    assert everything(store) == before
 
 
 def test_long_metadata_goes_in_small_parts(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server takes no message of more than 64 MB: 2,000 items of 40 kB go in several."""
+    """A server takes no message of more than 64 MB: 1,000 items of 40 kB go in several."""
     sizes: list[int] = []
 
     def noted(client: Any, name: str, schema: Any, columns: Any, new: bool) -> None:
@@ -368,12 +378,15 @@ def test_its_profile_and_its_encoder_come_back(make: Make, tmp_path: Path) -> No
     built = Collection.build(tmp_path, tmp_path / "index", encoder="pca", dim=2, size=(64, 64))
     source = FolderStore(built.path)
     store = make()
-    store.create(source.profile, source.encoder_folder())
-    profile = store.profile
+    told: dict[str, Any] = {"knn": {"threshold": 1.5}}
+    store.create(replace(source.profile, calibration=told), source.encoder_folder())
+    again = store.anew()
+    profile = again.profile
+    assert profile.calibration == told
     assert profile.encoder is not None
     assert profile.encoder.fingerprint == built.fingerprint
     assert (profile.metric, profile.dim, profile.root) == (built.metric, 2, str(tmp_path))
-    folder = store.encoder_folder()
+    folder = again.encoder_folder()
     assert folder is not None
     assert open_encoder(folder).fingerprint == built.fingerprint
 

@@ -35,9 +35,11 @@ def test_threads_share_a_collection_that_is_refreshed(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(ask, seed) for seed in range(4)]
-        for turn in range(12):
-            shared.remove(names[turn * 50 : turn * 50 + 50])
-        done.set()
+        try:
+            for turn in range(12):
+                shared.remove(names[turn * 50 : turn * 50 + 50])
+        finally:
+            done.set()
         assert all(answer.result() > 10 for answer in answers)
 
 

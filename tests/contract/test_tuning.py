@@ -260,11 +260,18 @@ def test_the_same_seed_measures_the_same_recalls(own: Collection) -> None:
 
 def test_later_items_keep_the_settings(own: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     tune(own, recall=0.9, kinds=["IVF32,Flat"])
-    before = Store(own.path).manifest.index
+    before, made = Store(own.path).manifest.index, Store(own.path).manifest.ann
     monkeypatch.setattr("vecsearch.ann.FEW", 100)
     own.add_vectors(clouds(900, seed=2), [f"new {row}" for row in range(900)])
     assert Store(own.path).manifest.index == before
+    assert Store(own.path).manifest.ann != made
     assert "new 7" in ids(own, clouds(900, seed=2)[7:8])[0]
+
+
+def test_exact_alone(own: Collection) -> None:
+    found = tune(own, kinds=["exact"], keep=False)
+    assert found.chosen is not None
+    assert {one.kind for one in found.measured} == {found.chosen.kind} == {"exact"}
 
 
 def test_of_a_large_collection_a_sample_comes_first(
@@ -286,7 +293,11 @@ def test_of_a_large_collection_a_sample_comes_first(
         ({"recall": 1.1}, "Recall is a share"),
         ({"kinds": ["nonsense"]}, "No kind of index is called 'nonsense'"),
         ({"kinds": ["IVF100000,Flat"]}, "FAISS cannot make the index"),
+        ({"kinds": ["auto"]}, "auto chooses a kind"),
         ({"k": 0}, "k is how many to find"),
+        ({"latency_ms": 0}, "latency_ms is above 0"),
+        ({"memory_mb": -1}, "memory_mb is above 0"),
+        ({"seed": -1}, "The seed is a whole number"),
     ],
 )
 def test_what_makes_no_sense(own: Collection, how: dict[str, Any], message: str) -> None:

@@ -18,6 +18,8 @@ import pytest
 from conftest import COMMAND, PHOTOS, PROJECT
 from PIL import Image
 
+from vecsearch import Collection
+from vecsearch.images.reading import CRASHED
 from vecsearch_cli.main import VERBS
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -393,6 +395,8 @@ def test_five_thousand_mutated_images(vecsearch: Command, tmp_path: Path) -> Non
     ]
     assert len({one["path"] for one in listed}) == told["skipped"]
     assert all(one["reason"] for one in listed)
+    assert not [one for one in listed if one["reason"].startswith(CRASHED)]
+    print(f"5,000 images: {told['indexed']} indexed, {told['skipped']} skipped, 0 processes died")
 
 
 def test_many_skipped_are_summed_up(vecsearch: Command, tmp_path: Path) -> None:
@@ -465,7 +469,7 @@ def test_a_saved_encoder_for_other_images(vecsearch: Command, index: Path, tmp_p
         ),
         (
             ["build", "{photos}", "-o", "{tmp}/x", "--encoder", "lda", "--labels", "none"], 2,
-            "LDA learns from labels",
+            "'lda' learns from labels",
         ),
         (["build", "{photos}", "-o", "{tmp}/x", "--labels", "x.csv"], 2, "x.csv cannot be read"),
         (["build", "{photos}", "-o", "{index}"], 1, "ask to overwrite it (--overwrite)"),
@@ -622,6 +626,80 @@ def test_options_that_mean_nothing_are_refused(
         vecsearch("train", train, "-o", tmp_path / "m", "--no-augment", "--augment", "flip"), 2
     )
     assert "--augment does not go with --no-augment" in told
+    picture = next((test / "bag").iterdir())
+    for words, said in (
+        (["compare", train, "--holdout", 0.3, "--protocol", "kfold"], "--holdout does not go with"),
+        (["compare", train, "--folds", 3], "--folds does not go with --protocol holdout"),
+        (["evaluate", index, test, "--task", "retrieval", "--neighbours", 7], "--neighbours does"),
+        (["evaluate", index, test, "--task", "both", "--qrels", picture], "--qrels says what is"),
+        (["plot", index, "-o", tmp_path / "a.png", "--thumbnails", 64], "--thumbnails does not go"),
+        (["add", index, picture, "-m", "label=bag"], "--meta label"),
+        (["add", index, picture, "--label", ""], "a class has a name"),
+        (["compact", ""], "An empty name is that of no folder"),
+        (["build", train, "-o", "s3://bucket/index"], "it has to be one of this machine"),
+        (["serve", index, "--max-upload", "nan"], "--max-upload is a number"),
+        (["tune", index, "--kind", "auto"], "auto chooses a kind"),
+        (["export", index, "-o", tmp_path / "a.xls"], "ends in none of .csv, .npz, .parquet"),
+    ):
+        assert said in failed(vecsearch(*words), 2)
+    (tmp_path / "flat").mkdir()
+    shutil.copy(picture, tmp_path / "flat")
+    told = failed(
+        vecsearch("build", tmp_path / "flat", "-o", tmp_path / "i", "--encoder", "lda"), 2
+    )
+    assert "'lda' learns from labels" in told
+    assert "has a label, so there is nothing to deal" in failed(
+        vecsearch("compare", tmp_path / "flat"), 2
+    )
+
+
+def test_a_report_replaces_no_files_of_others(
+    vecsearch: Command, index: Path, small: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "queries.csv").write_text("mine")
+    report = tmp_path / "report"
+    told = failed(vecsearch("evaluate", index, small / "test", "--report", tmp_path), 2)
+    assert "holds queries.csv, but no report" in told
+    assert (tmp_path / "queries.csv").read_text() == "mine"
+    report.write_text("a file")
+    told = failed(vecsearch("evaluate", index, small / "test", "--report", report / "deep"), 2)
+    assert f"{report} is a file" in told
+    report.unlink()
+    for _ in range(2):
+        answer(vecsearch("evaluate", index, small / "test", "--report", report))
+    assert (report / "queries.csv").is_file()
+
+
+def test_a_sheet_of_nothing_is_not_drawn(vecsearch: Command, index: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    sheet.write_bytes(b"earlier")
+    run = vecsearch("query", index, tmp_path / "nowhere.png", "--sheet", sheet)
+    assert run.returncode == 1
+    assert sheet.read_bytes() == b"earlier"
+
+
+def test_csv_holds_what_json_does(vecsearch: Command, index: Path, tmp_path: Path) -> None:
+    facts = answer(vecsearch("info", index))
+    text = vecsearch("info", index, "--format", "csv").stdout
+    rows = {row["what"]: row["value"] for row in csv.DictReader(io.StringIO(text))}
+    assert json.loads(rows["encoder"]) == facts["encoder"]
+    odd = "carriage\rreturn, and \x1b[31mred"
+    books = tmp_path / "books"
+    Collection.from_vectors([[1, 2], [2, 1], [3, 3]], [odd, "b", "c"], path=books)
+    command = [COMMAND, "cluster", books, "--k", "2", "--format", "csv", "-q"]
+    text = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    assert {row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))} == {odd, "b", "c"}
+
+
+def test_json_is_utf_8_in_any_locale(vecsearch: Command, tmp_path: Path) -> None:
+    Collection.from_vectors(np.eye(2), ["café", "🙂"], ["é", None], path=tmp_path / "index")
+    run = subprocess.run(
+        [COMMAND, "info", tmp_path / "index", "--format", "json"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
+    )
+    assert json.loads(run.stdout.decode())["labels"] == {"é": 1}
 
 
 def test_a_password_in_an_address_is_not_told(vecsearch: Command) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PHOTOS
 from likeness import close
 from milvus_server import MilvusServer
 
@@ -272,7 +273,8 @@ def test_an_overwriting_push_that_had_put_all_goes_on(
                 patch.setattr(MilvusStore, "search", lambda *_: [[] for _ in range(39)])
             else:
                 patch.setattr(MilvusStore, stopped_in, fail)
-            with pytest.raises((KeyboardInterrupt, VecsearchError)):
+            ends = VecsearchError if found_wrong else KeyboardInterrupt
+            with pytest.raises(ends):
                 push(books, address, overwrite=True)
         again = push(books, address, overwrite=True)
         assert (again.items, again.pushed) == (39, 39 if found_wrong else 0)
@@ -437,6 +439,30 @@ def test_a_push_that_was_killed_before_its_index_goes_on(
         with pytest.raises(KeyboardInterrupt):
             push(books, f"{lite}/unindexed")
     assert push(books, f"{lite}/unindexed").items == 40
+    client = MilvusClient(lite.removeprefix("milvus://"))
+    assert client.list_indexes("unindexed")
+    client.close()
+
+
+def test_what_changes_while_it_is_pushed_is_not_whole(lite: str, books: Collection) -> None:
+    def grow(*_: object) -> None:
+        if "late" not in books:
+            books.add_vectors(np.ones((1, 4)), ["late"])
+
+    with pytest.raises(VecsearchError, match="was changed while it was pushed"):
+        push(books, f"{lite}/moving", progress=grow)
+    with pytest.raises(IncompleteAnswer):
+        Collection.open(f"{lite}/moving")
+
+
+def test_a_push_goes_on_only_as_it_was_begun(lite: str, books: Collection) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        push(books, f"{lite}/otherwise", progress=stop)
+    with pytest.raises(CollectionExists, match="was begun with index, shards and replicas"):
+        push(books, f"{lite}/otherwise", index="hnsw")
 
 
 def test_what_was_changed_there_is_not_undone(lite: str, books: Collection) -> None:
@@ -520,7 +546,7 @@ def test_what_milvus_cannot_do_is_said(lite: str, books: Collection) -> None:
     with pytest.raises(InvalidArgument, match="1 to 16384"):
         there.query_vectors(one, 20_000)
     with pytest.raises(InvalidArgument, match="has no encoder"):
-        there.query([next(Path("tests/data/photos").rglob("*.png"))])
+        there.query([PHOTOS / "stray.png"])
     with pytest.raises(InvalidArgument, match="kept in a folder"):
         there.update()
     with pytest.raises(InvalidArgument, match="kept in a folder"):

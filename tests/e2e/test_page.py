@@ -55,6 +55,15 @@ def queried(pictures: Path) -> Callable[[str], Path]:
     return lambda label: min((pictures / "asked" / label).iterdir())
 
 
+def wait_for(page: Page, held: list[Route]) -> None:
+    """Until the page has asked for what is held back."""
+    for _ in range(400):
+        if held:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("The page never asked for it.")
+
+
 def shown(page: Page) -> list[str]:
     """The ids of the items in the grid."""
     found: list[str] = page.locator("#grid > li").evaluate_all(
@@ -166,8 +175,7 @@ def test_a_picture_is_taken_before_the_page_is_complete(
     held: list[Route] = []
     page.route(late, lambda route: held.append(route))  # noqa: PLW0108 - Playwright looks into it
     page.goto(f"{visitor.base}/c/shop")
-    while not held:
-        page.wait_for_timeout(50)
+    wait_for(page, held)
     page.evaluate(PUT, [list(queried("trouser").read_bytes()), "paste", "clipboardData"])
     page.wait_for_timeout(1000)
     for route in held:
@@ -220,8 +228,7 @@ def test_what_is_no_picture_is_told_in_a_sentence(visitor: Visitor, tmp_path: Pa
     held: list[Route] = []
     page.route("**/items?*", lambda route: held.append(route))  # noqa: PLW0108 - as above
     page.goto(f"{visitor.base}/c/shop")
-    while not held:
-        page.wait_for_timeout(50)
+    wait_for(page, held)
     (tmp_path / "song.jpg").write_bytes(b"<html>no picture</html>")
     page.set_input_files("#file", tmp_path / "song.jpg")
     expect(page.locator("#problem")).to_be_visible()
@@ -293,8 +300,7 @@ def test_an_upload_takes_nobody_back(visitor: Visitor, queried: Callable[[str], 
     held: list[Route] = []
     page.route("**/query?k=60", lambda route: held.append(route))  # noqa: PLW0108 - as above
     page.set_input_files("#file", queried("trouser"))
-    while not held:
-        page.wait_for_timeout(50)
+    wait_for(page, held)
     page.get_by_role("link", name="Duplicates").click()
     expect(page.locator("#duplicates .groups > li").first).to_be_visible()
     with page.expect_response("**/query?k=60"):
@@ -439,8 +445,7 @@ def test_the_map_is_the_one_that_was_asked_for_last(visitor: Visitor) -> None:
     held: list[Route] = []
     page.route("**/map?method=tsne", lambda route: held.append(route))  # noqa: PLW0108 - as above
     page.get_by_label("How it is drawn").select_option("tsne")
-    while not held:
-        page.wait_for_timeout(50)
+    wait_for(page, held)
     page.get_by_label("How it is drawn").select_option("lda")
     expect(page.locator("#map canvas")).to_be_visible()
     with page.expect_response("**/map?method=tsne"):

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,15 +17,7 @@ from ray_cluster import PORT, Node, cluster
 
 from vecsearch import Collection, verify
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces"),
-    pytest.mark.skipif(shutil.which("ip") is None, reason="needs ip, of the package iproute2"),
-    pytest.mark.skipif(
-        not hasattr(os, "geteuid") or os.geteuid() != 0,
-        reason="only root makes network namespaces",
-    ),
-]
+pytestmark = pytest.mark.slow
 IMAGES = 40  # of each of ten classes
 # Slow enough that something can be killed in its midst: 30 ms an image.
 OPTIONS = ("--encoder", "efficientnet-lite0", "--format", "jsonl")

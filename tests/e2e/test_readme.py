@@ -52,8 +52,9 @@ def serve_briefly(line: str, place: Path, env: dict[str, str]) -> None:
     env = {**env, "VECSEARCH_SERVE_PORT": "0"}
     with subprocess.Popen(command, cwd=place, env=env, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None
-        assert "Listening on http://127.0.0.1:" in run.stderr.readline()
+        told = run.stderr.readline()
         run.terminate()
+        assert "Listening on http://127.0.0.1:" in told
 
 
 def test_snippets(place: Path) -> None:

@@ -190,6 +190,7 @@ def test_strangers_are_told_from_friends(
     assert len(accepted) / len(strangers) == pytest.approx(told["figures"]["far"]["value"])
     refused = [one for one in known if one["label"] is None]
     assert len(refused) / len(known) == pytest.approx(told["figures"]["frr"]["value"])
+    assert refused
     assert all(one["nearest"] for one in refused)
     run = vecsearch("classify", friends.path, mixed, "--reject", "auto", "-k", 3)
     assert lines(run, 2) == []

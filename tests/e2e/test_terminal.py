@@ -209,6 +209,7 @@ def test_interrupted_it_goes_on(
     )
     journal = index / "draft" / "journal"
     while not journal.exists() or not journal.stat().st_size:
+        assert process.poll() is None
         time.sleep(0.01)
     if sent is signal.SIGINT:
         os.killpg(process.pid, sent)  # as Ctrl-C does: to the workers too

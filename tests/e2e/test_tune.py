@@ -46,10 +46,12 @@ def test_another_recall(vecsearch: Command, sample: Path, tmp_path: Path) -> Non
 
 
 def test_what_nothing_keeps(vecsearch: Command, index: Path) -> None:
+    before = Collection.open(index).info()["generation"]
     run = vecsearch("tune", index, "--latency-ms", "0.000001", "--kind", "IVF16,Flat")
     assert run.returncode == 1
     assert "Nothing that was measured keeps all that was asked for" in run.stderr
     assert f"{index} is as it was" in run.stderr
+    assert Collection.open(index).info()["generation"] == before
 
 
 def test_a_dry_run(vecsearch: Command, index: Path) -> None:

@@ -83,8 +83,9 @@ def test_every_other_verb(run: Run, small: Path, tmp_path: Path) -> None:
     serve = [run.python, str(COMMAND), "serve", str(index), "--port", "0"]  # type: ignore[attr-defined]
     with subprocess.Popen(serve, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
-        assert server.stderr.readline().startswith("Listening on http://127.0.0.1:")
+        told = server.stderr.readline()
         server.terminate()
+    assert told.startswith("Listening on http://127.0.0.1:")
 
 
 @pytest.mark.parametrize(

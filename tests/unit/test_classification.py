@@ -314,3 +314,21 @@ def test_many_neighbours_vote_as_few_do(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.undo()
         np.testing.assert_array_equal(few[0], many[0])
         np.testing.assert_allclose(few[1], many[1])
+
+
+def test_metrics_by_name(groups: tuple[Vectors, Rows, Vectors]) -> None:
+    vectors, codes, queries = groups
+    for metric in Metric:
+        named = Centroids(vectors, codes, int(codes.max()) + 1, metric.value)
+        whole = Centroids(vectors, codes, int(codes.max()) + 1, metric)
+        np.testing.assert_array_equal(named.distances(queries), whole.distances(queries))
+
+
+def test_what_is_called_by_no_known_name() -> None:
+    books = Collection.from_vectors(np.eye(3), labels=list("aab"))
+    with pytest.raises(InvalidArgument, match="'inverse'"):
+        knn_vote(np.array([[0]]), np.array([[1.0]]), "inverse")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="No center is called 'middle': mean, medoid"):
+        Classifier(books, center="middle")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="No center is called 'middle'"):
+        Centroids(np.eye(2), np.arange(2), 2, "cosine", center="middle")  # type: ignore[arg-type]

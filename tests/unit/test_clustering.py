@@ -466,6 +466,8 @@ def test_later_items_are_assigned(books: Collection) -> None:
     first, second = summarize_clusters(books, kept)
     assert (first.size, first.share, first.label, first.medoid) == (3, 0.6, None, "Moonstone")
     assert (second.label, second.label_share) == ("love", 1)
+    with pytest.raises(InvalidArgument, match="most is 0 or more, not -1"):
+        cluster_members(books, kept, -1)
     names = [[hit.item.id for hit in hits] for hits in cluster_members(books, kept)]
     assert names == [[], ["Emma", "Persuasion"]]
     facts = describe_clustering(books, kept)

@@ -93,7 +93,7 @@ def test_where_keeps_k_full(books: Collection) -> None:
 
 
 def test_vectors_have_no_encoder(books: Collection) -> None:
-    with pytest.raises(InvalidArgument, match="has no encoder for images: query it by vectors"):
+    with pytest.raises(InvalidArgument, match="has no encoder for images: ask it by vectors"):
         books.query([PHOTOS / "stray.png"])
     assert books.info()["encoder"] is None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 from PIL import Image, ImageFilter
 from scipy.ndimage import laplace
 
@@ -326,7 +327,8 @@ def test_without_matplotlib_nothing_is_begun(
     verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    words = verb.replace("INDEX", "tests/golden/v1").split()
+    golden = str(PROJECT / "tests/golden/v1")
+    words = [golden if word == "INDEX" else word for word in verb.split()]
     with pytest.raises(Failure, match=r"pip install 'vecsearch\[plot\]'"):
         command_line.main([*words, str(tmp_path / "one.png")], prog_name="vecsearch")
 

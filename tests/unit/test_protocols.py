@@ -12,7 +12,15 @@ import pytrec_eval
 from conftest import PHOTOS
 from scipy import stats
 
-from vecsearch import Collection, InvalidArgument, Labelled, compare, evaluate, evaluate_vectors
+from vecsearch import (
+    Collection,
+    InvalidArgument,
+    Labelled,
+    compare,
+    evaluate,
+    evaluate_vectors,
+    measure_names,
+)
 from vecsearch.encoders.lda import LDAEncoder
 from vecsearch.evaluation.intervals import class_intervals, mean_intervals
 from vecsearch.evaluation.paired import corrected, difference
@@ -21,7 +29,10 @@ from vecsearch.evaluation.splitting import deal
 from vecsearch.evaluation.trec import in_one_word, read_qrels
 from vecsearch.images import ImageFolder, scan
 
-rng = np.random.default_rng(4)
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(4)
 
 
 def folder(*sizes: int) -> ImageFolder:
@@ -155,6 +166,18 @@ def test_a_ranking_that_is_refused_replaces_none(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["good.run"]
 
 
+def test_what_there_is_not(sample: Path) -> None:
+    with pytest.raises(InvalidArgument, match="'ranking' is no task"):
+        measure_names(task="ranking")  # type: ignore[arg-type]
+    some = Labelled(np.eye(2), ["a", "b"], ["x", "x"])
+    for more in ({"names": ["a"]}, {"categories": ["small", "large", "huge"]}):
+        with pytest.raises(InvalidArgument, match=r"There are 2 queries, but [13] names or"):
+            evaluate_vectors(some, some, **more)  # type: ignore[arg-type]
+    for none in ({"encoders": []}, {"metrics": []}):
+        with pytest.raises(InvalidArgument, match="Name an encoder and a metric"):
+            compare(sample / "test", **none)  # type: ignore[arg-type]
+
+
 def test_no_such_protocol() -> None:
     with pytest.raises(InvalidArgument, match="'loo' is no protocol: holdout, kfold, unseen, or a"):
         deal(folder(2), "loo", holdout=0.2, folds=5, seed=0)
@@ -177,11 +200,13 @@ def test_folds_together_are_each_alone(sample: Path, protocol: str) -> None:
     columns = line.evaluation.per_query
     assert line.evaluation.queries == 1000 == len(set(columns["id"]))
     whole = _pixels(sample / "test")
-    split = dealt.splits[1]
-    part = evaluate_vectors(*(_part(whole, names) for names in (split.gallery, split.queries)))
-    at = [columns["id"].index(name) for name in part.per_query["id"]]  # type: ignore[union-attr]
-    for name in ("map", "precision@10", "ndcg@5"):
-        np.testing.assert_allclose(np.asarray(columns[name])[at], part.per_query[name], rtol=1e-9)
+    for split in dealt.splits:
+        part = evaluate_vectors(*(_part(whole, names) for names in (split.gallery, split.queries)))
+        at = [columns["id"].index(name) for name in part.per_query["id"]]  # type: ignore[union-attr]
+        for name in ("map", "precision@10", "ndcg@5"):
+            np.testing.assert_allclose(
+                np.asarray(columns[name])[at], part.per_query[name], rtol=1e-9
+            )
 
 
 def _pixels(path: Path) -> Labelled:
@@ -232,7 +257,7 @@ def test_categories_have_figures_of_their_own(sample: Path, tmp_path: Path) -> N
     }  # fmt: skip
 
 
-def test_intervals_are_those_of_scipy() -> None:
+def test_intervals_are_those_of_scipy(rng: np.random.Generator) -> None:
     values = rng.beta(2, 5, 300)
     low, high = mean_intervals({"map": values})["map"]
     theirs = stats.bootstrap(
@@ -242,7 +267,7 @@ def test_intervals_are_those_of_scipy() -> None:
     assert mean_intervals({}) == {}
 
 
-def test_intervals_of_classes() -> None:
+def test_intervals_of_classes(rng: np.random.Generator) -> None:
     true = rng.choice(["a", "b", "c"], 200).tolist()
     said = [one if rng.random() < 0.8 else "a" for one in true]
     found = class_intervals(true, said)
@@ -258,7 +283,7 @@ def test_intervals_of_classes() -> None:
     assert found["macro_f1"] == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=1e-9)
 
 
-def test_differences_are_told_from_noise() -> None:
+def test_differences_are_told_from_noise(rng: np.random.Generator) -> None:
     base = rng.random(40)
     better = difference("map", base + 0.1 + 0.01 * rng.random(40), base)
     assert better.value == pytest.approx(0.105, abs=0.003)
@@ -276,7 +301,9 @@ def test_differences_are_told_from_noise() -> None:
 
 
 @pytest.fixture
-def graded(tmp_path: Path) -> tuple[Collection, Path, dict[str, dict[str, int]]]:
+def graded(
+    tmp_path: Path, rng: np.random.Generator
+) -> tuple[Collection, Path, dict[str, dict[str, int]]]:
     """40 items, judged from −1 to 3 for 12 of them as queries; names have spaces."""
     vectors = rng.normal(size=(40, 5))
     ids = [f"shelf {row % 3}/book%20{row}.png" for row in range(40)]
@@ -394,7 +421,7 @@ def test_judgements_of_query_files(vecsearch: Callable[..., Any], tmp_path: Path
     assert f"For {unjudged} queries nothing in the gallery is relevant." in run.stderr
 
 
-def test_joined_parts_are_the_whole() -> None:
+def test_joined_parts_are_the_whole(rng: np.random.Generator) -> None:
     vectors = rng.normal(size=(60, 4)).astype(np.float32)
     labels = rng.choice(["a", "b", "c"], 60).tolist()
     whole = Labelled(vectors, [str(row) for row in range(60)], labels)

@@ -3,10 +3,12 @@
 import csv
 import json
 import pickle
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from painting import PIXELS, expected, held, painted
 from pyarrow import parquet
@@ -251,6 +253,124 @@ def test_there_and_back(things: Collection, tmp_path: Path) -> None:
     assert held(found) == held(things)
 
 
+@pytest.mark.parametrize("ending", ["npz", "parquet"])
+def test_an_export_is_a_collection_again(things: Collection, tmp_path: Path, ending: str) -> None:
+    things.export(tmp_path / f"things.{ending}")
+    found, changes = import_vectors(tmp_path / f"things.{ending}", tmp_path / "in", metric="cosine")
+    assert found.metric == "cosine"
+    assert changes.added == IDS
+    assert held(found) == held(things)
+    same(found.vectors(), VECTORS)
+    found.remove(IDS[1:])
+    things.remove(IDS[:1])
+    things.export(tmp_path / f"others.{ending}")
+    import_vectors(tmp_path / f"others.{ending}", tmp_path / "in", append=True)
+    assert held(Collection.open(tmp_path / "in")).keys() == set(IDS)
+
+
+def test_a_table_is_a_collection_again(tmp_path: Path) -> None:
+    """Of metadata in a table the types are guessed, as of any other."""
+    more: list[dict[str, Any]] = [{"price": 3, "v0": 9}, {"price": 4, "name": "two, or so"}]
+    things = Collection.from_vectors(VECTORS[:2], IDS[:2], ["1.50", None], more)
+    things.export(tmp_path / "things.csv")
+    found, _ = import_vectors(tmp_path / "things.csv", tmp_path / "in")
+    assert held(found) == held(things)
+    same(found.vectors(), VECTORS[:2])
+
+
+def test_files_of_other_programs(tmp_path: Path) -> None:
+    numbers = pa.array([[1, 2], [3, 4.5]], pa.list_(pa.float64()))
+    columns = {
+        "path": ["a.jpg", "b.jpg"], "label": [b"cat", None], "vector": numbers,
+        "year": [1938, None], "day": [date(1938, 8, 1), None], "price": [float("nan"), 3.5],
+    }  # fmt: skip
+    parquet.write_table(pa.table(columns), tmp_path / "v.parquet", row_group_size=1)
+    found, _ = import_vectors(tmp_path / "v.parquet", tmp_path / "parquet")
+    assert held(found) == {
+        "a.jpg": ("cat", {"year": 1938, "day": "1938-08-01"}, [1, 2]),
+        "b.jpg": (None, {"price": 3.5}, [3, 4.5]),
+    }
+    two = {"vectors": [[1, 2], [3, 4]], "ids": [7, 8]}
+    np.savez_compressed(tmp_path / "v.npz", **two, labels=[0, 1])
+    found, _ = import_vectors(tmp_path / "v.npz", tmp_path / "npz")
+    assert held(found) == {"7": ("0", {}, [1, 2]), "8": ("1", {}, [3, 4])}
+
+
+@pytest.mark.parametrize("ending", ["npz", "parquet"])
+def test_an_export_that_is_damaged(things: Collection, tmp_path: Path, ending: str) -> None:
+    """Whichever byte is another, and wherever it is cut: a sentence, or the items are others."""
+    path, damaged = tmp_path / f"things.{ending}", tmp_path / f"damaged.{ending}"
+    things.export(path)
+    data = path.read_bytes()
+    refused = 0
+    for at in range(0, len(data), 7):
+        for content in (data[:at], data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :]):
+            damaged.write_bytes(content)
+            try:
+                import_vectors(damaged, tmp_path / "in", overwrite=True)
+            except InvalidArgument:
+                refused += 1
+    assert refused > len(data) // 7
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("v.npz", {"vectors": [[1]]}, r"v\.npz cannot be imported: .*ids"),
+        ("v.npz", {"vectors": [[1], [2]], "ids": ["a"]}, "There are 2 vectors, but 1 ids"),
+        ("v.npz", {"vectors": [[1]], "ids": [""]}, "Ids are strings that are not empty, not ''"),
+        ("v.npz", {"vectors": [[1]], "ids": "a"}, "its ids are no list"),
+        ("v.npz", {"vectors": [[1]], "ids": ["a"], "metadata": np.uint8([51, 10])}, "Metadata is"),
+        ("v.npz", {"vectors": [[1]], "ids": ["a"], "labels": ["x", "y"]}, "cannot be imported"),
+        ("v.npz", {"vectors": np.array([Evil()]), "ids": ["a"]}, "cannot be imported: "),
+        ("v.npz", b"no archive", "cannot be imported: it is no archive"),
+        ("v.npz", b"", "cannot be imported: it is no archive"),
+        ("v.parquet", {"vector": [[1.0]]}, "row 1: it has no id"),
+        (
+            "v.parquet",
+            {"id": ["a"], "numbers": [[1.0]]},
+            r"v\.parquet cannot be imported: .*vector",
+        ),
+        ("v.parquet", {"id": ["a"], "vector": [1.0]}, "cannot be imported"),
+        ("v.parquet", {"id": ["a", "b"], "vector": [[1.0], [1.0, 2.0]]}, "not all of one length"),
+        ("v.parquet", {"id": ["a", "b"], "vector": [[1.0], None]}, "not all of one length"),
+        ("v.parquet", {"id": ["a"], "vector": [[None]]}, "Vectors are real numbers, not object"),
+        ("v.parquet", {"id": ["a"], "vector": [[1.0]], "metadata": ["[3]"]}, "no JSON object"),
+        (
+            "v.parquet",
+            {"id": ["a"], "vector": [[1.0]], "metadata": ["{"]},
+            "row 1: its metadata is",
+        ),
+        ("v.parquet", {"id": ["a"], "vector": [[1.0]], "x": [timedelta(1)]}, "'x' holds timedelta"),
+        ("v.parquet", {"id": [b"\xff"], "vector": [[1.0]]}, "has a id that is no text"),
+        ("v.parquet", b"PAR1 and no more", "cannot be imported"),
+        ("v.csv", b"id,v0\na,\n", "ends in no columns v0"),
+        ("v.csv", b"id,v0,v1\na,,1\n", "ends in no columns v0"),
+        ("v.csv", b"id,v0,v1\na,1,1\nb,,2\n", "line 3: not all of v1 is a number"),
+        ("v.csv", b"id,v0,v1\na,1,\nb,1,2\n", "line 3: not all of v0 is a number"),
+        ("v.csv", b"id,v0\na,1" + 400 * b"0" + b"\n", "cannot be imported: "),
+        ("v.csv", b"id,v0\na,x\n", "cannot be imported: could not convert string to float: 'x'"),
+        ("v.csv", b"id,price\na,3\n", "it may be the items: --items"),
+        ("v.csv", b"v0\n1\n", "needs the column path or id"),
+    ],
+)
+def test_exports_that_are_none(tmp_path: Path, name: str, content: Any, message: str) -> None:
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif name.endswith("npz"):
+        np.savez(path, **content)
+    else:
+        parquet.write_table(pa.table(content), path)
+    with pytest.raises(InvalidArgument, match=message):
+        import_vectors(path, tmp_path / "in")
+    assert not (tmp_path / "in").exists()
+    with pytest.raises(InvalidArgument, match="says itself what its items are"):
+        import_vectors(path, tmp_path / "in", items=tmp_path / "items.csv")
+    with pytest.raises(InvalidArgument, match=r"cannot be imported|nowhere"):
+        import_vectors(path.with_stem("nowhere"), tmp_path / "in")
+
+
 @pytest.mark.parametrize(
     "labels",
     [["1.50", "2"], ["1e5", "1"], ["true", "False"], ["007", "8"], ["1", "2"], ["+1", "0"]],
@@ -287,6 +407,9 @@ def test_appending(tmp_path: Path) -> None:
         "a": ("x", {"n": 1}, [1, 2]), "b": (None, {"n": 2}, [3, 4]), "c": (None, {"n": 3}, [5, 6]),
     }  # fmt: skip
     before = held(found)
+    for own in ({"metric": "cosine"}, {"index": "hnsw"}, {"memory_budget": 9}, {"overwrite": True}):
+        with pytest.raises(InvalidArgument, match=f"append goes without {min(own)}"):
+            import_vectors(tmp_path / "v.npy", tmp_path / "in", items=items, append=True, **own)
     for array, text, message in (
         ([[5, 6]], "id\nc\n", "'c' is in the collection already"),
         ([[5, 6]], "id\nd\ne\n", "There are 1 vectors, but 2 ids"),

@@ -7,13 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.index import distances, normalized
+from vecsearch.index import as_metric, distances, normalized
 from vecsearch.types import Distances, Metric, Rows, Vectors
 
 BLOCK_BYTES = 64 << 20
 
 Center: TypeAlias = Literal["mean", "medoid"]
 CENTERS: tuple[Center, ...] = ("mean", "medoid")
+
+
+def as_center(name: str) -> Center:
+    """What stands for a class, by its name.
+
+    Raises:
+        InvalidArgument: There is none of that name.
+    """
+    if name not in CENTERS:
+        raise InvalidArgument(f"No center is called {name!r}: {', '.join(CENTERS)}.")
+    return name
 
 
 class Centroids:
@@ -45,7 +56,7 @@ class Centroids:
         vectors: Vectors,
         codes: Rows,
         classes: int,
-        metric: Metric,
+        metric: Metric | str,
         *,
         each: int = 1,
         center: Center = "mean",
@@ -53,9 +64,8 @@ class Centroids:
     ) -> None:
         if each < 1:
             raise InvalidArgument(f"A class has 1 centroid or more, not {each}.")
-        if center not in CENTERS:
-            raise InvalidArgument(f"No center is called {center!r}: {', '.join(CENTERS)}.")
-        self._metric, self._classes = metric, classes
+        as_center(center)
+        self._metric, self._classes = as_metric(metric), classes
         parts = np.asarray(codes, np.int64)
         if each > 1:
             parts, self.owners = self._clusters(vectors, parts, each, seed)
@@ -70,6 +80,8 @@ class Centroids:
 
     def distances(self, queries: Vectors, members: Rows | None = None) -> Distances:
         """How far the nearest centroid of each class is, ``(n, classes)`` float64.
+
+        It is infinite where a class has none, or none but the query itself.
 
         Args:
             queries: ``(n, dim)``.

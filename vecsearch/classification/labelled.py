@@ -1,10 +1,12 @@
 """What a collection teaches: its labelled items."""
 
+import shlex
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.collection import Collection
-from vecsearch.errors import LABEL_THEM, InvalidArgument
+from vecsearch.errors import InvalidArgument
 from vecsearch.types import Vectors
 
 
@@ -18,5 +20,14 @@ def labelled(collection: Collection) -> tuple[Vectors, NDArray[np.str_]]:
     labels = now.labels()
     rows = [row for row, label in enumerate(labels) if label is not None]
     if not rows:
-        raise InvalidArgument(f"No item of {collection.place} has a label: {LABEL_THEM}.")
+        raise nothing_labelled(collection)
     return now.vectors()[rows], np.array([labels[row] for row in rows])
+
+
+def nothing_labelled(collection: Collection) -> InvalidArgument:
+    """That no item has a label, and how they get some."""
+    place = collection.place
+    how = "give its items labels where they are made (import --items, add --label)"
+    if collection.root is not None and "://" not in place:
+        how = f"vecsearch update {shlex.quote(place)} --labels FILE.csv takes them from a table"
+    return InvalidArgument(f"No item of {place} has a label: {how}.")

@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vecsearch.classification.centroids import Center, Centroids
-from vecsearch.classification.labelled import labelled
+from vecsearch.classification.centroids import Center, Centroids, as_center
+from vecsearch.classification.labelled import labelled, nothing_labelled
 from vecsearch.classification.rejection import Rejection
 from vecsearch.classification.votes import Weights, as_weights, decide
 from vecsearch.collection import Collection
-from vecsearch.errors import LABEL_THEM, InvalidArgument
+from vecsearch.errors import InvalidArgument
 from vecsearch.images import ImageLike
 from vecsearch.index import as_metric, check_vectors
 from vecsearch.types import JSON, Hit, Metric, Progress, Skipped
@@ -47,6 +47,7 @@ class Rule:
         if self.method not in get_args(Method):
             raise InvalidArgument(f"{self.method!r} is no method: {' or '.join(get_args(Method))}.")
         as_weights(self.weights)
+        as_center(self.center)
         for name in ("k", "centroids"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -91,9 +92,10 @@ class Classifier:
         method: ``knn``: the vote of the k nearest neighbours; of classes with equally many votes,
             the nearer one. ``centroid``: the class whose centroid is nearest.
         k: How many neighbours vote, and are shown; 5, or as it was calibrated.
-        weights: ``uniform`` or ``distance``: what their votes count; see ``knn_vote``.
-        centroids: How many a class has; 1, or as it was calibrated. See ``Centroids``.
-        center: ``mean`` or ``medoid``.
+        weights: For ``knn``: ``uniform`` or ``distance``: what their votes count; see ``knn_vote``.
+        centroids: For ``centroid``: how many a class has; 1, or as it was calibrated. See
+            ``Centroids``.
+        center: For ``centroid``: ``mean`` or ``medoid``.
         reject: Who is a stranger: nobody (None); who is farther than this from the class that is
             nearest; or ``auto``: by the thresholds that ``calibrate`` has stored.
         metric: Another metric than the collection's own; with ``auto``, that of its calibration.
@@ -151,7 +153,7 @@ class Classifier:
                 center=self._rule.center,
             )
         elif not collection.is_labelled:
-            raise self._nothing_labelled()
+            raise nothing_labelled(self._collection)
 
     def classify(self, images: Sequence[ImageLike]) -> list[Prediction]:
         """What each of some images is.
@@ -197,7 +199,7 @@ class Classifier:
             return []
         if self._centroids is None:
             if not hits[0]:
-                raise self._nothing_labelled()
+                raise nothing_labelled(self._collection)
             # By the hits alone: an item may have come since, with a label that was not there.
             labels = [[str(hit.item.label) for hit in row] for row in hits]
             names, found = np.unique(np.array(labels), return_inverse=True)
@@ -218,9 +220,6 @@ class Classifier:
                 nearest, accepted.tolist(), sure.tolist(), distances.tolist(), hits, strict=True
             )
         ]
-
-    def _nothing_labelled(self) -> InvalidArgument:
-        return InvalidArgument(f"No item of {self._collection.place} has a label: {LABEL_THEM}.")
 
 
 def classify(

@@ -34,11 +34,15 @@ def knn_vote(
         The class ``(n,)`` int64, −1 where nobody votes; and its share of all votes ``(n,)``
         float64, in [0, 1].
 
+    Raises:
+        InvalidArgument: No weights are called so.
+
     Example:
         >>> apart = np.array([[1.0, 2.0, 3.0, 5.0, 6.0]])
         >>> knn_vote(np.array([[0, 1, 1, 0, 2]]), apart)
         (array([1]), array([0.4]))
     """
+    as_weights(weights)
     if codes.shape[1] > MANY:
         return _one_by_one(codes, distances, weights)
     counts = vote_weights(codes, distances, weights)

@@ -30,6 +30,10 @@ class ServerError(VecsearchError):
         super().__init__(detail)
         self.status = status
 
+    def __reduce__(self) -> tuple[type["ServerError"], tuple[int, str]]:
+        """What a copy is made of, as for another process."""
+        return type(self), (self.status, str(self))
+
 
 class Connection:
     """Sends requests to a server.

@@ -34,10 +34,15 @@ SECONDS = 60.0
 
 
 class Client:
-    """A collection on a server. Its methods are called as those of ``Collection``.
+    """A collection on a server. Its questions are called as those of ``Collection``.
 
-    Hits, items and predictions are of the same types as there; what is of the whole, as a map,
-    comes as plain values.
+    Images are files, or the bytes of files; k is 1,000 at most, and ``offset`` passes over the
+    first. Hits, items and predictions are of the same types as there; what is of the whole, as a
+    map, comes as plain values. Changes are of one item after the other.
+
+    Every method raises ``ServerError`` where the server does not answer or refuses, and what the
+    same mistake raises there: ``InvalidArgument``, ``ImageError``, ``CollectionNotFound``,
+    ``CollectionLocked``.
 
     ``Item.path`` is that below the folder that the server's collection follows. Conditions go there
     as text, by which a number is equal to the same digits in text, too. Threads may share a client;
@@ -136,8 +141,9 @@ class Client:
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
+        path = self._path("items", name)  # says so, if no collection was chosen
         try:
-            self.get(name)
+            self._get(path)
         except InvalidArgument:
             return False
         return True
@@ -209,8 +215,18 @@ class Client:
         k: int = 10,
         **options: Any,
     ) -> list[Hit]:
-        """Items that are like some and unlike others: ids, or vectors; see ``recommend``."""
-        body: dict[str, Any] = {"k": k, **only(options, RECOMMEND)}
+        """Items that are like some and unlike others: ids, or vectors.
+
+        Args:
+            like: What is liked.
+            unlike: What is not.
+            k: How many.
+            **options: ``strategy``, ``diversity``, ``max_per``, ``collapse``, ``boost``,
+                ``offset``, ``where``, ``metric``, ``exact``; see ``recommend``.
+        """
+        chosen = only(options, RECOMMEND)
+        body: dict[str, Any] = {"k": k}
+        body |= {name: value for name, value in chosen.items() if value is not None}
         for name, given in (("like", like), ("unlike", unlike)):
             several = listed(given)
             body[name] = [one for one in several if isinstance(one, str)]
@@ -234,12 +250,15 @@ class Client:
         ]
 
     def project(self, method: str = "pca") -> dict[str, Any]:
-        """The items in two dimensions: ``ids``, ``labels`` and ``points``."""
+        """The items in two dimensions: ``method``, ``ids``, ``labels``, ``points``, ``total``.
+
+        There are 60,000 at most, and 2,000 by tsne and umap; ``total`` says how many there are.
+        """
         found: dict[str, Any] = self._get(self._path("map"), method=method)
         return found
 
     def clusters(self, name: str | None = None, k: int | None = None) -> list[dict[str, Any]]:
-        """The clusters that were saved under a name, or k new ones."""
+        """The clusters that were saved under a name, or k new ones, 10 by default; not both."""
         found: list[dict[str, Any]] = self._get(self._path("clusters"), name=name, k=k)["clusters"]
         return found
 
@@ -258,7 +277,12 @@ class Client:
         return [as_item(one) for one in page["items"]], int(page["total"])
 
     def duplicates(self, threshold: float | None = None) -> list[dict[str, Any]]:
-        """Groups of items that are the same picture, or nearly."""
+        """Groups of items that are the same picture, or nearly.
+
+        Args:
+            threshold: How far apart they may be; None for what the server works out, as
+                ``find_duplicates`` does with ``auto``.
+        """
         found: list[dict[str, Any]] = self._get(self._path("duplicates"), threshold=threshold)[
             "groups"
         ]
@@ -281,7 +305,7 @@ class Client:
         self._send("PATCH", self._path("items", name), None, changes, once=True)
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Remove items, one after the other."""
+        """Remove items, one after the other: those before one that is not there are gone."""
         for name in listed(ids):
             self._send("DELETE", self._path("items", name), once=True)
 

@@ -14,7 +14,7 @@ from vecsearch.clustering.summary import (
     summarize_clusters,
 )
 from vecsearch.clustering.table import check_table, cluster_rows, write_clusters
-from vecsearch.clustering.task import Method, cluster, cluster_vectors
+from vecsearch.clustering.task import Method, check_plan, cluster, cluster_vectors
 from vecsearch.index import Step, lloyd_steps
 from vecsearch.types import Clustering
 
@@ -29,6 +29,7 @@ __all__ = [
     "Step",
     "agreement",
     "assign_clusters",
+    "check_plan",
     "check_table",
     "choose_k",
     "cluster",

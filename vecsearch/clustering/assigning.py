@@ -24,7 +24,7 @@ class Assignment:
         distance: How far that is.
         label: The commonest label of its items that are still there; None if they have none.
         confidence: The share of those with a label that have it; 0 if none has one.
-        medoid: The id of the item that stands for the cluster.
+        medoid: The id of the item that stands for the cluster; empty if there is none.
         size: How many items it had.
     """
 

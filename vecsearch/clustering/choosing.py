@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from vecsearch.clustering.quality import sampled, silhouette
 from vecsearch.collection import Collection
+from vecsearch.encoders.base import check_seed
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import TooFewDifferent, as_metric, check_vectors, run_kmeans
 from vecsearch.types import Metric, Progress
@@ -58,13 +59,15 @@ def choose_k(
         progress: Called as the work goes on.
 
     Raises:
-        InvalidArgument: There are too few items, or too few different ones, to choose.
+        InvalidArgument: A value makes no sense, or there are too few items, or too few different
+            ones, to choose.
 
     Example:
         >>> groups = [[0, 0], [0, 1], [1, 0], [9, 9], [9, 8], [8, 9]]
         >>> choose_k(groups).best
         2
     """
+    check_seed(seed)
     own = Metric.EUCLIDEAN
     if isinstance(vectors, Collection):
         own, vectors = vectors.metric, vectors.vectors()

@@ -42,6 +42,21 @@ def draw_choice(choice: Choice, path: str | Path, k: int | None = None) -> None:
     figure.savefig(path, dpi=DPI)
 
 
+def check_trace(folder: str | Path) -> None:
+    """Refuse a folder that steps could not be drawn into, before the work.
+
+    Raises:
+        InvalidArgument: There are steps of another run in it, or it is a file.
+        MissingPackage: matplotlib is not installed.
+    """
+    new_figure(1, 1)
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise InvalidArgument(f"{folder} is a file: name a folder for the steps.")
+    if any(place.glob("step-*.png")):
+        raise InvalidArgument(f"{folder} has steps of another run: name another folder.")
+
+
 class Trace:
     """Draws steps of k-means, each as a PNG of its own: step-000.png and so on.
 
@@ -58,12 +73,8 @@ class Trace:
     """
 
     def __init__(self, vectors: Vectors, folder: str | Path) -> None:
+        check_trace(folder)
         self._folder = Path(folder)
-        new_figure(1, 1)  # before the work
-        if self._folder.exists() and not self._folder.is_dir():
-            raise InvalidArgument(f"{folder} is a file: name a folder for the steps.")
-        if any(self._folder.glob("step-*.png")):
-            raise InvalidArgument(f"{folder} has steps of another run: name another folder.")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._rows = sampled(len(vectors), MOST_POINTS, 0)
         self._middle, self._axes = _plane(vectors[self._rows])

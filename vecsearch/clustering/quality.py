@@ -78,6 +78,9 @@ def silhouette(
     Returns:
         None if it means nothing: with one cluster, or if each item is one.
 
+    Raises:
+        InvalidArgument: The vectors cannot be taken, or there are not as many codes.
+
     Example:
         >>> silhouette([[0], [1], [10], [11]], [0, 0, 1, 1])
         0.899...

@@ -8,6 +8,7 @@ import numpy as np
 
 from vecsearch.clustering.quality import SILHOUETTE_ITEMS, agreement, sampled, silhouette
 from vecsearch.collection import Collection
+from vecsearch.errors import InvalidArgument
 from vecsearch.index import scores
 from vecsearch.types import JSON, Clustering, Hit, Rows
 
@@ -20,7 +21,7 @@ class ClusterSummary:
         cluster: Its number.
         size: How many items it has.
         share: Of all items, from 0 to 1.
-        medoid: The id of the item that stands for it.
+        medoid: The id of the item that stands for it; empty if it has none.
         label: The commonest label of its items that are still there, of equals the first in the
             alphabet; None if none has one.
         label_share: Of those with a label, from 0 to 1; 0 if none has one.
@@ -113,7 +114,15 @@ def cluster_members(
         collection: The items; those that are gone since are left out.
         clustering: Of these items.
         most: How many of each cluster.
+
+    Returns:
+        For each cluster its hits, with their distance from its centre.
+
+    Raises:
+        InvalidArgument: ``most`` is negative.
     """
+    if most < 0:
+        raise InvalidArgument(f"most is 0 or more, not {most}.")
     view, rows = collection.view, _rows(collection, clustering)
     order = np.lexsort((clustering.distances, clustering.codes))
     order = order[rows[order] >= 0]

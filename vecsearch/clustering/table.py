@@ -38,15 +38,22 @@ def cluster_rows(clustering: Clustering, labels: Sequence[str | None]) -> Iterat
 
 
 def write_clusters(clustering: Clustering, labels: Sequence[str | None], path: str | Path) -> None:
-    """Write the rows of ``cluster_rows`` to a ``.csv``, ``.jsonl`` or ``.parquet`` file.
+    """Write a row for each item: id, cluster, distance from the centre, label, medoid or not.
 
     The file appears whole or not at all, and takes the place of one of that name.
 
+    Args:
+        clustering: The items in clusters.
+        labels: The label of each item, ``(n,)``, or None.
+        path: Where they go: a ``.csv``, ``.jsonl`` or ``.parquet`` file.
+
     Raises:
-        InvalidArgument: The name ends otherwise.
+        InvalidArgument: The name ends otherwise, or there are not as many labels as items.
         MissingPackage: Parquet needs pyarrow.
     """
     check_table(path)
+    if len(labels) != len(clustering.ids):
+        raise InvalidArgument(f"There are {len(clustering.ids)} items, but {len(labels)} labels.")
     with put_whole(Path(path)) as file:
         WRITERS[Path(path).suffix.lower()](cluster_rows(clustering, labels), file)
 

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from vecsearch.clustering.choosing import K_MAX, choose_k
 from vecsearch.clustering.hierarchy import Linkage, check_linkage, merged
-from vecsearch.clustering.plots import Trace
+from vecsearch.clustering.plots import Trace, check_trace
 from vecsearch.collection import Collection
+from vecsearch.encoders.base import check_seed
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import (
     RESTARTS,
@@ -115,6 +116,21 @@ def cluster(
     return _clustered(view.vectors(), view.store.ids(), plan, made_of, progress)
 
 
+def check_plan(collection: Collection, k: K = None, **options: Any) -> None:
+    """Refuse what ``cluster`` would, before a number of clusters is looked for.
+
+    Raises:
+        InvalidArgument: A value makes no sense, or does not go with another.
+        MissingPackage: matplotlib is not installed, which draws.
+    """
+    metric = options.pop("metric", None)
+    plan = Plan(k=k, metric=collection.metric if metric is None else as_metric(metric), **options)
+    if plan.k != "auto" and plan.distance_threshold is None:
+        plan.count(len(collection))
+    if plan.trace is not None:
+        check_trace(plan.trace)
+
+
 def cluster_vectors(
     vectors: ArrayLike,
     k: K = None,
@@ -175,6 +191,7 @@ class Plan:
     trace: str | Path | None = None
 
     def __post_init__(self) -> None:
+        check_seed(self.seed)
         if self.method not in get_args(Method):
             known = " or ".join(get_args(Method))
             raise InvalidArgument(f"{self.method!r} is no method of clustering: {known}.")

@@ -1,11 +1,7 @@
 """Which images a build on many machines is made of: a folder, a URL, or a list."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from datetime import time as clock
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +22,10 @@ from vecsearch.images import (
     NO_LABELS,
     UNKNOWN,
     ImageFolder,
+    as_json,
+    as_text,
     described,
+    is_given,
     reason_by_name,
     scan,
     stat_files,
@@ -188,18 +187,10 @@ def _names(table: str, column: str, values: Sequence[Any]) -> list[str]:
     Raises:
         InvalidArgument: One has no name.
     """
-    names = [_text(table, column, value) if _is(value) else "" for value in values]
+    names = [as_text(table, column, value) if is_given(value) else "" for value in values]
     if "" in names:
         raise InvalidArgument(f"{table} has no {column} in its row {names.index('') + 1}.")
     return names
-
-
-def _text(table: str, column: str, value: Any) -> str:
-    """What is written in a cell; some programs do not say that bytes are text."""
-    try:
-        return value.decode() if isinstance(value, bytes) else str(value)
-    except UnicodeDecodeError as error:
-        raise InvalidArgument(f"{table} has a {column} that is no text: {value!r}.") from error
 
 
 def _below(here: str, name: str) -> str:
@@ -212,8 +203,8 @@ def _filled(
     if column is None:
         return {}
     values = (column[at] for at in order)
-    pairs = ((path, value) for path, value in zip(paths, values, strict=True) if _is(value))
-    labels = ((path, _text(table, "label", value)) for path, value in pairs)
+    pairs = ((path, value) for path, value in zip(paths, values, strict=True) if is_given(value))
+    labels = ((path, as_text(table, "label", value)) for path, value in pairs)
     return {path: label for path, label in labels if label}
 
 
@@ -223,32 +214,8 @@ def _metadata(
     if not columns:
         return {}
     return {
-        path: {key: _plain(key, column[at]) for key, column in columns.items() if _is(column[at])}
+        path: {
+            key: as_json(key, column[at]) for key, column in columns.items() if is_given(column[at])
+        }
         for path, at in zip(paths, order, strict=True)
     }
-
-
-def _is(value: Any) -> bool:
-    """Whether there is a value; NaN is none, as elsewhere in tables."""
-    return value is not None and value == value  # noqa: PLR0124 - which NaN is not
-
-
-def _plain(column: str, value: Any) -> JSON:
-    """What JSON can hold of a value, as dates in ISO's form.
-
-    Raises:
-        InvalidArgument: It is of no kind that could be written.
-    """
-    if isinstance(value, date | datetime | clock):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(
-            f"The column {column!r} holds {type(value).__name__}, which metadata cannot hold: "
-            "leave it out, or make text of it."
-        ) from error
-    plain: JSON = value
-    return plain

@@ -85,7 +85,8 @@ def push(
         InvalidArgument: A value makes no sense, or Milvus cannot take an item.
         CollectionExists: Another one is there.
         MissingPackage: pymilvus is not installed.
-        VecsearchError: The server cannot be reached, or answers otherwise than the collection.
+        StoreError: The server cannot be reached, or refuses.
+        VecsearchError: It answers otherwise than the collection.
     """
     if shards < 1 or replicas < 1:
         raise InvalidArgument("There is 1 shard or more, and 1 replica or more.")

@@ -121,7 +121,8 @@ class StoreSnapshot:
                 if folder is None or entry is None:
                     raise InvalidArgument(
                         f"The collection {self.place} was made from vectors and has no encoder "
-                        "for images: query it by vectors."
+                        "for images: ask it by vectors (query_vectors), or vecsearch recommend "
+                        "--like ID."
                     )
                 loaded = load_encoder(entry.name, folder)
                 if loaded.fingerprint != entry.fingerprint:

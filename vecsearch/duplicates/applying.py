@@ -100,7 +100,7 @@ def apply_duplicates(
 
     Args:
         collection: Whose items they are. It is refreshed.
-        groups: What ``find_duplicates`` found.
+        groups: Those of what ``find_duplicates`` found: its ``groups``.
         action: ``delete`` the files; ``move`` them to where they are below ``folder`` as they were
             below the collection's folder, never over another file; or make each a ``hardlink``
             to the one that is kept, if it has the same bytes and is on the same device. Linked
@@ -115,7 +115,12 @@ def apply_duplicates(
             has no files. Nothing was touched.
         CollectionLocked: Another process is writing to the collection. Nothing was touched.
     """
-    target = _check(collection, groups, action, folder)
+    target = check_action(collection, action, folder)
+    members = [one for group in groups for one in group.members]
+    if members and all(one.path is None for one in members):
+        raise InvalidArgument(
+            f"The items of {collection.place} have no files: remove them by their ids instead."
+        )
     if dry_run:
         work = _Work(collection.view.store, action, target, leave_contradicting)
         work.go(groups, None, progress)
@@ -151,22 +156,22 @@ def _remove(writer: Writer, work: "_Work") -> None:
         raise
 
 
-def _check(
-    collection: Collection, groups: Sequence[Group], action: Action, folder: str | Path | None
-) -> Path | None:
+def check_action(collection: Collection, action: Action, folder: str | Path | None) -> Path | None:
+    """Refuse what could not be done to any file, before duplicates are looked for.
+
+    Raises:
+        InvalidArgument: The action is none of these, its folder cannot be used, or the collection
+            lies in no folder.
+    """
     if action not in get_args(Action):
         raise InvalidArgument(f"{action!r} is none of {', '.join(get_args(Action))}.")
     if (action == "move") != (folder is not None):
         raise InvalidArgument("move takes the folder to move to; delete and hardlink take none.")
-    members = [one for group in groups for one in group.members]
-    if members and all(one.path is None for one in members):
-        raise InvalidArgument(
-            f"The items of {collection.place} have no files: remove them by their ids instead."
-        )
+    place = collection.path
     if folder is None:
         return None
     target = Path(folder).absolute()
-    check_folder(target, collection.root, collection.path)
+    check_folder(target, collection.root, place)
     return target
 
 

@@ -160,8 +160,8 @@ def load_settings(folder: Path, name: str | None = None) -> dict[str, Any]:
     """Read what ``save_settings`` wrote.
 
     Raises:
-        DamagedCollection: The file is missing or not ours.
-        InvalidArgument: It is of another encoder than ``name``.
+        DamagedCollection: The file is not ours.
+        InvalidArgument: There is none, or it is of another encoder than ``name``.
     """
     if not (folder / SETTINGS).is_file():
         raise InvalidArgument(

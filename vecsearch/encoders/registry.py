@@ -56,8 +56,9 @@ def describe_encoders() -> list[dict[str, JSON]]:
     """Each declared encoder as plain values: what it is called, whose it is, and what it takes.
 
     One that stands for many is called as in ``torchvision:NETWORK``.
-    ``learns`` is ``no``, ``from images`` or ``from labels``; ``status`` is ``ok``, or why it
-    cannot be used.
+    ``learns`` is ``no``, ``from images``, ``from labels`` or ``as its parts``, or empty if it
+    cannot be imported; ``status`` is ``ok``, or why it cannot be used. The others: ``takes``,
+    ``package`` and ``licence``.
     """
     described: list[dict[str, JSON]] = []
     for entry in encoder_entries():
@@ -118,8 +119,8 @@ def make_encoder(name: str, **params: Any) -> Encoder:
     Args:
         name: What it is registered as; for one that stands for many, with a colon and which of
             them, as ``torchvision:resnet18``.
-        **params: What it takes; one that is None is left out, and so is a seed that it has no use
-            for.
+        **params: What it takes, as ``dim`` and ``preprocess``, a ``Preprocess`` with size, fit and
+            colour; one that is None is left out, and so is a seed that it has no use for.
 
     Raises:
         InvalidArgument: The name is not known, or the encoder does not take a parameter.
@@ -140,6 +141,9 @@ def make_encoder(name: str, **params: Any) -> Encoder:
         raise InvalidArgument(f"The encoder {family!r} takes nothing behind a colon.")
     if "seed" not in takes:
         given.pop("seed", None)
+    looks = sorted(given.keys() & {"size", "fit", "color"} - takes.keys())
+    if looks and "preprocess" in takes:
+        raise InvalidArgument(f"The {looks[0]} goes into preprocess=Preprocess(size, fit, color).")
     for key in given:
         if key not in takes:
             raise InvalidArgument(
@@ -240,8 +244,10 @@ def open_encoder(folder: str | Path) -> Encoder:
     """Read an encoder from a folder that ``Encoder.save`` wrote, whichever it is.
 
     Raises:
-        InvalidArgument: Its name is not known here: the package that brought it is missing.
-        DamagedCollection: There is no encoder, or it cannot be read.
+        InvalidArgument: There is no encoder in it, or its name is not known here: the package that
+            brought it is missing.
+        DamagedCollection: It cannot be read.
+        MissingPackage: It needs a package that is not installed.
     """
     place = Path(folder)
     return load_encoder(str(load_settings(place)["encoder"]), place)

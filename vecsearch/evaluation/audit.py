@@ -53,7 +53,7 @@ class Suspect:
         name: What it is called.
         label: What it is said to be.
         neighbours: What its nearest neighbours are said to be.
-        share: How many of them agree on that.
+        share: Which share of them agrees on that.
     """
 
     name: str

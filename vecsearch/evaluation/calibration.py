@@ -13,6 +13,7 @@ from vecsearch.amend import keep_calibration
 from vecsearch.classification import Center, Method, Rejection, Rule, Weights
 from vecsearch.collection import Collection
 from vecsearch.encoders import has_learned
+from vecsearch.encoders.base import check_seed
 from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.evaluation.asking import Labelled, checked, gallery_of, queries_of, with_labels
 from vecsearch.evaluation.intervals import ENDS, REPLICATES
@@ -141,6 +142,7 @@ def calibrate(
             strangers for so small a share.
         CollectionLocked: Another process is writing to the collection.
     """
+    check_seed(seed)
     gallery = gallery_of(collection)
     asked = gallery
     skipped: Sequence[Skipped] = ()

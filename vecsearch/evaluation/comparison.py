@@ -4,7 +4,7 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
@@ -23,6 +23,7 @@ from vecsearch.encoders import (
     only_taken,
     open_encoder,
 )
+from vecsearch.encoders.base import check_seed
 from vecsearch.encoding import read_folder
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
@@ -150,6 +151,9 @@ def compare(
         InvalidArgument: A value makes no sense, or there is nothing labelled to compare.
     """
     wanted = list(dict.fromkeys(as_metric(metric) for metric in metrics))
+    check_seed(seed)
+    if not wanted or not encoders:
+        raise InvalidArgument("Name an encoder and a metric, or more of them.")
     look: dict[str, Any] = {"size": size, "fit": fit, "color": color}
     network = {
         "weights": None if weights is None else str(weights),
@@ -159,23 +163,22 @@ def compare(
     make = partial(_make, look=look, network=network, seed=seed)
     made = [make(encoder) for encoder in encoders]
     shown = scan(folder, labels)
-    if queries is not None:
-        posed = scan(queries, labels)
-        paths, asked_with = whole_paths(shown), whole_paths(posed)
-        labels_of = {**whole_labels(posed), **whole_labels(shown)}
-        known = set(asked_with)
-        learned = [path for path in paths if path not in known]
-        dealt = Dealt([Split(learned, paths, asked_with)], labels_of, {})
-    else:
+    if queries is None:
         dealt = deal(shown, protocol, holdout=holdout, folds=folds, seed=seed)
-        trained = [
-            name for name, encoder in zip(encoders, made, strict=True) if has_learned(encoder)
-        ]
-        if protocol in PROTOCOLS and trained:
+        if protocol in PROTOCOLS and (trained := _which(has_learned, encoders, made)):
             raise InvalidArgument(
                 f"{trained[0]} may have been trained on the images that would be held out here: "
                 "give a folder of other images to ask with."
             )
+    else:
+        dealt = _asked_by(scan(queries, labels), shown)
+    why = f"no row of {protocol} is of the split train."
+    if queries is not None:
+        why = (
+            f"all images of {folder} are asked with, too. Leave out the folder of queries and say "
+            "--protocol."
+        )
+    _check_learned(dealt, _which(_learns, encoders, made), why)
     lines = []
     with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
         seen: dict[Preprocess, _Pictures] = {}
@@ -184,21 +187,11 @@ def compare(
             if wants not in seen:
                 seen[wants] = _Pictures(dealt, wants, jobs, Path(scratch), progress)
             pictures = seen[wants]
-            learns = is_trainable(encoder) and not is_fitted(encoder)
+            learns = _learns(encoder)
             found: dict[Metric, list[Evaluation]] = {}
             for split in dealt.splits:
                 used = make(name) if learns else encoder
                 if learns and is_trainable(used):
-                    if not split.learned:
-                        raise InvalidArgument(
-                            f"{name} would have nothing to learn from: "
-                            + (
-                                f"no row of {protocol} is of the split train."
-                                if queries is None
-                                else f"all images of {folder} are asked with, too. Leave out the "
-                                "folder of queries and say --protocol."
-                            )
-                        )
                     if progress is not None:
                         progress(f"fitting {name}", 0, 0)
                     used.fit(*pictures.learned(split.learned))
@@ -323,6 +316,32 @@ def _is_model(name: str) -> bool:
     """Whether a name means a folder with a trained encoder, rather than an encoder."""
     known = {entry.name for entry in encoder_entries()}
     return name.partition("=")[0] not in known and Path(name).is_dir()
+
+
+def _asked_by(posed: ImageFolder, shown: ImageFolder) -> Dealt:
+    """All images of one folder as queries of another."""
+    paths, asked_with = whole_paths(shown), whole_paths(posed)
+    known = set(asked_with)
+    learned = [path for path in paths if path not in known]
+    labels_of = {**whole_labels(posed), **whole_labels(shown)}
+    return Dealt([Split(learned, paths, asked_with)], labels_of, {})
+
+
+def _check_learned(dealt: Dealt, learners: Sequence[str], why: str) -> None:
+    if learners and not all(split.learned for split in dealt.splits):
+        raise InvalidArgument(f"{learners[0]} would have nothing to learn from: {why}")
+
+
+def _which(
+    holds: Callable[[Encoder], bool], names: Sequence[str], encoders: Sequence[Encoder]
+) -> list[str]:
+    """The names of those encoders of which something holds."""
+    return [name for name, one in zip(names, encoders, strict=True) if holds(one)]
+
+
+def _learns(encoder: Encoder) -> bool:
+    """Whether it is fitted here."""
+    return is_trainable(encoder) and not is_fitted(encoder)
 
 
 def _make(name: str, look: Mapping[str, Any], network: Mapping[str, Any], seed: int) -> Encoder:

@@ -184,8 +184,7 @@ def evaluate_vectors(
         InvalidArgument: A value makes no sense, or there is nothing labelled to compare.
     """
     task = task or ("both" if qrels is None else "retrieval")
-    if task not in ("retrieval", "classification", "both"):
-        raise InvalidArgument(f"{task!r} is no task: retrieval, classification or both.")
+    _check_task(task)
     if qrels is not None and task != "retrieval":
         raise InvalidArgument("Judgements say what is relevant, not what is of which class.")
     if not ks or not all(isinstance(k, int) and k >= 1 for k in [*ks, neighbours]):
@@ -194,6 +193,11 @@ def evaluate_vectors(
     gallery = checked(gallery)
     queries = checked(queries, gallery.vectors.shape[1])
     called = list(queries.ids if names is None else names)
+    for one in (called, queries.ids if categories is None else categories):
+        if len(one) != len(queries.ids):
+            raise InvalidArgument(
+                f"There are {len(queries.ids)} queries, but {len(one)} names or categories."
+            )
     rows = list(range(len(called)))
     kept = gallery
     if qrels is None:
@@ -349,8 +353,18 @@ def _own_rows(gallery: Labelled, queries: Labelled) -> Rows:
     return own
 
 
+def _check_task(task: str) -> None:
+    if task not in ("retrieval", "classification", "both"):
+        raise InvalidArgument(f"{task!r} is no task: retrieval, classification or both.")
+
+
 def measure_names(ks: Sequence[int] = DEFAULT_KS, task: Task = "both") -> list[str]:
-    """The names of the measures that an evaluation gives, in order."""
+    """The names of the measures that an evaluation gives, in order.
+
+    Raises:
+        InvalidArgument: There is no such task.
+    """
+    _check_task(task)
     names = [f"{name}@{k}" for name in ("precision", "recall", "hit") for k in sorted(set(ks))]
     names += ["map", "map@r", "r_precision", "mrr", *(f"ndcg@{k}" for k in sorted(set(ks)))]
     counted = ["accuracy", "macro_precision", "macro_recall", "macro_f1"]

@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import logging
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -35,9 +36,10 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
         The files written.
 
     Raises:
-        InvalidArgument: The folder cannot be made.
+        InvalidArgument: The folder cannot be made, or files of others would be replaced.
     """
     place = Path(folder)
+    check_report(place)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,6 +72,37 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
             # Names of files may be no text: their odd bytes are shown as \udcff and the like.
             file.write(text.encode("utf-8", "backslashreplace"))
     return [place / name for name in files]
+
+
+def check_report(folder: str | Path) -> None:
+    """Refuse a folder that no report could go into, before any work is done for it.
+
+    Raises:
+        InvalidArgument: It cannot be made, or holds files that are called as those of a report,
+            and no report.
+    """
+    place = Path(folder)
+    try:
+        nearest = next(one for one in (place, *place.absolute().parents) if one.exists())
+        there = [name for name in OWN if (place / name).exists()]
+    except OSError as error:
+        raise InvalidArgument(f"Cannot make the folder {place}: {error.strerror}.") from error
+    if not nearest.is_dir():
+        raise InvalidArgument(f"Cannot make the folder {place}: {nearest} is a file.")
+    if not os.access(nearest, os.W_OK):
+        raise InvalidArgument(f"Cannot write into {nearest}: permission denied.")
+    if there and not _is_report(place / "report.json"):
+        raise InvalidArgument(
+            f"{place} holds {there[0]}, but no report, which would replace it: name another folder."
+        )
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        body = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(body, dict) and "measures" in body
 
 
 def _table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:

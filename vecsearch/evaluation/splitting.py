@@ -66,9 +66,13 @@ def deal(
     Raises:
         InvalidArgument: A value makes no sense, there are too few classes, or the file is none.
     """
+    if protocol in ("holdout", "kfold") and not folder.labels:
+        raise InvalidArgument(
+            f"Nothing in {folder.root} has a label, so there is nothing to deal: {LABEL_THEM}."
+        )
     if protocol == "holdout":
         shown, asked = hold_out(folder, holdout, seed)
-        if folder.labels and not asked.paths:
+        if not asked.paths:
             raise InvalidArgument(
                 f"No class in {folder.root} has two images, one of which could be held out: bring "
                 "more, or give a folder of queries."
@@ -78,10 +82,6 @@ def deal(
     if protocol in PROTOCOLS and folds < 2:
         raise InvalidArgument(f"There are 2 folds or more, not {folds}.")
     if protocol == "kfold":
-        if not folder.labels:
-            raise InvalidArgument(
-                f"Nothing in {folder.root} has a label, so there is nothing to deal: {LABEL_THEM}."
-            )
         splits = _stratified(folder, folds, seed)
         if not splits:
             raise InvalidArgument(f"The only image in {folder.root} cannot be dealt into folds.")

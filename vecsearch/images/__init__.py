@@ -1,5 +1,6 @@
 """From a folder to pixels: walk it, read each file, decode it, or say why not."""
 
+from vecsearch.images.cells import as_json, as_text, is_given
 from vecsearch.images.decoding import FORMATS, MAX_PIXELS, NO_IMAGES, Preprocess, decode, prepare
 from vecsearch.images.folder import FROM_FOLDERS, NO_LABELS, ImageFolder, described, scan
 from vecsearch.images.gathering import Gathered, gather, subset
@@ -55,6 +56,8 @@ __all__ = [
     "Preprocess",
     "Sidecar",
     "any_absolute",
+    "as_json",
+    "as_text",
     "chunk_files",
     "decode",
     "described",
@@ -62,6 +65,7 @@ __all__ = [
     "hash_file",
     "in_processes",
     "is_absolute",
+    "is_given",
     "not_now",
     "prepare",
     "read",

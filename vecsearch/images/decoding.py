@@ -186,7 +186,8 @@ def prepare(image: Image.Image, preprocess: Preprocess) -> Pixels:
         ``(height, width, channels)`` uint8.
 
     Raises:
-        ImageError: Its pixels are 32-bit numbers or of the LAB kind, or cannot be decoded.
+        ImageError: Its pixels are signed or 32-bit numbers, or of the LAB kind, or cannot be
+            decoded.
     """
     _scale_key(image)
     image.load()
@@ -246,7 +247,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return _from_deep(image)
     if image.mode in ("I", "F"):
-        raise ImageError("its pixels are 32-bit numbers, whose range no standard fixes")
+        raise ImageError("its pixels are signed or 32-bit numbers, whose range no standard fixes")
     if image.mode == "LAB":
         raise ImageError("its pixels are of the LAB kind: convert it to RGB")
     if not image.has_transparency_data:

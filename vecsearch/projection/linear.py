@@ -14,6 +14,9 @@ from vecsearch.types import Rows, Vectors
 
 Points = NDArray[np.float64]
 
+# LDA finds axes along which classes of mere noise lie apart, if it has nearly as many to choose
+# from as there are vectors.
+VECTORS_AN_AXIS = 10
 # What is left of float32 vectors beside a line that they lie on.
 LITTLE = 1e-5
 
@@ -80,10 +83,12 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
     """Vectors along the two axes that tell their classes apart best, by scikit-learn's LDA.
 
     It learns from the vectors that have a class, at most 256 MiB of them, drawn by class where
-    there are more. Where they have more than 400 dims, or more than vectors less classes, they are
-    reduced to so many by PCA first (Belhumeur et al., Eigenfaces vs. Fisherfaces, 1997). Two
-    classes are told apart along one axis; the second is then the principal axis of what is left, in
-    the same unit: the variance within the classes is 1 along each.
+    there are more. Where they have more than 400 dims, or more than a tenth of the vectors, they
+    are reduced to so many by PCA first; of fewer than 100 vectors to a quarter, from 2 to 10.
+    (After Belhumeur et al., Eigenfaces vs. Fisherfaces, 1997, who leave vectors less classes, and
+    no more are left here; with so many of them classes of mere noise lie far apart.) Two classes
+    are told apart along one axis; the second is then the principal axis of what is left, in the
+    same unit: the variance within the classes is 1 along each, as scikit-learn counts it.
 
     Args:
         cloud: The vectors.
@@ -105,7 +110,7 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
     mean = rows.mean(axis=0, dtype=np.float64)
     rows = rows - mean.astype(np.float32)
     before: NDArray[np.float64] = np.eye(cloud.dim)
-    most = min(PRINCIPAL_AXES, len(rows) - len(names))
+    most = min(PRINCIPAL_AXES, len(rows) - len(names), _axes_for(len(rows)))
     if cloud.dim > most:
         before, shares = _principal(rows, most, seed)
         before = before[:, np.array(shares) > LITTLE**2]  # or rounding would tell classes apart
@@ -133,15 +138,21 @@ def lda_plane(cloud: Cloud, codes: Rows, seed: int = 0) -> Plane:
         second = _principal(rest, 1, seed)[0]
         if _principal(rows, 2, seed)[1][1] <= LITTLE**2:
             second[:] = 0  # all lies on one line
-        along = (rows @ second).ravel()
+        along, first = (rows @ second).ravel(), (reduced @ scalings).ravel()
         for one in range(len(names)):
             along[own == one] -= along[own == one].mean()
+            first[own == one] -= first[own == one].mean()
         # In the unit of the first: in it, the variance within the classes is 1.
-        scatter = np.sqrt(np.square(along).sum() / (len(rows) - len(names)))
+        scatter = np.sqrt(np.square(along).sum() / np.square(first).sum())
         directions = np.column_stack([directions, second / (scatter or 1.0)])
         explained.append(0.0)
     centre = mean + fitted.xbar_ @ before.T  # which is the mean, weighed as scikit-learn does
     return _Axes(centre, directions, tuple(explained), len(rows)).apply(cloud)
+
+
+def _axes_for(vectors: int) -> int:
+    """How many axes LDA may choose from, so that it does not tear noise apart."""
+    return max(2, min(10, vectors // 4), vectors // VECTORS_AN_AXIS)
 
 
 def _check_classes(classes: int, vectors: int) -> None:

@@ -79,7 +79,7 @@ def plot(
     check_settings(method, options.get("sample"), options.get("neighbours"))
     if isinstance(thumbnails, int):
         check_side(thumbnails)
-    name = title or collection.place.rpartition("/")[2]
+    name = title or _called(collection)
     shown = project(collection, method, **options)
     if place.suffix.lower() == ".png":
         draw_map(shown, place, style, centers=centers, title=name)
@@ -95,6 +95,12 @@ def plot(
         progress=progress,
     )
     return Plot(place, shown, page.bytes, page.pictures, page.skipped)
+
+
+def _called(collection: Collection) -> str:
+    """What a collection is called: as its folder, or as at its address."""
+    called = collection.place.rpartition("/")[2]
+    return Path(collection.place).resolve().name if called in ("", ".", "..") else called
 
 
 def check_out(out: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vecsearch.collection import Collection
+from vecsearch.encoders.base import check_seed
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import as_metric, check_vectors
 from vecsearch.projection.cloud import Cloud, stratified
@@ -110,8 +111,8 @@ def project(
         seed: For everything random.
 
     Raises:
-        InvalidArgument: A value makes no sense, there are fewer than two items, or LDA has no
-            labels to tell apart.
+        InvalidArgument: A value makes no sense, there are fewer than two items, or than four for
+            t-SNE and UMAP, or LDA has no two labels to tell apart.
         MissingPackage: umap-learn is not installed.
         DamagedCollection: A file is not as it was written.
 
@@ -121,6 +122,7 @@ def project(
         True
     """
     check_settings(method, sample, neighbours)
+    check_seed(seed)
     view = collection.view
     allowed = view.attributes.allowed(as_conditions(where))
     rows = view.store.rows() if allowed is None else np.flatnonzero(allowed)
@@ -171,7 +173,7 @@ def project_vectors(
         seed: For everything random.
 
     Raises:
-        InvalidArgument: A value makes no sense, or there are more or fewer labels or ids.
+        InvalidArgument: As for ``project``, or there are more or fewer labels or ids.
         MissingPackage: umap-learn is not installed.
 
     Example:
@@ -180,6 +182,7 @@ def project_vectors(
         ['crime', 'love']
     """
     check_settings(method, sample, neighbours)
+    check_seed(seed)
     seen_as = as_metric(metric)
     array = check_vectors(vectors, None, seen_as)
     known = [None] * len(array) if labels is None else list(labels)

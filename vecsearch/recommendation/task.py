@@ -56,7 +56,7 @@ def recommend(
         offset: How many to pass over: those of the pages before.
         where: Only items of which all of this holds, as for ``Collection.query``.
         metric: Another metric than the collection's own.
-        exact: Compare with every item, whatever index there is.
+        exact: Compare with every item, whatever index there is; so do ``best`` and ``sum`` always.
 
     Returns:
         The items, in the order in which they were chosen. ``score`` is what the strategy gives,
@@ -64,7 +64,8 @@ def recommend(
         ``sum`` from the nearest example that is liked; or not liked, where none is.
 
     Raises:
-        InvalidArgument: A value makes no sense, or nothing is liked.
+        InvalidArgument: A value makes no sense, or there is no example; ``mean`` needs one that is
+            liked.
         ImageError: An image cannot be read.
 
     Example:

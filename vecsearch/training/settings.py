@@ -36,11 +36,13 @@ class TrainSettings:
     a time budget.
 
     Attributes:
-        preset: What the defaults are taken from: ``fast``, ``default`` or ``best``.
+        preset: ``fast``, ``default`` or ``best``: how many epochs there are. What else a preset
+            stands for is filled in by ``of``, as by ``train``.
         objective: ``siamese`` brings images of one label together; ``classifier`` learns to tell
             the labels; ``simclr`` brings two views of an image together, ``autoencoder`` learns to
             draw images again: these two need no labels.
-        loss: What ``siamese`` is measured by: one of ``LOSSES``.
+        loss: What ``siamese`` is measured by: ``proxy``, ``supcon``, ``multi-similarity``,
+            ``triplet``, ``contrastive`` or ``pairs``.
         backbone: ``small`` (for 28 to 64 pixels), ``conv3``, or a network of torchvision.
         width: Channels of the first layer of ``small`` and ``conv3``.
         weights: A file with weights of a torchvision backbone, to begin with.
@@ -49,8 +51,8 @@ class TrainSettings:
         batch: How many images make a step; fewer, if there are not 32 times as many.
         rate: The learning rate at its height.
         decay: Weight decay.
-        augment: What is done to images: ``auto``, ``none``, or some of ``AUGMENTATIONS`` with
-            commas between.
+        augment: What is done to images: ``auto``, ``none``, or some of ``flip``, ``shift``,
+            ``crop``, ``colour`` and ``erase`` with commas between.
         average: How much of the running average of the weights stays at each step; 0 for none.
         mirrored: Whether encoding looks at the mirror image too, as ``best`` does where images are
             mirrored in training as well.
@@ -59,6 +61,9 @@ class TrainSettings:
         budget: Seconds that the training may take; None for as many as the epochs take.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         precision: ``float32``, ``bfloat16``, or ``auto``: the second where the processor has it.
+
+    Raises:
+        InvalidArgument: A value makes no sense.
     """
 
     preset: str = "default"

@@ -11,11 +11,16 @@ from typing import Any
 import numpy as np
 
 from vecsearch.encoders import lacking
-from vecsearch.encoders.base import SETTINGS, WEIGHTS, check_seed
+from vecsearch.encoders.base import SETTINGS, WEIGHTS, check_seed, load_settings
 from vecsearch.encoders.plain import OWN_BACKBONES
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.encoders.siamese import NETWORK, SiameseEncoder
-from vecsearch.errors import CollectionLocked, InvalidArgument, MissingPackage
+from vecsearch.errors import (
+    CollectionLocked,
+    DamagedCollection,
+    InvalidArgument,
+    MissingPackage,
+)
 from vecsearch.images import scan, subset
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.store import put_whole
@@ -166,6 +171,17 @@ def _drafts(out: Path) -> list[Path]:
     return [path for name in names for path in out.glob(f".{name}.*.tmp")]
 
 
+def _is_encoder(folder: Path) -> bool:
+    """Whether what lies there is an encoder, and nothing of somebody else's would be replaced."""
+    try:
+        load_settings(folder)
+    except InvalidArgument:
+        return False
+    except DamagedCollection:
+        return (folder / WEIGHTS).exists()
+    return True
+
+
 @contextmanager
 def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     """The folder that an encoder goes to, held against others; not left behind if it is empty."""
@@ -176,12 +192,17 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     made = not out.exists()
     drafts = _drafts(out)
     there = {path.name for path in out.iterdir() if path not in drafts} if not made else set()
-    if there - {LOCK} and not overwrite and CHECKPOINT not in there:
-        what = "an encoder" if SETTINGS in there else f"other things ({min(there - {LOCK})} …)"
-        raise InvalidArgument(
-            f"{out} holds {what} already: choose another place, or ask to overwrite it "
-            "(--overwrite)."
-        )
+    there = {name for name in there if not name.startswith(".")}  # not that of a file browser
+    if there and CHECKPOINT not in there:
+        if not _is_encoder(out):
+            raise InvalidArgument(
+                f"{out} holds other things ({min(there)} …): choose another place."
+            )
+        if not overwrite:
+            raise InvalidArgument(
+                f"{out} holds an encoder already: choose another place, or ask to overwrite it "
+                "(--overwrite)."
+            )
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / LOCK)
     try:

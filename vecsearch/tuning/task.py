@@ -8,9 +8,10 @@ import numpy as np
 
 from vecsearch.ann import budget_of, reindex
 from vecsearch.collection import Collection
+from vecsearch.encoders.base import check_seed
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import scan
-from vecsearch.index import EXACT, check_budget, check_kind, fits, kinds_to_try
+from vecsearch.index import AUTO, EXACT, check_budget, check_kind, fits, kinds_to_try
 from vecsearch.tuning.measuring import Bench, Measured, pareto
 from vecsearch.types import JSON, Progress, Vectors
 
@@ -84,8 +85,8 @@ def tune(
         queries: A folder of images to ask with; 1,000 of the items, which are left out of what is
             searched meanwhile, by default.
         k: How many neighbours.
-        kinds: What FAISS calls the kinds to try; a choice by size and dims by default. Exact search
-            is always tried.
+        kinds: Those to try, as ``index`` of ``Collection.build`` names them, but ``auto``; a choice
+            by size and dims by default. Exact search is always tried.
         seed: For which items are asked and sampled. The times are measured and differ, and with
             them the choice may.
         keep: Make the choice the collection's own, as a commit; else it is only told.
@@ -96,12 +97,8 @@ def tune(
         InvalidArgument: A value makes no sense, or there are fewer than 100 items.
         CollectionLocked: Another process is writing to the collection.
     """
-    if not 0 < recall <= 1:
-        raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
-    if k < 1:
-        raise InvalidArgument(f"k is how many to find: 1 or more, not {k}.")
-    for kind in kinds or ():
-        check_kind(kind)
+    check_seed(seed)
+    _check(recall, k, latency_ms, memory_mb, kinds)
     vectors = collection.vectors()
     if len(vectors) < LEAST_ITEMS:
         raise InvalidArgument(
@@ -123,9 +120,10 @@ def tune(
     manifest = collection.view.store.manifest
     budget = budget_of(manifest.index)
     made_by = manifest.encoder.fingerprint if manifest.encoder else None
-    for kind in kinds or ():
+    named = [kind for kind in kinds or () if kind != EXACT]
+    for kind in named:
         check_budget(kind, *size, budget)
-    known = kinds or kinds_to_try(len(vectors), vectors.shape[1])
+    known = named if kinds else kinds_to_try(len(vectors), vectors.shape[1])
     tried = [kind for kind in known if fits(kind, *size, budget)]
 
     def measured(
@@ -160,6 +158,27 @@ def tune(
         curve = pareto([one for one in found if one.kind == chosen.kind])
         _keep(collection, chosen, curve, k, len(wanted), made_by)
     return Tuning(found, _best(found, chosen), chosen, k, len(wanted))
+
+
+def _check(
+    recall: float,
+    k: int,
+    latency_ms: float | None,
+    memory_mb: float | None,
+    kinds: Sequence[str] | None,
+) -> None:
+    """Refuse what makes no sense, before anything is read."""
+    if not 0 < recall <= 1:
+        raise InvalidArgument(f"Recall is a share above 0, 1 at most, not {recall}.")
+    if k < 1:
+        raise InvalidArgument(f"k is how many to find: 1 or more, not {k}.")
+    for name, limit in (("latency_ms", latency_ms), ("memory_mb", memory_mb)):
+        if limit is not None and not limit > 0:
+            raise InvalidArgument(f"{name} is above 0, not {limit}.")
+    for kind in kinds or ():
+        check_kind(kind)
+        if kind == AUTO:
+            raise InvalidArgument("auto chooses a kind: name those to try, or none.")
 
 
 def _best(measured: Sequence[Measured], chosen: Measured | None) -> list[Measured]:
