@@ -30,7 +30,7 @@ Rows = Sequence[tuple[int, Mapping[str, Any]]]
 
 
 def export_store(store: Store, out: Path) -> None:
-    """Write all items with their vectors, a block of 8,192 at a time.
+    """Write all items with their vectors, a block of 8,192 at a time, as ``check_export`` allows.
 
     - ``.csv``: the columns id, path, label, each key of the metadata, and v0, v1 … A value that is
       a list or an object is written as JSON, and a key that is called as another column gets
@@ -44,11 +44,8 @@ def export_store(store: Store, out: Path) -> None:
     The file appears whole or not at all, and takes the place of one of that name.
 
     Raises:
-        InvalidArgument: The name ends otherwise.
-        MissingPackage: pyarrow is not installed.
         DamagedCollection: A file of the collection is not as it was written.
     """
-    check_export(out)
     write = {".csv": _write_csv, ".npz": _write_npz, ".parquet": _write_parquet}[out.suffix.lower()]
     with put_whole(out) as file:
         write(store, file)
