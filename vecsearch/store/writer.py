@@ -49,6 +49,24 @@ from vecsearch.types import JSON, Clustering, Metric, Rows, Skipped, Vectors
 
 # What is said of an index, rather than measured of it.
 STAYS = ("kind", "memory_budget")
+# What the first generation of a collection begins with.
+NOTHING = Manifest(
+    generation=0,
+    metric=Metric.EUCLIDEAN,
+    dim=0,
+    count=0,
+    source=None,
+    encoder=None,
+    index={"kind": "exact"},
+    ann=None,
+    segments=(),
+    skipped=None,
+    calibration=None,
+    clusterings={},
+    files={},
+    created="",
+    software="",
+)
 
 
 class Writer:
@@ -273,39 +291,68 @@ class Writer:
             compaction: ``due``: write segments anew that are small, or more than a fifth of which
                 is dead. ``all``: leave no dead row and no segment that fits into another.
         """
-        from importlib.metadata import version
-
         written, stamps = self._segments.finish()
         self._files |= stamps
-        before = self._base.manifest if self._base is not None else None
         kept: list[SegmentEntry] = []
         if self._base is not None:
             kept, stamps = without(self._base, self._removed, self._dropped)
             self._files |= stamps
         self._refuse_twice()
-        known = before.index if before else {"kind": "exact"}
-        # What was measured of an index was measured on vectors of the encoder that there was.
-        known = {key: known[key] for key in STAYS if key in known} if self._encoder else known
-        manifest = Manifest(
-            generation=self.generation,
-            metric=metric or (before.metric if before else Metric.EUCLIDEAN),
-            dim=dim or (before.dim if before else 0),
-            count=sum(entry.alive for entry in (*kept, *written)),
-            source=source or (before.source if before else None),
-            encoder=self._encoder or (before.encoder if before else None),
-            index=index or known,
-            ann=self._ann or (before.ann if before and not index and not self._encoder else None),
-            segments=(*kept, *written),
-            skipped=before.skipped if before else None,
-            calibration=before.calibration if before and not self._encoder else None,
-            clusterings=before.clusterings if before and not self._encoder else {},
-            files={**(before.files if before else {}), **self._files},
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            software=version("vecsearch"),
-        )
+        manifest = self._next((*kept, *written), metric, dim, source, index)
         if compaction != "none":
             most = segment_items(manifest.dim)
             manifest = compacted(Store(self.folder, manifest), most, compaction == "all")
+        manifest = self._with_files(manifest, skipped, calibration, clusterings)
+        self._publish(manifest)
+        return manifest
+
+    def _next(
+        self,
+        segments: tuple[SegmentEntry, ...],
+        metric: Metric | None,
+        dim: int | None,
+        source: Source | None,
+        index: Mapping[str, JSON] | None,
+    ) -> Manifest:
+        """The manifest of these segments. What is not given is as it was before."""
+        from importlib.metadata import version
+
+        before = self._base.manifest if self._base is not None else NOTHING
+        facts = replace(
+            before,
+            generation=self.generation,
+            metric=metric or before.metric,
+            dim=dim or before.dim,
+            count=sum(entry.alive for entry in segments),
+            source=source or before.source,
+            segments=segments,
+            files={**before.files, **self._files},
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            software=version("vecsearch"),
+        )
+        if self._encoder is not None:
+            # What was found out was found out of the vectors of the encoder that there was.
+            said = {key: before.index[key] for key in STAYS if key in before.index}
+            facts = replace(
+                facts,
+                encoder=self._encoder,
+                index=said,
+                ann=None,
+                calibration=None,
+                clusterings={},
+            )
+        if index:
+            facts = replace(facts, index=index, ann=None)
+        return facts if self._ann is None else replace(facts, ann=self._ann)
+
+    def _with_files(
+        self,
+        manifest: Manifest,
+        skipped: Iterable[Skipped] | None,
+        calibration: Mapping[str, JSON] | None,
+        clusterings: Mapping[str, Clustering | None] | None,
+    ) -> Manifest:
+        """The manifest with the files beside the segments, which are written if they are given."""
         if skipped is not None:
             name = self._write_beside("skipped.jsonl", skipped_lines(skipped))
             manifest = replace(manifest, skipped=name)
@@ -320,7 +367,10 @@ class Writer:
                 files[title] = self._write_beside("clustering.safetensors", data)
             there = {title: file for title, file in files.items() if file is not None}
             manifest = replace(manifest, clusterings=there)
-        manifest = manifest.with_stamps({**manifest.files, **self._files})
+        return manifest.with_stamps({**manifest.files, **self._files})
+
+    def _publish(self, manifest: Manifest) -> None:
+        """Bring all that is written to the disk, and then the manifest, which makes it count."""
         for name in ("segments", "encoder", "ann", "."):
             if (self.folder / name).is_dir():
                 sync_folder(self.folder / name)
@@ -334,7 +384,6 @@ class Writer:
         if self._draft is not None:
             self._draft.close()
         collect_garbage(self.folder)
-        return manifest
 
     def _refuse_twice(self) -> None:
         """See that no id is there twice, whoever wrote it."""
