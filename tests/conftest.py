@@ -88,3 +88,13 @@ def vecsearch() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
 
     yield run
     forks.close()
+
+
+def imported(*command: str) -> set[str]:
+    """The top-level packages that a command imports."""
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True
+    )
+    names = [line.rsplit("|", 1)[1].strip() for line in run.stderr.splitlines() if "|" in line]
+    assert len(names) > 20
+    return {name.split(".")[0] for name in names}

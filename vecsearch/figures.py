@@ -1,9 +1,12 @@
 """What all figures are drawn on, and how they become files."""
 
 import io
-from typing import TYPE_CHECKING
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from vecsearch.errors import MissingPackage
+from vecsearch.errors import InvalidArgument, MissingPackage
+from vecsearch.store import put_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,18 +35,41 @@ def plain(label: str) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
+def save_figure(figure: "Figure", path: str | Path, dpi: int = DPI) -> None:
+    """Write a figure to a file, whole or not at all.
+
+    Args:
+        figure: The figure.
+        path: Where to; its ending says in which format: PNG if it has none.
+        dpi: Points an inch.
+
+    Raises:
+        InvalidArgument: It has the ending of no picture.
+    """
+    kind = Path(path).suffix.removeprefix(".").lower() or "png"
+    if kind not in (known := figure.canvas.get_supported_filetypes()):
+        raise InvalidArgument(f"{path} is no picture that can be drawn: {', '.join(known)}.")
+    data = _drawn(figure, format=kind, dpi=dpi)
+    with put_whole(Path(path)) as file:
+        file.write(data)
+
+
 def as_svg(figure: "Figure") -> bytes:
     """A figure as SVG, always the same bytes for the same figure."""
     import matplotlib as mpl
 
-    file = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "vecsearch", "svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+        return _drawn(figure, format="svg", metadata={"Date": None})
 
 
-def as_png(figure: "Figure", dpi: int = DPI) -> bytes:
+def as_png(figure: "Figure") -> bytes:
     """A figure as PNG."""
+    return _drawn(figure, format="png", dpi=DPI)
+
+
+def _drawn(figure: "Figure", **how: Any) -> bytes:
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that the font has not got
+        figure.savefig(file, **how)
     return file.getvalue()

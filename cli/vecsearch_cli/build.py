@@ -11,13 +11,12 @@ import click
 
 import vecsearch
 from vecsearch.encoders import only_taken
+from vecsearch.images import parts_of_a_set
 from vecsearch_cli import options
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import FOLDER, INDEX, SHOWN, Failure, Screen, Verb, printable
 
 WIDTH = 80
-# What folders of a data set are called that say nothing of what is in the pictures.
-PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 
 EPILOG = """\b
 Examples:
@@ -173,11 +172,10 @@ def _tell_labels(screen: Screen, folder: str, counts: Any) -> None:
     shown = ", ".join(f"{printable(name)} {count}" for name, count in [*counts.items()][:SHOWN])
     more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
     screen.note(textwrap.fill(f"{len(counts)} labels: {shown}{more}", WIDTH))
-    if len(counts) > 1 and {name.lower() for name in counts} <= PARTS:
-        part = max(counts, key=counts.get)
+    if parts := parts_of_a_set(counts):
         screen.note(
             "These look like the parts of a data set rather than like what is in the pictures.\n"
-            f"Then build one part, {folder.rstrip('/')}/{part}, and evaluate with another."
+            f"Then build one part, {folder.rstrip('/')}/{parts[0]}, and evaluate with another."
         )
 
 

@@ -147,8 +147,9 @@ def command(
 ) -> None:
     """Train a network on the images of FOLDER, so that those of one label lie close together.
 
-    After each epoch it is measured on images that were held out, and the best epoch is kept. A
-    training that was interrupted goes on where it was when the same command is run again.
+    After each epoch it is measured on images that were held out, and the best epoch is kept, the
+    latest of those that cannot be told apart. A training that was interrupted goes on where it was
+    when the same command is run again.
     """
     if no_augment:
         options.refuse_others(click.get_current_context(), "--no-augment", ("augment",))

@@ -4,16 +4,20 @@ import errno
 import hashlib
 import json
 import logging
+import platform
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import COMMAND
+from conftest import COMMAND, imported
 from PIL import Image
 from safetensors.numpy import load, save
 
@@ -78,8 +82,11 @@ def test_what_a_training_leaves(model: Path, clothes: Path) -> None:
     assert history[0] == "epoch,loss,pair_accuracy,recall_at_1,knn_accuracy,seconds"
     assert len(history) == 4
     card = (model / "card.md").read_text()
-    for said in ("400 images of 10 classes", "28 × 28 grey", "40 images held out", "torch"):
+    for said in ("400 images of 10 classes", "28 × 28 grey", "40 images held out", "seed: `0`"):
         assert said in card
+    for package in ("vecsearch", "torch", "torchvision", "pytorch-metric-learning", "numpy"):
+        assert f"{package} {version(package)}" in card
+    assert f"Python {platform.python_version()}" in card
     for name in ("curves.png", "embedding.png"):
         with Image.open(model / name) as image:
             assert min(image.size) > 300
@@ -108,6 +115,18 @@ def test_the_same_seed_gives_the_same_weights(model: Path, clothes: Path, tmp_pa
     assert other.fingerprint != first.fingerprint
 
 
+def test_a_query_imports_neither_torch_nor_onnxruntime(
+    model: Path, clothes: Path, tmp_path: Path
+) -> None:
+    image = next(clothes.glob("*/*.png"))
+    vecsearch.Collection.build(
+        image.parent, tmp_path / "index", encoder=vecsearch.open_encoder(model)
+    )
+    names = imported(str(COMMAND), "query", str(tmp_path / "index"), str(image))
+    assert {"numpy", "faiss", "PIL", "safetensors"} <= names
+    assert not names & {"torch", "torchvision", "onnxruntime", "pytorch_metric_learning"}
+
+
 class Stop(BaseException):
     """What a kill is to the code that it hits."""
 
@@ -118,6 +137,15 @@ def stopped_at(share: int) -> Callable[[str, int, int], None]:
             raise Stop
 
     return progress
+
+
+def best_of(folder: Path, part: str = "best") -> dict[str, Any]:
+    """The weights of the best epoch so far that an interrupted training has written down."""
+    tensors = load((folder / "checkpoint.safetensors").read_bytes())
+    start = f"{part}."
+    return {
+        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+    }
 
 
 @pytest.mark.parametrize("share", [1, 400, 700, 990])
@@ -257,15 +285,18 @@ def test_mistakes_are_found_before_an_image_is_read(clothes: Path, tmp_path: Pat
     assert not (tmp_path / "a").exists()
 
 
-def test_names_that_mean_something_elsewhere(clothes: Path, tmp_path: Path) -> None:
-    for number, name in enumerate(("$5_$", 'a,b"c', "käfer")):
+def test_names_that_mean_something_elsewhere(
+    clothes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, name in enumerate(("$5_$", 'a,b"c', "衣服 käfer")):
         place = tmp_path / "images" / name
         place.mkdir(parents=True)
         for path in sorted((clothes / ["bag", "coat", "dress"][number]).iterdir())[:20]:
             (place / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "images" / "käfer" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "images" / "衣服 käfer" / "broken.png").write_bytes(b"no picture")
     vecsearch.train(tmp_path / "images", tmp_path / "a", **QUICK)
     assert (tmp_path / "a" / "embedding.png").exists()
+    assert not [one for one in caplog.messages if "could not be drawn" in one]
     assert "broken.png" in (tmp_path / "a" / "skipped.csv").read_text()
 
 
@@ -284,8 +315,6 @@ def test_pictures_that_cannot_be_drawn_cost_no_encoder(
 
 
 def test_a_hostile_model_is_an_error_of_ours(model: Path, tmp_path: Path) -> None:
-    import shutil
-
     images = np.zeros((6, 28, 28, 1), np.uint8)  # so many that onnxruntime is asked
     whole = json.loads((model / "settings.json").read_text())
     architecture = whole["architecture"]
@@ -387,6 +416,138 @@ def test_epochs_are_the_most_within_a_time(clothes: Path, tmp_path: Path) -> Non
     assert len((tmp_path / "a" / "history.csv").read_text().splitlines()) == 3
 
 
+def test_the_best_epoch_is_kept_and_no_later_one(
+    clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vecsearch.training import run
+
+    with pytest.raises(Stop):
+        vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(400), **QUICK)
+    first = best_of(tmp_path / "a", "average")
+    worths = iter([0.9, 0.1, 0.2])
+    monkeypatch.setattr(
+        run, "_figures", lambda *_: dict.fromkeys(("recall_at_1", "knn_accuracy"), next(worths))
+    )
+    trained = vecsearch.train(clothes, tmp_path / "b", **QUICK)
+    assert trained.facts()["best_epoch"] == 1
+    assert trained.facts()["knn_accuracy"] == 0.9
+    for name, value in trained.trained.weights.items():
+        np.testing.assert_array_equal(value, first[name])
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_budget_is_kept_to(sample: Path, tmp_path: Path) -> None:
+    started = time.monotonic()
+    trained = vecsearch.train(sample / "train", tmp_path / "a", budget=30.0)
+    assert 15 < time.monotonic() - started <= 30
+    assert int(str(trained.facts()["epochs"])) > 1
+
+
+def test_a_time_too_short_for_an_epoch_is_told(
+    clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Loop, "seconds_of_epoch", lambda *_: 1000.0)
+    trained = vecsearch.train(clothes, tmp_path / "a", **{**QUICK, "budget": 10.0})
+    assert "The time is short: only 10 % of the images will be seen." in caplog.messages
+    assert trained.facts()["epochs"] == 1
+
+
+def test_with_all_cores_and_in_half_the_bits_a_seed_is_a_seed(
+    clothes: Path, tmp_path: Path
+) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        given: dict[str, Any] = {**QUICK, "precision": "bfloat16", "epochs": 2}
+        first, again = (vecsearch.train(clothes, tmp_path / name, **given) for name in "ab")
+    finally:
+        torch.set_num_threads(threads)
+    assert first.fingerprint == again.fingerprint
+
+
+def test_two_images_a_class(clothes: Path, tmp_path: Path) -> None:
+    paths = sorted(clothes.glob("*/*.png"))
+    for number in range(30):
+        for path in paths[10 * number : 10 * number + 2]:
+            place = tmp_path / "pairs" / f"{number:02}" / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
+    trained = vecsearch.train(tmp_path / "pairs", tmp_path / "a", **QUICK)
+    facts = trained.facts()
+    assert (facts["classes"], facts["images"], facts["held_out"]) == (30, 54, 6)
+    assert facts["recall_at_1"] is not None  # of whole classes that were held out
+    assert "6 images, all of some classes, held out" in (tmp_path / "a" / "card.md").read_text()
+
+
+def test_colours_that_come_late_are_seen(clothes: Path, tmp_path: Path) -> None:
+    """Of some 200 images in order a hundred are looked at, to the last."""
+    for number, path in enumerate(sorted(clothes.glob("*/*.png"))[:199]):
+        with Image.open(path) as image:
+            late = number >= 100
+            place = tmp_path / "images" / "ab"[late] / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            tinted = Image.new("RGB", image.size, "red") if late else image
+            tinted.save(place.with_stem(f"{number:03}"))
+    trained = vecsearch.train(tmp_path / "images", tmp_path / "a", **{**QUICK, "epochs": 1})
+    assert trained.preprocess.color == "rgb"
+
+
+def test_the_parts_of_a_data_set_are_no_labels(
+    clothes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for part, label in (("train", "bag"), ("train", "coat"), ("test", "bag")):
+        shutil.copytree(clothes / label, tmp_path / "set" / part / label)
+    vecsearch.train(tmp_path / "set", tmp_path / "a", **{**QUICK, "epochs": 1})
+    (told,) = (one for one in caplog.messages if "parts of a data set" in one)
+    assert told.startswith("The labels (train, test) look like the parts of a data set")
+    assert told.endswith(f"Then train on one part, as {tmp_path / 'set' / 'train'}.")
+
+
+def test_many_that_are_skipped_are_counted(
+    clothes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(clothes, tmp_path / "images")
+    for number in range(25):
+        (tmp_path / "images" / "bag" / f"broken-{number}.png").write_bytes(b"no picture")
+    with caplog.at_level(logging.INFO, "vecsearch"):
+        vecsearch.train(tmp_path / "images", tmp_path / "a", **{**QUICK, "epochs": 1})
+    told = [one for one in caplog.messages if one.startswith("Skipped ")]
+    listed = tmp_path / "a" / "skipped.csv"
+    assert (len(told), told[20]) == (21, f"Skipped 5 more: all will be listed in {listed}.")
+    assert len(listed.read_text().splitlines()) == 26
+
+
+def test_what_others_have_written_is_not_replaced(clothes: Path, tmp_path: Path) -> None:
+    pca = tmp_path / "pca"
+    vecsearch.make_encoder("pca", dim=2).fit(
+        np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), np.uint8)
+    ).save(pca)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "checkpoint.safetensors").write_bytes(save({"weight": np.zeros(3, np.float32)}))
+    for place in (pca, foreign):
+        before = {path.name: path.read_bytes() for path in place.iterdir()}
+        for overwrite in (False, True):
+            with pytest.raises(InvalidArgument, match=r"holds other things \(.* …\): choose"):
+                vecsearch.train(clothes, place, overwrite=overwrite, **QUICK)
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_one_class_is_told_before_an_image_is_read(
+    clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "bag").symlink_to(clothes / "bag")
+
+    def read_folder(*_: object) -> None:
+        pytest.fail("it is read")
+
+    monkeypatch.setattr("vecsearch.training.data.read_folder", read_folder)
+    with pytest.raises(InvalidArgument, match="only the label 'bag'"):
+        vecsearch.train(tmp_path / "one", tmp_path / "out", **QUICK)
+
+
 def test_a_disk_that_is_full_at_the_end_costs_nothing(
     model: Path, clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,20 +592,39 @@ def test_a_training_that_diverges_says_so(clothes: Path, tmp_path: Path) -> None
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize("budget", [None, 60.0])
-def test_one_that_diverges_late_is_in_nobodys_way(
-    clothes: Path, tmp_path: Path, budget: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def not_finite(*_: object) -> float:
-        raise FloatingPointError
+def not_finite(*_: object) -> float:
+    raise FloatingPointError
 
+
+def test_one_that_diverges_late_keeps_what_came_before(
+    clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(Stop):
         vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(700), **QUICK)
+    best = best_of(tmp_path / "a")
+    monkeypatch.setattr(Loop, "_step", not_finite)
+    trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    (told,) = (one for one in caplog.messages if "diverged" in one)
+    assert told.endswith("than 0.2. What the epochs before it came to is kept.")
+    assert trained.facts()["epochs"] == 2
+    for name, value in trained.trained.weights.items():
+        np.testing.assert_array_equal(value, best[name])
+    card = (tmp_path / "a" / "card.md").read_text()
+    assert "of 2 is kept. The next one diverged: its loss was no finite number." in card
+    assert not (tmp_path / "a" / "checkpoint.safetensors").exists()
+
+
+def test_one_that_diverges_at_once_leaves_what_was_there(
+    clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Stop):
+        vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(700), **QUICK)
+    before = best_of(tmp_path / "a")
     with monkeypatch.context() as patch, pytest.raises(InvalidArgument, match="diverged"):
         patch.setattr(Loop, "_step", not_finite)
-        vecsearch.train(clothes, tmp_path / "a", overwrite=True, budget=budget, **QUICK)
-    assert not list(tmp_path.glob("a/*"))
-    vecsearch.train(clothes, tmp_path / "a", rate=0.1, **QUICK)
+        vecsearch.train(clothes, tmp_path / "a", overwrite=True, budget=60.0, **QUICK)
+    for name, value in best_of(tmp_path / "a").items():
+        np.testing.assert_array_equal(value, before[name])
 
 
 @pytest.mark.parametrize("holdout", [0.1, 0.0])
@@ -551,9 +731,18 @@ def test_few_labels_cost_no_drawing_of_an_autoencoder(clothes: Path, tmp_path: P
 def test_pixels_in_a_file_make_no_difference(
     model: Path, clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kinds = []
+    begin = Loop.__post_init__
+
+    def noted(self: Loop) -> None:
+        kinds.append(type(self.pixels))
+        begin(self)
+
     monkeypatch.setattr("vecsearch.training.data.MEMORY_BYTES", 0)
+    monkeypatch.setattr(Loop, "__post_init__", noted)
     trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
     assert trained.fingerprint == vecsearch.open_encoder(model).fingerprint
+    assert kinds == [np.memmap]
 
 
 def test_few_or_many_is_told_by_all_images(model: Path) -> None:
@@ -584,7 +773,8 @@ def test_few_or_many_is_told_by_all_images(model: Path) -> None:
         {"loss": "supcon"},
         pytest.param({"loss": "proxy"}, marks=pytest.mark.slow),
         {"objective": "classifier"},
-        {"objective": "simclr", "labels": "none"},
+        {"objective": "simclr"},
+        pytest.param({"objective": "simclr", "labels": "none"}, marks=pytest.mark.slow),
         {"objective": "autoencoder", "labels": "none"},
         pytest.param({"objective": "autoencoder"}, marks=pytest.mark.slow),
         {"backbone": "conv3", "mirrored": True},
@@ -614,6 +804,12 @@ def test_every_way_to_train(clothes: Path, tmp_path: Path, settings: dict[str, A
         np.testing.assert_array_equal(loaded.encode(images[:1]), plain(images[:1], False))
     np.testing.assert_allclose(loaded.encode(images[:1]), loaded.encode(images)[:1], atol=1e-5)
     lines = (tmp_path / "a" / "history.csv").read_text().splitlines()
+    without = settings.get("objective") in ("simclr", "autoencoder")
+    assert ("held_out_loss" in lines[0]) == without
+    assert ("knn_accuracy" in lines[0]) == ("labels" not in settings)
+    if without:  # whatever labels say, nothing is chosen by them
+        held = [float(line.split(",")[2]) for line in lines[1:]]
+        assert loaded.facts()["best_epoch"] == 1 + held.index(min(held))
     losses = [float(line.split(",")[1]) for line in lines[1:]]
     assert np.isfinite(losses).all()
     if "rate" in settings:
@@ -622,9 +818,11 @@ def test_every_way_to_train(clothes: Path, tmp_path: Path, settings: dict[str, A
         assert 1 <= len(losses) <= 3
     else:
         assert len(losses) == 3
-    assert (tmp_path / "a" / "reconstructions.png").exists() == (
-        settings.get("objective") == "autoencoder"
-    )
+    drawn = tmp_path / "a" / "reconstructions.png"
+    assert drawn.exists() == (settings.get("objective") == "autoencoder")
+    if drawn.exists():
+        with Image.open(drawn) as image:
+            assert len(np.unique(np.asarray(image.convert("L")))) > 50  # no blank sheet
 
 
 RESNET: dict[str, Any] = {"jobs": 1, "precision": "float32", "backbone": "resnet18", "epochs": 1}
@@ -643,6 +841,24 @@ def resnet(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(torchvision().models.resnet18().state_dict(), weights)
     vecsearch.train(small / "train", folder / "model", weights=str(weights), **RESNET)
     return folder
+
+
+def test_a_large_backbone_under_onnxruntime(resnet: Path) -> None:
+    loaded: Any = vecsearch.open_encoder(resnet / "model")
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 1), np.uint8)
+    under_torch = run_torch(loaded.trained)(images, True)
+    np.testing.assert_allclose(run_onnx(loaded.trained.onnx)(images, True), under_torch, atol=1e-4)
+    np.testing.assert_allclose(loaded.encode(images), under_torch, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_backbone_from_nothing(small: Path, tmp_path: Path) -> None:
+    trained = vecsearch.train(small / "train", tmp_path / "a", **RESNET)
+    other = vecsearch.train(small / "train", tmp_path / "b", seed=1, **RESNET)
+    assert trained.trained.architecture["backbone"] == "resnet18"
+    assert trained.fingerprint != other.fingerprint
+    again = vecsearch.train(small / "train", tmp_path / "c", **RESNET)
+    assert again.fingerprint == trained.fingerprint
 
 
 @pytest.mark.slow

@@ -6,21 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, PHOTOS
+from conftest import COMMAND, PHOTOS, imported
 
 from vecsearch import Collection
 
 HEAVY = {"torch", "faiss", "sklearn", "scipy", "matplotlib", "onnxruntime", "loky", "rich"}
-
-
-def imported(*command: str) -> set[str]:
-    """The top-level packages that a command imports."""
-    run = subprocess.run(
-        [sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True
-    )
-    names = [line.rsplit("|", 1)[1].strip() for line in run.stderr.splitlines() if "|" in line]
-    assert len(names) > 20
-    return {name.split(".")[0] for name in names}
 
 
 @pytest.mark.parametrize("command", [("-c", "import vecsearch"), (str(COMMAND), "--help")])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from vecsearch.clustering.choosing import Choice
 from vecsearch.clustering.quality import sampled
 from vecsearch.errors import InvalidArgument
-from vecsearch.figures import DPI, new_figure
+from vecsearch.figures import new_figure, save_figure
 from vecsearch.index import Step
 from vecsearch.projection.palette import colour_of
 from vecsearch.types import Vectors
@@ -26,6 +26,11 @@ def draw_choice(choice: Choice, path: str | Path, k: int | None = None) -> None:
 
     Raises:
         MissingPackage: matplotlib is not installed.
+
+    Example:
+        >>> from vecsearch import choose_k
+        >>> groups = [[0, 0], [0, 1], [1, 0], [9, 9], [9, 8], [8, 9]]
+        >>> draw_choice(choose_k(groups), tmp / "choice.png")
     """
     figure = new_figure(10, 4)
     left, right = figure.subplots(1, 2)
@@ -39,7 +44,7 @@ def draw_choice(choice: Choice, path: str | Path, k: int | None = None) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     left.legend()
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)
 
 
 def check_trace(folder: str | Path) -> None:
@@ -114,7 +119,7 @@ class Trace:
         said = ": nothing moves" if last else ""
         shown = f", {len(codes):,} of {self._of:,} shown" if len(codes) < self._of else ""
         axes.set_title(f"step {self._drawn}, inertia {step.inertia:.6g}{said}{shown}")
-        figure.savefig(self._folder / f"step-{self._drawn:03d}.png", dpi=DPI)
+        save_figure(figure, self._folder / f"step-{self._drawn:03d}.png")
         self._drawn += 1
 
     def _seen(self, vectors: Vectors) -> NDArray[np.float64]:

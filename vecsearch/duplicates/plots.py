@@ -6,7 +6,7 @@ import numpy as np
 
 from vecsearch.duplicates.threshold import Suggestion
 from vecsearch.errors import InvalidArgument
-from vecsearch.figures import DPI, new_figure
+from vecsearch.figures import new_figure, save_figure
 
 BINS = 60
 # Nearer than this share of the farthest is drawn as if it were that far: 0 has no logarithm.
@@ -24,6 +24,11 @@ def draw_histogram(found: Suggestion, path: str | Path, threshold: float | None 
     Raises:
         InvalidArgument: There are too few items for a histogram.
         MissingPackage: matplotlib is not installed.
+
+    Example:
+        >>> from vecsearch import Collection, suggest_threshold
+        >>> vectors = np.random.default_rng(0).normal(size=(200, 4))
+        >>> draw_histogram(suggest_threshold(Collection.from_vectors(vectors)), tmp / "far.png")
     """
     if not len(found.nearest) or not found.unrelated.max() > 0:
         raise InvalidArgument(
@@ -50,4 +55,4 @@ def draw_histogram(found: Suggestion, path: str | Path, threshold: float | None 
         title=f"{len(found.nearest):,} of {found.items:,} different items",
     )
     axes.legend()
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)

@@ -54,7 +54,18 @@ class Encoder(Protocol):
         ...
 
     def encode(self, images: Pixels) -> Vectors:
-        """``(n, height, width, channels)`` uint8, as ``preprocess`` says, to ``(n, dim)``."""
+        """Embed images.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8, as ``preprocess`` says.
+
+        Returns:
+            ``(n, dim)`` float32, finite; of an image always the same, whatever else is in a batch.
+
+        Raises:
+            InvalidArgument: The images are of another size, colour or type.
+            NotFitted: It learns, and has not yet.
+        """
         ...
 
     def save(self, folder: Path) -> None:
@@ -80,7 +91,18 @@ class Trainable(Encoder, Protocol):
     needs_labels: ClassVar[bool]
 
     def fit(self, images: Pixels, labels: Sequence[str | None] | None = None) -> Self:
-        """Learn from ``(n, height, width, channels)`` uint8, which may be memory-mapped."""
+        """Learn from images.
+
+        Args:
+            images: ``(n, height, width, channels)`` uint8, which may be memory-mapped.
+            labels: The class of each, None where it is not known; None if none is.
+
+        Returns:
+            The encoder itself.
+
+        Raises:
+            InvalidArgument: There are too few images or labels, or they do not fit.
+        """
         ...
 
 

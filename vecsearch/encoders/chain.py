@@ -18,9 +18,10 @@ from vecsearch.encoders.base import (
     save_settings,
 )
 from vecsearch.encoders.composite import CompositeEncoder
+from vecsearch.encoders.lda import UNLABELLED
 from vecsearch.encoders.registry import load_encoder, made_by_name, make_part, unfitted
 from vecsearch.encoders.steps import STEP, Affine, Step
-from vecsearch.errors import LABEL_THEM, InvalidArgument, NotFitted
+from vecsearch.errors import InvalidArgument, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -129,9 +130,7 @@ class ChainEncoder(CompositeEncoder):
         usable = np.arange(len(images))
         if self.needs_labels:
             if labels is None:
-                raise InvalidArgument(
-                    f"LDA learns from labels, one for each image: {LABEL_THEM}; or take pca."
-                )
+                raise InvalidArgument(UNLABELLED)
             usable = np.array(
                 [row for row, label in enumerate(labels) if label is not None], np.int64
             )

@@ -1,5 +1,6 @@
 """Several encoders side by side, as one vector."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -129,13 +130,21 @@ class ConcatEncoder(CompositeEncoder):
         Args:
             images: ``(n, height, width, channels)`` uint8, which may be memory-mapped.
             labels: The class of each.
+
+        Returns:
+            The encoder itself.
+
+        Raises:
+            InvalidArgument: There are other images or more labels than fit, or too few for a part.
         """
         check_pixels(images, self.preprocess)
+        if labels is not None and len(labels) != len(images):
+            raise InvalidArgument(f"{len(labels)} labels do not fit {len(images)} images.")
         for part in self.encoders:
             if is_trainable(part) and not is_fitted(part):
                 rows = self._learned_by(part, len(images), labels)
                 given = labels if labels is None else [labels[row] for row in rows.tolist()]
-                part.fit(self._seen_by(part, images, rows), given)
+                part.fit(self._all_seen_by(part, images, rows), given)
         return self
 
     def encode(self, images: Pixels) -> Vectors:
@@ -190,6 +199,16 @@ class ConcatEncoder(CompositeEncoder):
         if getattr(part, "needs_labels", False) and labels is not None:
             rows = np.array([row for row in rows.tolist() if labels[row] is not None], np.int64)
         return fitted_on(rows, FIT_BYTES // 4, part.preprocess, part.seed)
+
+    def _all_seen_by(self, part: Encoder, images: Pixels, rows: Rows) -> Pixels:
+        """Some images as a part wants them, on the disk if they are not so already."""
+        if part.preprocess == self.preprocess or not len(rows):
+            return images
+        with tempfile.TemporaryFile(prefix="vecsearch-") as file:
+            for start in range(0, len(rows), BLOCK_IMAGES):
+                file.write(self._seen_by(part, images, rows[start : start + BLOCK_IMAGES]).data)
+            file.flush()
+            return np.memmap(file, np.uint8, "r", shape=(len(rows), *part.preprocess.shape))
 
     def _seen_by(self, part: Encoder, images: Pixels, rows: Rows) -> Pixels:
         """Some images as a part wants them."""

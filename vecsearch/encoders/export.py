@@ -15,11 +15,7 @@ TALKERS = "torch.onnx", "onnxscript", "onnx_ir"
 
 
 def to_onnx(network: Network, height: int, width: int) -> bytes:
-    """Export a network that takes ``(n, height, width, channels)`` uint8 and gives vectors.
-
-    Raises:
-        MissingPackage: onnxscript is not installed.
-    """
+    """Export a network that takes ``(n, height, width, channels)`` uint8 and gives vectors."""
     network = network.cpu().eval()
     network.reduced = False
     images = torch.zeros((2, height, width, network.architecture.channels), dtype=torch.uint8)

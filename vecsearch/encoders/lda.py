@@ -16,6 +16,7 @@ from vecsearch.types import JSON, Pixels
 # Principal components that the classes are told apart by. On Fashion-MNIST nearest centroids are
 # right for 0.800 of the test images with 100, 0.809 with 200, 0.816 with 400 and 0.815 with all.
 PRINCIPAL_AXES = 400
+UNLABELLED = f"LDA learns from labels, one for each image: {LABEL_THEM}; or take pca."
 
 
 class LDAEncoder(AffineEncoder):
@@ -71,9 +72,7 @@ class LDAEncoder(AffineEncoder):
                 fewer than ``dim`` + 1 classes.
         """
         if labels is None or len(labels) != len(images):
-            raise InvalidArgument(
-                f"LDA learns from labels, one for each image: {LABEL_THEM}; or take pca."
-            )
+            raise InvalidArgument(UNLABELLED)
         labelled = np.array(
             [row for row, label in enumerate(labels) if label is not None], np.int64
         )

@@ -112,6 +112,7 @@ class NetworkEncoder:
         Raises:
             InvalidArgument: The images are of another size, colour or type.
             MissingPackage: onnxruntime is not installed.
+            VecsearchError: The network cannot be run.
         """
         checked = check_pixels(images, self.preprocess)
         vectors = np.empty((len(checked), self.dim), np.float32)

@@ -59,6 +59,10 @@ def describe_encoders() -> list[dict[str, JSON]]:
     ``learns`` is ``no``, ``from images``, ``from labels`` or ``as its parts``, or empty if it
     cannot be imported; ``status`` is ``ok``, or why it cannot be used. The others: ``takes``,
     ``package`` and ``licence``.
+
+    Example:
+        >>> {one["name"]: one["learns"] for one in describe_encoders()}["lda"]
+        'from labels'
     """
     described: list[dict[str, JSON]] = []
     for entry in encoder_entries():
@@ -125,6 +129,10 @@ def make_encoder(name: str, **params: Any) -> Encoder:
     Raises:
         InvalidArgument: The name is not known, or the encoder does not take a parameter.
         MissingPackage: It needs a package that is not installed.
+
+    Example:
+        >>> make_encoder("pca", dim=8, seed=1).get_params()["dim"]
+        8
     """
     import inspect
 
@@ -248,6 +256,11 @@ def open_encoder(folder: str | Path) -> Encoder:
             brought it is missing.
         DamagedCollection: It cannot be read.
         MissingPackage: It needs a package that is not installed.
+
+    Example:
+        >>> make_encoder("pixels").save(tmp / "pixels")
+        >>> open_encoder(tmp / "pixels").dim
+        12288
     """
     place = Path(folder)
     return load_encoder(str(load_settings(place)["encoder"]), place)

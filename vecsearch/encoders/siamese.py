@@ -16,8 +16,9 @@ from vecsearch.encoders.base import (
     reading,
     save_settings,
 )
+from vecsearch.encoders.registry import lacking
 from vecsearch.encoders.runtimes import FEW_IMAGES, Run, Trained, network_of, runtime_of
-from vecsearch.errors import DamagedCollection, InvalidArgument, NotFitted
+from vecsearch.errors import DamagedCollection, InvalidArgument, MissingPackage, NotFitted
 from vecsearch.images import Preprocess
 from vecsearch.types import JSON, Pixels, Vectors
 
@@ -111,7 +112,7 @@ class SiameseEncoder:
 
     @classmethod
     def train(cls, folder: str | Path, out: str | Path, **settings: Any) -> "SiameseEncoder":
-        """Train a network on a folder of images, as ``vecsearch.train``."""
+        """Train a network on a folder of images: takes, gives and raises what ``train`` does."""
         from vecsearch.training.trainer import train
 
         return train(folder, out, **settings)
@@ -144,7 +145,8 @@ class SiameseEncoder:
             images: ``(n, height, width, channels)`` uint8.
 
         Returns:
-            ``(n, dim)`` float32; of length 1, unless the objective was another.
+            ``(n, dim)`` float32; of length 1, but for ``pairs``, ``classifier`` and
+            ``autoencoder``.
 
         Raises:
             InvalidArgument: The images are of another size, colour or type.
@@ -171,11 +173,14 @@ class SiameseEncoder:
 
         Raises:
             NotFitted: There is nothing to save yet.
+            MissingPackage: It is not exported yet, and what exports it is not installed.
         """
         from safetensors.numpy import save
 
         trained = self.trained
         if trained.onnx is None:
+            if lack := lacking(type(self), "requires_to_fit"):
+                raise MissingPackage(f"To save a network {lack}")
             from vecsearch.encoders.export import to_onnx
 
             height, width, _ = self.preprocess.shape

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vecsearch.encoders.lda import discriminant_axes
+from vecsearch.encoders.lda import UNLABELLED, discriminant_axes
 from vecsearch.encoders.pca import principal_axes
-from vecsearch.errors import LABEL_THEM, InvalidArgument
+from vecsearch.errors import InvalidArgument
 from vecsearch.types import JSON, Vectors
 
 STEP = re.compile(r"(pca|whiten|lda)(\d+|0?\.\d+)?")
@@ -58,9 +58,7 @@ class Step:
         """
         if self.kind == "lda":
             if labels is None:
-                raise InvalidArgument(
-                    f"LDA learns from labels, one for each image: {LABEL_THEM}; or take pca."
-                )
+                raise InvalidArgument(UNLABELLED)
             found = discriminant_axes(vectors, labels, self.dim, seed)
             return Affine.of(found.mean, found.components), found.facts
         axes = principal_axes(vectors, self.dim, seed)

@@ -170,9 +170,9 @@ class TorchEncoder:
             step = self.batch_size or BATCHES.get(device.type, BATCHES["cpu"])
             for start in range(0, len(checked), step):
                 cut = checked[start : start + step, top : top + height, left : left + width]
-                pixels = torch.from_numpy(np.array(cut)).to(device)
-                values = ((pixels / 255 - mean) / std).permute(0, 3, 1, 2)
                 try:
+                    pixels = torch.from_numpy(np.array(cut)).to(device)
+                    values = ((pixels / 255 - mean) / std).permute(0, 3, 1, 2)
                     found.append(self._features(network, values).float().cpu().numpy())
                 except (RuntimeError, MemoryError, AssertionError) as error:
                     raise InvalidArgument(
@@ -253,10 +253,9 @@ class TorchEncoder:
             take_weights(network, file, f"{self.name}:{self.network}")
         for parameter in network.parameters():
             parameter.requires_grad_(False)
-        device = self.device
-        if device == "auto":
-            mps = "mps" if torch.backends.mps.is_available() else "cpu"
-            device = "cuda" if torch.cuda.is_available() else mps
+        from vecsearch.encoders.devices import quickest
+
+        device = quickest() if self.device == "auto" else self.device
         try:
             return network.eval().to(device), look
         except (RuntimeError, AssertionError) as error:

@@ -106,7 +106,19 @@ class OpenClipEncoder(TorchEncoder):
     licence: ClassVar[str] = "MIT; of weights, see their card"
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of some words, ``(n, dim)``, to be compared with those of images."""
+        """Embed words, to be compared with images.
+
+        Args:
+            texts: What to look for, each a few words.
+
+        Returns:
+            ``(n, dim)`` float32.
+
+        Raises:
+            InvalidArgument: There is no such network here, or no weights are named.
+            MissingPackage: OpenCLIP is not installed.
+            VecsearchError: The weights cannot be fetched.
+        """
         import torch
 
         network: Any = self._opened[0]

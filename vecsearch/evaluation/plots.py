@@ -10,7 +10,7 @@ from vecsearch.evaluation.asking import Labelled
 from vecsearch.evaluation.calibration import Calibration
 from vecsearch.evaluation.details import LEVEL, Details
 from vecsearch.evaluation.tables import Classification
-from vecsearch.figures import DPI, new_figure, plain
+from vecsearch.figures import new_figure, plain, save_figure
 from vecsearch.projection.cloud import stratified
 from vecsearch.projection.colouring import Classes
 from vecsearch.projection.drawing import draw_centers, draw_classes
@@ -30,6 +30,12 @@ def draw_calibration(found: Calibration, path: str | Path) -> None:
 
     Raises:
         MissingPackage: matplotlib is not installed.
+
+    Example:
+        >>> from vecsearch import Collection, calibrate
+        >>> vectors = np.repeat(np.eye(3), 40, axis=0) + 0.01 * np.arange(120)[:, None]
+        >>> books = Collection.from_vectors(vectors, labels=sorted(["crime", "love", "war"] * 40))
+        >>> draw_calibration(calibrate(books, far=0.05), tmp / "roc.png")
     """
     figure = new_figure(11, 4.5)
     left, right = figure.subplots(1, 2)
@@ -40,7 +46,7 @@ def draw_calibration(found: Calibration, path: str | Path) -> None:
         found.rejection.threshold,
         f"{found.rejection.metric} distance from the class that is nearest",
     )
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)
 
 
 def draw_roc(axes: "Axes", found: Calibration) -> None:

@@ -2,7 +2,14 @@
 
 from vecsearch.images.cells import as_json, as_text, is_given
 from vecsearch.images.decoding import FORMATS, MAX_PIXELS, NO_IMAGES, Preprocess, decode, prepare
-from vecsearch.images.folder import FROM_FOLDERS, NO_LABELS, ImageFolder, described, scan
+from vecsearch.images.folder import (
+    FROM_FOLDERS,
+    NO_LABELS,
+    ImageFolder,
+    described,
+    parts_of_a_set,
+    scan,
+)
 from vecsearch.images.gathering import Gathered, gather, subset
 from vecsearch.images.reading import (
     MAX_FILE_BYTES,
@@ -67,6 +74,7 @@ __all__ = [
     "is_absolute",
     "is_given",
     "not_now",
+    "parts_of_a_set",
     "prepare",
     "read",
     "read_chunk",

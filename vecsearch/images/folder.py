@@ -1,6 +1,7 @@
 """A folder of images with their labels and whatever else is known of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from vecsearch.types import JSON, Skipped
 
 FROM_FOLDERS = "folder"
 NO_LABELS = "none"
+# What folders of a data set are called that say nothing of what is in the pictures.
+PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,22 @@ def scan(
     """
     root = Path(folder)
     return described(root, *walk(root), labels, metadata)
+
+
+def parts_of_a_set(labels: Iterable[str] | Mapping[str, int]) -> list[str]:
+    """Labels, the commonest first, if all are rather the parts of a data set; else nothing.
+
+    Args:
+        labels: That of each image; or how many images each has.
+
+    Example:
+        >>> parts_of_a_set(["test", "train", "train"]), parts_of_a_set(["cat", "test"])
+        (['train', 'test'], [])
+    """
+    counts = Counter(labels)
+    if len(counts) > 1 and {name.lower() for name in counts} <= PARTS:
+        return [name for name, _ in counts.most_common()]
+    return []
 
 
 def described(

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.errors import InvalidArgument
-from vecsearch.figures import as_png, new_figure, plain
+from vecsearch.figures import new_figure, plain, save_figure
 from vecsearch.projection.colouring import Classes
 from vecsearch.projection.palette import COLOURS, NONE, SHAPES, colour_of, shape_of
 from vecsearch.projection.task import NAMES, Projection
-from vecsearch.store import put_whole
 from vecsearch.types import Rows
 
 if TYPE_CHECKING:
@@ -84,11 +83,7 @@ def draw_map(
     if listed:
         _list(figure, listed)
     _part(figure, names)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of letters that the font has not got
-        picture = as_png(figure, PNG_DPI)
-    with put_whole(Path(out)) as file:
-        file.write(picture)
+    save_figure(figure, out, PNG_DPI)
 
 
 def check_style(style: str) -> None:

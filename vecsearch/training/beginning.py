@@ -1,5 +1,6 @@
 """What a training begins with: a network that has learned nothing, or what its weights know."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from vecsearch.types import Pixels, Rows
 # How many images tell the mean and the spread of all.
 STATISTICS = 200
 MOST_DIM = 65_536
+# An ONNX file ends at 2 GiB, and the graph takes some of it.
+MOST_BYTES = 2_000_000_000
 
 
 def new_network(
@@ -42,6 +45,12 @@ def new_network(
     network = Network(
         Architecture(settings.backbone, settings.width, dim, channels, normed, settings.mirrored)
     )
+    size = sum(weight.nbytes for weight in network.state_dict().values())
+    if size > MOST_BYTES:
+        raise InvalidArgument(
+            f"{settings.backbone!r} has {size / 1e9:.1f} GB of weights, and {MOST_BYTES / 1e9:.1f} "
+            "go into an ONNX file: take a smaller one."
+        )
     if settings.weights is not None:
         network.take_weights(Path(settings.weights))
     try:
@@ -57,7 +66,18 @@ def new_network(
 
 def statistics(pixels: Pixels, rows: Rows) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of the pixels, one a channel, in [0, 1]."""
-    step = max(1, len(rows) // STATISTICS)
-    some = pixels[rows[::step][:STATISTICS]]
-    mean = some.mean((0, 1, 2), dtype=np.float64) / 255
-    return mean.tolist(), (some.std((0, 1, 2), dtype=np.float64) / 255).tolist()
+    chosen = rows[:: max(1, -(-len(rows) // STATISTICS))]
+    channels = pixels.shape[3]
+    # One image after the other, for two hundred large ones are much memory; and in whole numbers.
+    total, squares = np.zeros((2, channels), np.int64)
+    for row in chosen.tolist():
+        values = pixels[row].reshape(-1, channels)
+        total += values.sum(0, dtype=np.int64)
+        squares += np.square(values, dtype=np.uint16).sum(0, dtype=np.int64)
+    count = len(chosen) * pixels[0, :, :, 0].size
+    means = [one / count for one in total.tolist()]
+    variances = [
+        (count * square - one * one) / count**2
+        for one, square in zip(total.tolist(), squares.tolist(), strict=True)
+    ]
+    return [mean / 255 for mean in means], [math.sqrt(one) / 255 for one in variances]

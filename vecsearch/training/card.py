@@ -4,30 +4,38 @@ import csv
 import importlib.util
 import io
 import logging
-from collections.abc import Callable, Mapping
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.images import ImageFolder
 from vecsearch.store import printable, put_whole
 from vecsearch.training.choice import MEASURED
-from vecsearch.training.data import Pictures
-from vecsearch.training.pictures import draw_curves, draw_embedding, draw_reconstructions
+from vecsearch.training.data import TrainingImages
+from vecsearch.training.plots import draw_curves, draw_embedding, draw_reconstructions
 from vecsearch.training.run import Outcome
-from vecsearch.training.settings import TrainSettings
+from vecsearch.training.settings import SKIPPED, TrainSettings
 from vecsearch.types import JSON
 
 log = logging.getLogger(__name__)
 
-CARD, HISTORY, SKIPPED = "card.md", "history.csv", "skipped.csv"
+CARD, HISTORY = "card.md", "history.csv"
 PICTURES = "curves.png", "embedding.png", "reconstructions.png"
 CLASSES_NAMED = 50
+# What has a say in which weights come out.
+PACKAGES = "vecsearch", "torch", "torchvision", "pytorch-metric-learning", "numpy", "pillow"
 
 
 def write_card(
-    folder: Path, source: ImageFolder, images: Pictures, encoder: SiameseEncoder, outcome: Outcome
+    folder: Path,
+    source: ImageFolder,
+    images: TrainingImages,
+    encoder: SiameseEncoder,
+    outcome: Outcome,
 ) -> None:
     """Write the model card, the history as CSV, and pictures if matplotlib is installed.
 
@@ -56,7 +64,7 @@ def write_card(
 
 
 def _pictures(
-    folder: Path, images: Pictures, encoder: SiameseEncoder, outcome: Outcome
+    folder: Path, images: TrainingImages, encoder: SiameseEncoder, outcome: Outcome
 ) -> dict[str, str]:
     """Draw what can be drawn; returns the names of the files, with what they show."""
     if not importlib.util.find_spec("matplotlib"):
@@ -95,7 +103,7 @@ def _pictures(
 
 def _card(
     source: ImageFolder,
-    images: Pictures,
+    images: TrainingImages,
     encoder: SiameseEncoder,
     outcome: Outcome,
     pictures: dict[str, str],
@@ -132,7 +140,7 @@ def _card(
         f"- Classes: {', '.join(images.names[:CLASSES_NAMED])}"
         + (" …" if len(images.names) > CLASSES_NAMED else ""),
         "",
-        *_kept(facts, bool(len(split.held))),
+        *_kept(facts, bool(len(split.held)), outcome.diverged),
         *(f"- {name.replace('_', ' ')}: {facts[name]}" for name in MEASURED if name in facts),
         "",
         *(line for name, what in pictures.items() for line in (f"![{what}]({name})", "")),
@@ -142,16 +150,25 @@ def _card(
         "",
         "## Made with",
         "",
-        f"- vecsearch {version('vecsearch')}, torch {facts['torch']}, on {facts['device']} in "
-        f"{facts['precision']}, {facts['seconds']} seconds",
+        f"- {', '.join(_versions())}",
+        f"- On {facts['device']} in {facts['precision']}, {facts['seconds']} seconds",
         "",
     ]
     return "\n".join(lines)
 
 
-def _kept(facts: Mapping[str, JSON], measured: bool) -> list[str]:
+def _versions() -> Iterator[str]:
+    yield f"Python {platform.python_version()}"
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield f"{name} {version(name)}"
+
+
+def _kept(facts: Mapping[str, JSON], measured: bool, diverged: bool) -> list[str]:
     """Which epoch it is, and how good its figures are."""
     kept = f"Epoch {facts['best_epoch']} of {facts['epochs']} is kept."
+    if diverged:
+        kept += " The next one diverged: its loss was no finite number."
     if not measured:
         return ["## Figures", "", f"{kept} It was not measured: do so with `vecsearch evaluate`."]
     caution = "Its figures are a little too good, since it was chosen by them: measure on images"

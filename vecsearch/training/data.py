@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ LEAST_COLOUR = 16
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TrainingImages:
     """Images with their classes.
 
     Attributes:
@@ -47,22 +46,21 @@ class Pictures:
     unlabelled: int = 0
 
 
-@contextmanager
-def pictures(
+def load_images(
     folder: ImageFolder,
     preprocess: Preprocess,
     needs_labels: bool,
     scratch: Path,
     jobs: int | None,
     progress: Progress | None,
-) -> Iterator[Pictures]:
-    """Decode the images of a folder, each once; they are there until the block is left.
+) -> TrainingImages:
+    """Decode the images of a folder, each once.
 
     Args:
         folder: The images.
         preprocess: What they are brought to.
         needs_labels: Whether those without a label are left out.
-        scratch: A folder with room for their pixels.
+        scratch: A folder with room for their pixels; nothing is left there, whatever happens.
         jobs: How many processes decode.
         progress: Called as the work goes on.
 
@@ -77,6 +75,8 @@ def pictures(
             f"There are no images with a label in {folder.root}: {LABEL_THEM}; or train without "
             "them (--objective simclr)."
         )
+    if needs_labels:
+        coded([folder.labels[path] for path in paths], needed=True)  # before any is decoded
     batches = read_folder(folder, paths, preprocess, jobs, progress)
     found = gather(batches, preprocess, scratch)
     if not found.files:
@@ -93,7 +93,7 @@ def pictures(
     names, codes = coded(labels, needs_labels)
     skipped = [*folder.skipped, *found.skipped]
     unlabelled = len(folder.paths) - len(paths)
-    yield Pictures(pixels, codes, names, digest.hexdigest(), skipped, unlabelled)
+    return TrainingImages(pixels, codes, names, digest.hexdigest(), skipped, unlabelled)
 
 
 def coded(labels: Sequence[str | None], needed: bool) -> tuple[list[str], NDArray[np.int64]]:
@@ -152,10 +152,10 @@ def _suited_size(sizes: NDArray[np.int64]) -> tuple[int, int]:
 
 def _looked_at(folder: ImageFolder) -> tuple[NDArray[np.int64], bool]:
     """The sizes of some images, ``(n, 2)``, and whether one has colours."""
-    step = max(1, len(folder.paths) // LOOKED_AT)
+    step = max(1, -(-len(folder.paths) // LOOKED_AT))
     sizes: list[tuple[int, int]] = []
     colours = False
-    for batch in read(folder.root, folder.paths[::step][:LOOKED_AT], THUMBNAIL, jobs=1):
+    for batch in read(folder.root, folder.paths[::step], THUMBNAIL, jobs=1):
         sizes += [(file.width, file.height) for file in batch.files]
         values = batch.pixels.astype(np.int16)
         colours = colours or bool(len(values) and np.ptp(values, axis=3).max() > LEAST_COLOUR)

@@ -2,6 +2,7 @@
 
 import torch
 
+from vecsearch.encoders.devices import is_there, quickest
 from vecsearch.errors import InvalidArgument
 
 
@@ -11,16 +12,10 @@ def device_of(name: str) -> torch.device:
     Raises:
         InvalidArgument: This machine has none.
     """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(kind for kind, usable in there.items() if usable)
-    if not there[name]:
-        raise InvalidArgument(f"There is no {name} here: take --device auto or cpu.")
-    return torch.device(name)
+    chosen = quickest() if name == "auto" else name
+    if not is_there(chosen):
+        raise InvalidArgument(f"There is no {chosen} here: take --device auto or cpu.")
+    return torch.device(chosen)
 
 
 def is_reduced(precision: str, device: torch.device) -> bool:

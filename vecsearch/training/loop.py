@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -81,7 +82,8 @@ class Loop:
         self._freeze(self.frozen)
         total = 0.0
         for done, part in enumerate(parts):
-            self._set_rates(scale * rate_at(self.plan.within(done / len(parts))))
+            # In the middle of a step: the first learns something, too, and may be the only one.
+            self._set_rates(scale * rate_at(self.plan.within((done + 0.5) / len(parts))))
             total += self._step(rows[part], generator)
             told(done + 1, len(parts))
         # The loss is that before a step: what the last one did is to be seen here.
@@ -97,7 +99,7 @@ class Loop:
             most: Seconds after which no further step is tried.
             trial: How many steps are tried.
         """
-        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+        before = [deepcopy(part.state_dict()) for part in (self.network, self.objective)]
         batch = self.settings.batch_for(len(rows))
         parts = list(batches(self.codes[rows], batch, 1, np.random.default_rng(0)))
         generator = Generator().manual_seed(0)
@@ -110,9 +112,10 @@ class Loop:
             times.append(time.perf_counter() - started)
             if sum(times[1:]) > most:  # the first warms up
                 break
-        self.network.load_state_dict(weights)
+        self.network.load_state_dict(before[0])
+        self.objective.load_state_dict(before[1])
         self.optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=MOMENTUM, nesterov=True)
-        self.average, self.steps = weights, 0
+        self.average, self.steps = before[0], 0
         return float(np.median(times[min(2, len(times) - 1) :])) * len(parts)
 
     def seconds_of_encoding(self, count: int) -> float:

@@ -2,8 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vecsearch.encoders.memory import is_out_of_memory
 from vecsearch.encoders.network import Network
 from vecsearch.encoders.runtimes import Trained
-from vecsearch.errors import InvalidArgument
 from vecsearch.training.beginning import statistics
 from vecsearch.training.checkpoint import Standing, key_of, resume, save_checkpoint
 from vecsearch.training.choice import HELD_OUT_LOSS, MEASURED, is_kept, is_stuck
-from vecsearch.training.data import Pictures
+from vecsearch.training.data import TrainingImages
+from vecsearch.training.failures import Diverged, in_words
 from vecsearch.training.loop import Loop
 from vecsearch.training.objectives import Objective, objective_of
 from vecsearch.training.schedule import MOST, Plan
-from vecsearch.training.settings import CHECKPOINT, TrainSettings
+from vecsearch.training.settings import TrainSettings
 from vecsearch.training.split import Split, gallery_of, hold_out
 from vecsearch.training.validation import validate
-from vecsearch.types import JSON, Progress, Vectors
+from vecsearch.types import JSON, Progress, Rows, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +48,19 @@ class Outcome:
         history: Of each epoch its loss and its figures.
         split: What was learned from, and what was held out.
         objective: What the network learned with.
+        diverged: Whether it ended since its loss was no finite number any more.
     """
 
     trained: Trained
     history: list[dict[str, JSON]]
     split: Split
     objective: Objective
+    diverged: bool = False
 
 
 def run(
     network: Network,
-    images: Pictures,
+    images: TrainingImages,
     seed: int,
     settings: TrainSettings,
     folder: Path | None = None,
@@ -82,7 +81,10 @@ def run(
         used: Seconds of a time budget that were spent before.
 
     Raises:
-        InvalidArgument: The training diverged, or a checkpoint is of another one.
+        InvalidArgument: The training diverged before an epoch was done, there is not enough memory
+            for it, or a checkpoint is of another one.
+        DamagedCollection: A checkpoint cannot be read.
+        OSError: A checkpoint cannot be written.
     """
     split = hold_out(images.codes, settings.holdout, seed)
     height, width, channels = images.pixels.shape[1:]
@@ -92,9 +94,13 @@ def run(
     objective = objective_of(settings, (channels, height, width), len(images.names), dim)
     epochs = settings.epochs_for(len(split.train))
     plan = Plan(epochs, settings.budget, most=settings.epochs or MOST)
-    loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
-    key = {} if folder is None else key_of(loop, images.key)
-    standing = Standing() if folder is None else resume(folder, key, loop, anew)
+    key: dict[str, JSON] = {}
+    standing, diverged = Standing(), False
+    with in_words(settings):
+        loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
+        if folder is not None:
+            key = key_of(loop, images.key)
+            standing = resume(folder, key, loop, anew)
     if settings.patience and not len(split.held):
         log.warning("Nothing is held out that could tell when to stop: --patience has no effect.")
     if plan.budget is not None:
@@ -104,18 +110,18 @@ def run(
         if plan.epoch_seconds:
             plan.fit(plan.epoch_seconds)
     elif plan.budget is not None:
-        started = time.monotonic()
-        with _in_words(loop, folder):
-            epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * plan.budget)
-            if settings.needs_labels and len(split.held):
-                measured = len(split.held) + len(gallery_of(split, loop.codes, seed))
-                plan.apart = loop.seconds_of_encoding(measured)
-        plan.spent = time.monotonic() - started
-        plan.fit(epoch_seconds)
-        log.info("Epochs that fit into the time: %d.", plan.epochs)
+        with in_words(settings):
+            _fit_budget(loop, split, plan.budget)
     while not plan.finished and not is_stuck(standing.history, settings.patience):
-        with _in_words(loop, folder):
-            _epoch(loop, standing, images, split, progress)
+        try:
+            with in_words(settings):
+                _epoch(loop, standing, images, split, progress)
+        except Diverged as error:
+            if not standing.history:
+                raise
+            log.warning("%s What the epochs before it came to is kept.", error)
+            diverged = True
+            break
         if folder is not None:
             save_checkpoint(folder, key, loop, standing)
     trained = Trained(
@@ -124,11 +130,26 @@ def run(
         facts=_facts(images, split, settings, plan, standing, loop),
     )
     objective.load_state_dict(standing.objective)
-    return Outcome(trained, standing.history, split, objective.cpu())
+    return Outcome(trained, standing.history, split, objective.cpu(), diverged)
+
+
+def _fit_budget(loop: Loop, split: Split, budget: float) -> None:
+    """Reckon how many epochs fit into the time, from a few steps."""
+    started = time.monotonic()
+    epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * budget)
+    if measured := sum(map(len, _measured(loop, split))):
+        loop.plan.apart = loop.seconds_of_encoding(measured)
+    loop.plan.spent = time.monotonic() - started
+    loop.plan.fit(epoch_seconds)
+    if loop.plan.left < 1:
+        share = 100 * loop.plan.left
+        log.warning("The time is short: only %.0f %% of the images will be seen.", share)
+    else:
+        log.info("Epochs that fit into the time: %d.", loop.plan.epochs)
 
 
 def _epoch(
-    loop: Loop, standing: Standing, images: Pictures, split: Split, progress: Progress | None
+    loop: Loop, standing: Standing, images: TrainingImages, split: Split, progress: Progress | None
 ) -> None:
     started = time.monotonic()
     number, of, frozen = loop.plan.done + 1, loop.plan.epochs, loop.frozen
@@ -161,47 +182,33 @@ def _epoch(
     log.info("Epoch %d of %d: %s, %.0f s%s", number, of, shown, loop.plan.spent, best)
 
 
-@contextmanager
-def _in_words(loop: Loop, folder: Path | None) -> Iterator[None]:
-    """Say in our words that the training diverged, or that there is not enough memory."""
-    try:
-        yield
-    except FloatingPointError as error:
-        if folder is not None:
-            # It would come to the same again, and be in the way of another.
-            (folder / CHECKPOINT).unlink(missing_ok=True)
-        raise InvalidArgument(
-            "The training diverged: its loss is no finite number. Take a lower learning rate than "
-            f"{loop.settings.rate}."
-        ) from error
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise InvalidArgument(
-            "There is not enough memory for a step: take a smaller --batch, --size or --width."
-        ) from error
+def _figures(loop: Loop, images: TrainingImages, split: Split) -> dict[str, JSON]:
+    """What the held-out images say: the loss where it looks at no labels; and what labels tell."""
+    found: dict[str, JSON] = {}
+    if len(split.held) and not loop.settings.needs_labels:
+        found[HELD_OUT_LOSS] = round(loop.loss_of(split.held), 5)
+    searched, held = _measured(loop, split)
+    if len(held):
+        vectors: list[Vectors] = [loop.encode(rows) for rows in (searched, held)]
+        codes = images.codes[searched], images.codes[held]
+        among = split.whole_classes
+        figures = validate(vectors[0], codes[0], vectors[1], codes[1], among, loop.seed)
+        found |= figures.to_json()
+    return found
 
 
-def _figures(loop: Loop, images: Pictures, split: Split) -> dict[str, JSON]:
-    """What the held-out images say: the loss where labels are not looked at, else the figures."""
-    if not len(split.held):
-        return {}
-    if not loop.settings.needs_labels:
-        return {HELD_OUT_LOSS: round(loop.loss_of(split.held), 5)}
-    gallery = gallery_of(split, loop.codes, loop.seed)
-    vectors: list[Vectors] = [loop.encode(rows) for rows in (gallery, split.held)]
-    return validate(
-        vectors[0],
-        images.codes[gallery],
-        vectors[1],
-        images.codes[split.held],
-        split.whole_classes,
-        loop.seed,
-    ).to_json()
+def _measured(loop: Loop, split: Split) -> tuple[Rows, Rows]:
+    """What is searched, and what for, where there are labels to be told; else nothing."""
+    rows = gallery_of(split, loop.codes, loop.seed), split.held
+    searched, held = (some[loop.codes[some] >= 0] for some in rows)
+    known = held if split.whole_classes else searched
+    if not len(held) or len(np.unique(loop.codes[known])) < 2:
+        return searched[:0], held[:0]
+    return searched, held
 
 
 def _facts(
-    images: Pictures,
+    images: TrainingImages,
     split: Split,
     settings: TrainSettings,
     plan: Plan,

@@ -18,8 +18,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "best": {"width": 64, "mirrored": True},
 }
-# Where a training writes down how far it is.
-CHECKPOINT = "checkpoint.safetensors"
+# Where a training writes down how far it is, and what it left out.
+CHECKPOINT, SKIPPED = "checkpoint.safetensors", "skipped.csv"
 # How often a preset sees all images, if they are tens of thousands; fewer are seen more often.
 EPOCHS = {"fast": 12, "default": 24, "best": 60}
 FEW_IMAGES = 5_000

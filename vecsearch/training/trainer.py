@@ -4,7 +4,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +15,28 @@ from vecsearch.encoders.base import SETTINGS, WEIGHTS, check_seed, load_settings
 from vecsearch.encoders.plain import OWN_BACKBONES
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.encoders.siamese import NETWORK, SiameseEncoder
+from vecsearch.encoding import tell_skipped
 from vecsearch.errors import (
     CollectionLocked,
     DamagedCollection,
     InvalidArgument,
     MissingPackage,
 )
-from vecsearch.images import scan, subset
+from vecsearch.images import parts_of_a_set, scan, subset
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.store import put_whole
-from vecsearch.training.data import MEMORY_BYTES, Pictures, coded, pictures, suited_preprocess
-from vecsearch.training.settings import CHECKPOINT, TrainSettings
+from vecsearch.training.data import (
+    MEMORY_BYTES,
+    TrainingImages,
+    coded,
+    load_images,
+    suited_preprocess,
+)
+from vecsearch.training.settings import CHECKPOINT, SKIPPED, TrainSettings
 from vecsearch.types import Pixels, Progress
 
 DIM = 32
 LOCK = ".lock"
-SKIPPED_TOLD = 20
 log = logging.getLogger(__name__)
 
 
@@ -74,10 +80,17 @@ def train(
         The encoder, as it is in ``out``.
 
     Raises:
-        InvalidArgument: A value makes no sense, there is nothing to learn from, or ``out`` holds
-            something already.
+        InvalidArgument: A value makes no sense, there is nothing to learn from, ``out`` holds
+            something already, or the training diverged before an epoch was done.
         CollectionLocked: Another process is training there.
+        DamagedCollection: What an interrupted training left there cannot be read.
         MissingPackage: torch is not installed.
+        OSError: The disk is full, or ``out`` cannot be written to.
+
+    Example:
+        >>> encoder = train("tests/data/photos", tmp / "model", preset="fast", epochs=1)
+        >>> encoder.dim
+        32
     """
     begun = time.monotonic()
     check_packages()
@@ -91,16 +104,20 @@ def train(
     if inside.is_relative_to(around):
         raise InvalidArgument(f"{out} lies among the images, where its pictures would be taken in.")
     found = scan(folder, labels)
+    if wanted.needs_labels and (parts := parts_of_a_set(found.labels.values())):
+        log.warning(
+            "The labels (%s) look like the parts of a data set rather than like what is in the "
+            "pictures. Then train on one part, as %s.",
+            ", ".join(parts),
+            Path(folder) / parts[0],
+        )
     large = wanted.backbone not in OWN_BACKBONES
     preprocess = suited_preprocess(found, size, fit, color, large)
     encoder = SiameseEncoder(dim, preprocess, seed, wanted.to_json())
     network = new_network(wanted, dim, preprocess.shape, seed)
-    with (
-        _place(Path(out), overwrite) as place,
-        pictures(found, preprocess, wanted.needs_labels, place, jobs, progress) as images,
-    ):
-        for one in images.skipped[:SKIPPED_TOLD]:
-            log.info("Skipped %s: %s", one.path, one.reason)
+    with _place(Path(out), overwrite) as place:
+        images = load_images(found, preprocess, wanted.needs_labels, place, jobs, progress)
+        tell_skipped(images.skipped, f": all will be listed in {Path(out) / SKIPPED}")
         if images.unlabelled:
             log.info("%d images have no label and were left out.", images.unlabelled)
         used = time.monotonic() - begun
@@ -142,7 +159,7 @@ def fit(images: Pixels, labels: Sequence[str | None] | None, encoder: SiameseEnc
         names, codes = coded(given, wanted.needs_labels)
         if not len(codes):
             raise InvalidArgument("There are no images to learn from.")
-        return run(network, Pictures(images, codes, names, ""), encoder.seed, wanted).trained
+        return run(network, TrainingImages(images, codes, names, ""), encoder.seed, wanted).trained
 
 
 def _keep(encoder: SiameseEncoder, place: Path) -> None:
@@ -172,14 +189,25 @@ def _drafts(out: Path) -> list[Path]:
 
 
 def _is_encoder(folder: Path) -> bool:
-    """Whether what lies there is an encoder, and nothing of somebody else's would be replaced."""
+    """Whether a trained network lies there, and nothing of somebody else's would be replaced."""
     try:
-        load_settings(folder)
+        load_settings(folder, SiameseEncoder.name)
     except InvalidArgument:
         return False
     except DamagedCollection:
         return (folder / WEIGHTS).exists()
     return True
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a training wrote it; of one that cannot be read that is said when it is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return "training" in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return True
 
 
 @contextmanager
@@ -193,8 +221,9 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     drafts = _drafts(out)
     there = {path.name for path in out.iterdir() if path not in drafts} if not made else set()
     there = {name for name in there if not name.startswith(".")}  # not that of a file browser
-    if there and CHECKPOINT not in there:
-        if not _is_encoder(out):
+    begun = CHECKPOINT in there and _is_checkpoint(out / CHECKPOINT)
+    if there and not begun:
+        if CHECKPOINT in there or not _is_encoder(out):
             raise InvalidArgument(
                 f"{out} holds other things ({min(there)} …): choose another place."
             )
@@ -214,7 +243,8 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
             path.unlink(missing_ok=True)
         yield out
     finally:
-        (out / LOCK).unlink(missing_ok=True)
+        with suppress(OSError):  # where an open file cannot be unlinked, it stays
+            (out / LOCK).unlink()
         lock.release()
         if made and not any(out.iterdir()):
             out.rmdir()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vecsearch.figures import DPI, new_figure
+from vecsearch.figures import new_figure, save_figure
 from vecsearch.index import EXACT
 from vecsearch.projection.palette import SHAPES, colour_of, shape_of
 from vecsearch.tuning.measuring import pareto
@@ -20,6 +20,12 @@ def draw_tuning(tuning: Tuning, path: str | Path) -> None:
 
     Raises:
         MissingPackage: matplotlib is not installed.
+
+    Example:
+        >>> from vecsearch import Collection, tune
+        >>> vectors = np.random.default_rng(0).normal(size=(300, 4))
+        >>> found = tune(Collection.from_vectors(vectors), kinds=["hnsw"])
+        >>> draw_tuning(found, tmp / "recall.png")
     """
     figure = new_figure(9, 6)
     axes = figure.subplots()
@@ -56,4 +62,4 @@ def draw_tuning(tuning: Tuning, path: str | Path) -> None:
     )
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize="small")
-    figure.savefig(path, dpi=DPI)
+    save_figure(figure, path)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vecsearch.encoders.siamese import SiameseEncoder
+from vecsearch.figures import new_figure, save_figure
 from vecsearch.projection.colouring import Classes
 from vecsearch.projection.drawing import draw_classes, draw_hexbin
 from vecsearch.projection.linear import principal_plane
-from vecsearch.training.choice import MEASURED
-from vecsearch.training.data import Pictures
+from vecsearch.training.choice import HELD_OUT_LOSS, MEASURED
+from vecsearch.training.data import TrainingImages
 from vecsearch.types import JSON, Rows
 
 if TYPE_CHECKING:
@@ -28,27 +29,28 @@ def draw_curves(
     path: Path, history: Sequence[Mapping[str, JSON]], facts: Mapping[str, JSON]
 ) -> None:
     """Draw the loss, and the figures on held-out images, of each epoch."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = new_figure(10, 4)
     left, right = figure.subplots(1, 2)
     epochs = [int(str(line["epoch"])) for line in history]
-    left.plot(epochs, [line["loss"] for line in history], color="black")
-    left.set(xlabel="epoch", ylabel="loss", title="Loss on the images learned from")
+    left.plot(epochs, [line["loss"] for line in history], color="black", label="learned from")
+    left.set(xlabel="epoch", title="Loss")
+    right.set(xlabel="epoch", title="Figures on held-out images")
     for name in MEASURED:
         if name in history[0]:
-            right.plot(epochs, [line[name] for line in history], label=name.replace("_", " "))
-    right.axvline(int(str(facts["best_epoch"])), color="grey", linestyle=":", label="kept")
-    right.set(xlabel="epoch", title="Figures on held-out images")
-    right.legend(loc="lower right")
-    for axes in (left, right):
+            axes, label = right, name.replace("_", " ")
+            if name == HELD_OUT_LOSS:
+                axes, label = left, "held out"
+            axes.plot(epochs, [line[name] for line in history], label=label)
+    for axes, place in ((left, "upper right"), (right, "lower right")):
+        axes.axvline(int(str(facts["best_epoch"])), color="grey", linestyle=":", label="kept")
+        axes.legend(loc=place)
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def draw_embedding(
-    path: Path, images: Pictures, rows: Rows, train: Rows, encoder: SiameseEncoder
+    path: Path, images: TrainingImages, rows: Rows, train: Rows, encoder: SiameseEncoder
 ) -> None:
     """Draw images in two dimensions, by density and by class, for PCA and the network.
 
@@ -62,8 +64,6 @@ def draw_embedding(
         train: Those that PCA learns from, as the network has.
         encoder: The network.
     """
-    from matplotlib.figure import Figure
-
     from vecsearch.encoders.affine import FIT_BYTES
     from vecsearch.encoders.pca import PCAEncoder
 
@@ -73,7 +73,7 @@ def draw_embedding(
     learned = images.pixels[train[:: max(1, -(-len(train) // most_points))]]
     most = min(len(learned) - 1, learned[0].size, FIT_BYTES // (4 * learned[0].size) - 1)
     pca = PCAEncoder(max(1, min(encoder.dim, most)), encoder.preprocess).fit(learned)
-    figure = Figure(figsize=(11, 10), layout="constrained")
+    figure = new_figure(11, 10)
     grid = figure.subplots(2, 2)
     for name, vectors, (dense, classes) in zip(
         ("PCA", str(encoder.facts()["objective"])),
@@ -90,15 +90,14 @@ def draw_embedding(
         for axes in (dense, classes):
             axes.set(xticks=[], yticks=[])
             axes.set_aspect("equal", adjustable="datalim")
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def draw_reconstructions(
-    path: Path, images: Pictures, rows: Rows, encoder: SiameseEncoder, outcome: "Outcome"
+    path: Path, images: TrainingImages, rows: Rows, encoder: SiameseEncoder, outcome: "Outcome"
 ) -> None:
     """Draw images, and below each what the autoencoder makes of its embedding."""
     import torch
-    from matplotlib.figure import Figure
 
     chosen = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
     originals = images.pixels[chosen].astype(np.float32) / 255
@@ -106,7 +105,7 @@ def draw_reconstructions(
     with torch.inference_mode():
         drawn = decoder.drawn(torch.from_numpy(encoder.encode(images.pixels[chosen])))
     again = drawn.permute(0, 2, 3, 1).numpy()
-    figure = Figure(figsize=(len(chosen), 2.2), layout="constrained")
+    figure = new_figure(len(chosen), 2.2)
     grid = figure.subplots(2, len(chosen), squeeze=False)
     for line, pictures in zip(grid, (originals, again), strict=True):
         for axes, picture in zip(line, pictures, strict=True):
@@ -115,4 +114,4 @@ def draw_reconstructions(
             axes.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=1)
             axes.set_axis_off()
     figure.suptitle("Images, and what is drawn from their embeddings", fontsize=9)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)

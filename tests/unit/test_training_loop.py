@@ -1,0 +1,104 @@
+"""The parts of a training that are networks and steps."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from vecsearch.encoders.devices import quickest  # noqa: E402
+from vecsearch.encoders.network import Architecture, Network  # noqa: E402
+from vecsearch.errors import InvalidArgument  # noqa: E402
+from vecsearch.training import beginning  # noqa: E402
+from vecsearch.training.beginning import new_network, statistics  # noqa: E402
+from vecsearch.training.device import device_of, is_reduced  # noqa: E402
+from vecsearch.training.loop import Loop  # noqa: E402
+from vecsearch.training.objectives import objective_of  # noqa: E402
+from vecsearch.training.schedule import Plan  # noqa: E402
+from vecsearch.training.settings import TrainSettings  # noqa: E402
+
+
+def loop_of(count: int, plan: Plan, **settings: Any) -> Loop:
+    """A small network before its training on grey noise of three classes."""
+    wanted = TrainSettings.of(width=4, precision="float32", **settings)
+    torch.manual_seed(0)
+    network = Network(Architecture("small", dim=4, width=4, channels=1))
+    objective = objective_of(wanted, (1, 16, 16), 3, 4)
+    images = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 1), np.uint8)
+    return Loop(network, objective, images, np.arange(count) % 3, wanted, plan, 0)
+
+
+def state_of(*parts: Any) -> list["torch.Tensor"]:
+    return [value.clone() for part in parts for value in part.state_dict().values()]
+
+
+def test_even_a_single_step_learns_something() -> None:
+    loop = loop_of(12, Plan(1))
+    before = state_of(loop.network.head, loop.network.backbone)
+    steps: list[tuple[int, int]] = []
+    loop.epoch(np.arange(12), lambda done, of: steps.append((done, of)))
+    assert steps == [(1, 1)]
+    after = state_of(loop.network.head, loop.network.backbone)
+    weights = [(a, b) for a, b in zip(before, after, strict=True) if a.ndim > 1]
+    assert all(not torch.equal(one, other) for one, other in weights)
+
+
+@pytest.mark.parametrize("objective", ["siamese", "autoencoder"])
+def test_steps_that_are_tried_leave_nothing_behind(objective: str) -> None:
+    loop = loop_of(60, Plan(1), objective=objective, batch=20)
+    before = state_of(loop.network, loop.objective)
+    assert loop.seconds_of_epoch(np.arange(60), most=10) > 0
+    for one, other in zip(before, state_of(loop.network, loop.objective), strict=True):
+        assert torch.equal(one, other)
+    assert loop.steps == 0
+
+
+@pytest.mark.parametrize(("count", "looked_at"), [(7, 7), (200, 200), (350, 175), (1000, 200)])
+def test_mean_and_spread_of_pixels(count: int, looked_at: int) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (count, 6, 5, 3), np.uint8)
+    pixels[:, :, :, 1] //= 3
+    mean, std = statistics(pixels, np.arange(count))
+    chosen = pixels[:: -(-count // 200)]
+    assert len(chosen) == looked_at  # of all of them, also of the last
+    np.testing.assert_allclose(mean, chosen.mean((0, 1, 2)) / 255, rtol=1e-12)
+    np.testing.assert_allclose(std, chosen.std((0, 1, 2)) / 255, rtol=1e-12)
+    assert statistics(np.full((3, 4, 4, 1), 200, np.uint8), np.arange(3))[1] == [0]
+
+
+def test_a_network_too_large_to_be_exported_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beginning, "MOST_BYTES", 10_000)
+    with pytest.raises(InvalidArgument, match=r"'small' has 0\.\d GB of weights, and 0\.0 go into"):
+        new_network(TrainSettings.of(), 32, (28, 28, 1), 0)
+
+
+@pytest.mark.parametrize(
+    ("there", "auto"),
+    [({}, "cpu"), ({"mps"}, "mps"), ({"cuda"}, "cuda"), ({"mps", "cuda"}, "cuda")],
+    ids=str,
+)
+def test_devices(there: set[str], auto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
+    assert quickest() == auto
+    assert device_of("auto") == torch.device(auto)
+    for name in ("cpu", "cuda", "mps"):
+        if name in {"cpu", *there}:
+            assert device_of(name) == torch.device(name)
+        else:
+            with pytest.raises(InvalidArgument, match=f"There is no {name} here"):
+                device_of(name)
+
+
+def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, cuda, mps = (torch.device(name) for name in ("cpu", "cuda", "mps"))
+    for device in (cpu, cuda, mps):
+        assert is_reduced("bfloat16", device)
+        assert not is_reduced("float32", device)
+    for able in (True, False):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: {"amx_bf16": able})
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda able=able, **_: able)
+        assert is_reduced("auto", cpu) == able
+        assert is_reduced("auto", cuda) == able
+        assert not is_reduced("auto", mps)
