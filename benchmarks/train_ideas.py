@@ -15,7 +15,7 @@ import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from unittest.mock import patch
@@ -124,6 +124,12 @@ def measured(idea: str, folder: Path, models: Path, scratch: Path, seed: int) ->
     return [held_out, *(measures[name] for name in SHOWN)]
 
 
+def told(values: Sequence[float]) -> str:
+    """Their mean, and how far they scatter if there are several."""
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4f}{spread}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -142,10 +148,9 @@ def main() -> None:
                 measured(idea, arguments.folder, models, scratch, seed)
                 for seed in range(arguments.seeds)
             ]
-            middles = (statistics.mean(values) for values in zip(*found, strict=True))
             shown = "  ".join(
-                f"{name} {value:.4f}"
-                for name, value in zip(("held out", *SHOWN), middles, strict=True)
+                f"{name} {told(values)}"
+                for name, values in zip(("held out", *SHOWN), zip(*found, strict=True), strict=True)
             )
             print(f"{idea:32} {shown}  ({len(found)} seeds)", flush=True)
 

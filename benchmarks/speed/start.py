@@ -2,8 +2,9 @@
 
     python benchmarks/speed/start.py [--quick] [INDEX IMAGE]
 
-Whole processes in turn, round after round; medians, and medians of the ratios. INDEX and IMAGE
-add a query of another collection, as one with a trained encoder.
+Whole processes in turn, round after round; medians, and medians of the ratios. Of the two queries
+one is of a collection by PCA, the other of one by a network that was trained for an epoch, as large
+as by default. INDEX and IMAGE add a query of another collection.
 """
 
 import statistics
@@ -52,6 +53,13 @@ def main() -> None:
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         image = str(next((folder / "train").rglob("*.png")))
         commands["vecsearch query"] = [script, "query", str(index), image]
+        model, trained = Path(scratch) / "model", Path(scratch) / "trained"
+        for command in (
+            [script, "train", str(folder / "train"), "-o", str(model), "--epochs", "1", "--quiet"],
+            [*build[:3], "-o", str(trained), "--model", str(model), "--quiet"],
+        ):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        commands["vecsearch query, trained network"] = [script, "query", str(trained), image]
         if given.index:
             commands[f"vecsearch query {given.index}"] = [script, "query", given.index, given.image]
         times: dict[str, list[float]] = {name: [] for name in commands}
