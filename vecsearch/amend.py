@@ -1,7 +1,6 @@
 """Change a collection by hand: add items, remove items, compact."""
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -10,25 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vecsearch.encoders import Encoder
-from vecsearch.encoding import encode_batches, facts_of, read_folder
+from vecsearch.encoding import encode_batches, read_folder
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import (
-    FROM_FOLDERS,
-    File,
-    ImageFolder,
-    is_absolute,
-    read_labels,
-    read_metadata,
-    scan,
-)
+from vecsearch.finding import find_images
+from vecsearch.images import ImageFolder
 from vecsearch.index import as_array
-from vecsearch.own_vectors import add_blocks, check_records, is_utf8
+from vecsearch.own_vectors import add_blocks, check_records
 from vecsearch.spelling import did_you_mean
-from vecsearch.store import EncoderEntry, Record, Records, SideFile, Source, Store, Writer
-from vecsearch.types import JSON, Clustering, Progress, Skipped
+from vecsearch.store import EncoderEntry, Records, Store, Writer
+from vecsearch.types import JSON, Progress, Skipped
 
 NAMED_AT_MOST = 5
-NAME_LENGTH = 100
 ENCODE_ANEW = "update follows changed files, and --replace (replace=True) encodes them anew"
 PUT_IN_PLACE = "replace=True of add_vectors puts the new ones in their place"
 
@@ -61,78 +52,6 @@ class Changes:
             name: value if isinstance(value, int) else len(value)
             for name, value in vars(self).items()
         }
-
-
-@dataclass(frozen=True)
-class Found:
-    """Image files that are to be added.
-
-    Attributes:
-        paths: Of each its path below the collection's root, or the absolute one.
-        labels: Of some of them, from where the collection has its labels.
-        metadata: Of some of them, from the table that the collection has its metadata from.
-        skipped: What else was seen.
-    """
-
-    paths: Sequence[str]
-    labels: Mapping[str, str]
-    metadata: Mapping[str, Mapping[str, JSON]]
-    skipped: Sequence[Skipped]
-
-    def record(
-        self, file: File, old: Record | None, label: str | None, metadata: Mapping[str, JSON] | None
-    ) -> Record:
-        """What is stored of one of them, which may be there already.
-
-        Args:
-            file: As it was read.
-            old: What is stored of it so far.
-            label: What its user calls it; as tables or folders do, or as before, by default.
-            metadata: What its user knows of it; the same goes for that.
-        """
-        more = self.metadata.get(file.path, old.metadata if old else {})
-        named = label if label is not None else self.labels.get(file.path)
-        if named is None and old is not None:
-            named = old.label
-        more = more if metadata is None else metadata
-        return Record(file.path, file.path, named, more, facts_of(file))
-
-
-def find_images(source: Source | None, places: Iterable[str | Path]) -> Found:
-    """The image files among some paths and below them, as a collection calls them."""
-    root = Path(source.root) if source is not None else None
-    by_folder = source is None or source.labels == FROM_FOLDERS
-    paths: dict[str, None] = {}
-    labels: dict[str, str] = {}
-    skipped: list[Skipped] = []
-    for place in places:
-        if not Path(place).exists():
-            raise InvalidArgument(f"There is no file {str(place)!r}. Nothing was added.")
-        whole = _as_walked(Path(place), root)
-        if not whole.is_dir():
-            name = _below(whole, root)
-            if not is_utf8(name):
-                raise InvalidArgument(f"The name {name!r} is not valid UTF-8.")
-            paths[name] = None
-            continue
-        found = scan(whole)
-        skipped += found.skipped
-        for path in found.paths:
-            name = _below(whole / path, root)
-            paths[name] = None
-            if by_folder and path in found.labels:
-                labels[name] = found.labels[path]
-    for path in paths:
-        if by_folder and "/" in path and not is_absolute(path):
-            labels[path] = path.split("/", 1)[0]
-    more: Mapping[str, Mapping[str, JSON]] = {}
-    # The tables speak of files below the root; for others they need not even be there any more.
-    if source is not None and not all(map(is_absolute, paths)):
-        if isinstance(source.labels, SideFile):
-            labels.update(read_labels(source.labels.found("labels")).values)
-        if source.metadata is not None:
-            more = read_metadata(source.metadata.found("metadata")).values
-    return Found(list(paths), labels, more, skipped)
 
 
 def add_images(
@@ -180,78 +99,6 @@ def add_images(
         manifest = writer.commit()
     added = [name for name in done if row_of[name] < 0]
     return Changes(manifest.count, added, replaced, skipped=skipped)
-
-
-def keep_calibration(
-    path: Path, method: str, calibration: Mapping[str, JSON], fingerprint: str | None
-) -> None:
-    """Store the thresholds for strangers.
-
-    Args:
-        path: Where the collection lies.
-        method: Of classification; what is stored for others stays.
-        calibration: The thresholds.
-        fingerprint: That of the encoder by which they were found.
-
-    Raises:
-        InvalidArgument: The vectors were made anew since, by another encoder.
-        CollectionLocked: Another process is writing to the collection.
-    """
-    with Writer(path, amend=True) as writer:
-        entry = writer.base.manifest.encoder
-        if (entry.fingerprint if entry else None) != fingerprint:
-            raise InvalidArgument(
-                f"{path} was encoded anew while thresholds were looked for: calibrate it again."
-            )
-        writer.commit(calibration={**writer.base.calibration(), method: dict(calibration)})
-
-
-def keep_clustering(
-    path: Path, name: str, clustering: Clustering | None, fingerprint: str | None
-) -> None:
-    """Store a clustering under a name, in the place of one that had it; or forget it.
-
-    Args:
-        path: Where the collection lies.
-        name: What it is called.
-        clustering: The clustering; None to forget the one of that name.
-        fingerprint: That of the encoder of the vectors that it was made of.
-
-    Raises:
-        InvalidArgument: The name or the clustering cannot be taken, or there is none of that name
-            to forget; or the vectors were made anew since, by another encoder.
-        CollectionLocked: Another process is writing to the collection.
-    """
-    check_clustering_name(name)
-    with Writer(path, amend=True) as writer:
-        manifest = writer.base.manifest
-        if clustering is None:
-            manifest.clustering_file(name, path)
-        else:
-            entry = manifest.encoder
-            if (entry.fingerprint if entry else None) != fingerprint:
-                raise InvalidArgument(
-                    f"The clustering was made of vectors of another encoder than those of {path}: "
-                    "cluster them anew."
-                )
-            if clustering.centers.shape[1] != manifest.dim:
-                raise InvalidArgument(
-                    f"The clustering is of vectors with {clustering.centers.shape[1]} dims, those "
-                    f"of {path} have {manifest.dim}."
-                )
-        writer.commit(clusterings={name: clustering}, compaction="none")
-
-
-def check_clustering_name(name: str) -> None:
-    """Refuse what a clustering cannot be called.
-
-    Raises:
-        InvalidArgument: It is empty, too long, or cannot be printed.
-    """
-    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
-        raise InvalidArgument(
-            f"A clustering has a name of 1 to {NAME_LENGTH} printable characters, not {name!r}."
-        )
 
 
 def add_vectors(
@@ -357,24 +204,6 @@ def refuse_nothing(skipped: Sequence[Skipped]) -> NoReturn:
     first = skipped[0] if skipped else None
     reason = f": {first.path}: {first.reason}." if first else ": there are no images."
     raise InvalidArgument(f"Nothing was added{reason}")
-
-
-def _as_walked(place: Path, root: Path | None) -> Path:
-    """Where something is by the names that a walk through the root comes by, links among them."""
-    # Where it lies, not where it leads if it is a link: so a build would call it.
-    plain = place.resolve() if place.is_dir() else place.parent.resolve() / place.name
-    if root is None or ".." in place.parts or plain.is_relative_to(root):
-        return plain
-    given = Path(os.path.abspath(place))
-    for parent in given.parents:
-        if parent.resolve() == root:
-            return root / given.relative_to(parent)
-    return plain
-
-
-def _below(path: Path, root: Path | None) -> str:
-    inside = root is not None and path.is_relative_to(root)
-    return (path.relative_to(root) if inside else path).as_posix()  # type: ignore[arg-type]
 
 
 def some(names: Sequence[str]) -> str:

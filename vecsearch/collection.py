@@ -1,8 +1,5 @@
 """A searchable collection: an encoder, the vectors that it made, and an index over them."""
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
@@ -19,9 +16,11 @@ from vecsearch.images import scan
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric, check_kind
 from vecsearch.own_vectors import store_vectors
+from vecsearch.refit import refit_collection
+from vecsearch.temporary import Temporary
 from vecsearch.transfer import check_export, export_store
 from vecsearch.types import JSON, Metric, Progress
-from vecsearch.update import refit_collection, update_collection
+from vecsearch.update import update_collection
 from vecsearch.view import View, newest_store
 
 
@@ -40,7 +39,7 @@ class Collection(Gallery):
     """
 
     # What its folder is kept by, if nobody has asked for one.
-    _home: "_Temporary | None" = None
+    _home: Temporary | None = None
 
     @property
     def path(self) -> Path:
@@ -206,18 +205,16 @@ class Collection(Gallery):
             ['Dracula', 'Carmilla']
         """
         wanted_index = asked_for(index, memory_budget)
-        place = Path(tempfile.mkdtemp(prefix="vecsearch-") if path is None else path)
-        try:
-            wanted = as_metric(metric)
-            store_vectors(vectors, ids, labels, metadata, place, wanted, wanted_index, overwrite)
-            make_index(place)
-            collection = cls.open(place)
-        except BaseException:
-            if path is None:
-                shutil.rmtree(place, ignore_errors=True)
-            raise
+        wanted = as_metric(metric)
+        home = None
         if path is None:
-            collection._home = _Temporary(place)
+            home = Temporary()
+            path = home.folder
+        place = Path(path)
+        store_vectors(vectors, ids, labels, metadata, place, wanted, wanted_index, overwrite)
+        make_index(place)
+        collection = cls.open(place)
+        collection._home = home
         return collection
 
     @classmethod
@@ -398,10 +395,3 @@ class Collection(Gallery):
         keep_indexed(self.path)
         self.refresh()
         return changes
-
-
-class _Temporary:
-    """Removes a folder once no collection, and no snapshot of one, needs it any more."""
-
-    def __init__(self, folder: Path) -> None:
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 """From decoded images to vectors, and which of them a metric can take."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from vecsearch.images import (
 from vecsearch.index import check_vectors, zero_rows
 from vecsearch.store import Store
 from vecsearch.types import JSON, Metric, Pixels, Progress, Skipped, Vectors
+
+log = logging.getLogger(__name__)
+
+SKIPPED_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -160,3 +165,16 @@ def encoder_of(store: Store) -> Encoder:
 def facts_of(file: File) -> dict[str, JSON]:
     """What is stored of a file itself."""
     return {key: value for key, value in vars(file).items() if key != "path"}
+
+
+def tell_skipped(skipped: Sequence[Skipped], more: str = "") -> None:
+    """Log which files were left out: the first of them, and how many others.
+
+    Args:
+        skipped: All of them.
+        more: What is said of the others.
+    """
+    for one in skipped[:SKIPPED_TOLD]:
+        log.info("Skipped %s: %s", one.path, one.reason)
+    if len(skipped) > SKIPPED_TOLD:
+        log.info("Skipped %d more%s.", len(skipped) - SKIPPED_TOLD, more)

@@ -47,6 +47,12 @@ def import_vectors(
         CollectionNotFound: There is none to append to.
         CollectionLocked: Another process is writing there.
         MissingPackage: Parquet needs pyarrow.
+
+    Example:
+        >>> np.save(tmp / "books.npy", np.eye(3, dtype=np.float32))
+        >>> books, changes = import_vectors(tmp / "books.npy", tmp / "books", metric="cosine")
+        >>> changes.indexed, books.dim
+        (3, 3)
     """
     own = {"metric": metric, "index": index, "memory_budget": memory_budget}
     given = [name for name, value in own.items() if value is not None]

@@ -27,6 +27,12 @@ def verify(path: str | Path) -> Verification:
         CollectionNotFound: There is none.
         CollectionReplaced: It was written anew meanwhile, more than once: verify it again.
         NewerFormat: A later version has written it.
+
+    Example:
+        >>> from vecsearch import Collection
+        >>> books = Collection.from_vectors([[5, 1], [1, 5]], path=tmp / "books")
+        >>> verify(tmp / "books").damages
+        []
     """
     return verify_store(Path(path))
 
@@ -42,6 +48,13 @@ def repair(path: str | Path) -> Repair:
         CollectionNotFound: There is none.
         DamagedCollection: No manifest of it can be read.
         CollectionLocked: Another process is writing to it.
+
+    Example:
+        >>> from vecsearch import Collection
+        >>> books = Collection.from_vectors([[5, 1], [1, 5]], path=tmp / "harmed")
+        >>> next((tmp / "harmed" / "segments").glob("*.columns.safetensors")).unlink()
+        >>> repair(tmp / "harmed").lost
+        0
     """
     result = repair_store(Path(path), _encoding)
     keep_indexed(Path(path), anew=bool(result.notes))

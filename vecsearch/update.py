@@ -1,33 +1,25 @@
 """Follow a folder of images at the cost of what changed in it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vecsearch.amend import Changes
-from vecsearch.build import draft_key, fill, left_out, read_into, records_of, source_of
-from vecsearch.encoders import Encoder, remake_encoder, unfitted
-from vecsearch.encoding import encoder_of
-from vecsearch.errors import DamagedCollection, InvalidArgument
+from vecsearch.build import draft_key, left_out, read_into, records_of, source_of
+from vecsearch.encoders import Encoder
+from vecsearch.errors import InvalidArgument
 from vecsearch.images import (
-    NOWHERE,
-    UNOPENED,
     ImageFolder,
-    is_absolute,
     not_now,
     scan,
 )
 from vecsearch.plan import (
-    TAKEN,
     Plan,
-    is_passed_over,
-    labels_stay,
     make_plan,
     renewed,
     tables_differ,
-    taken_in,
 )
 from vecsearch.store import Record, SideFile, Store, Writer, printable
 from vecsearch.types import Progress, Rows, Skipped
@@ -57,7 +49,7 @@ def update_collection(
         CollectionLocked: Another process is writing to the collection.
     """
     store = Store(path)
-    found = _scan(store, folder, labels, metadata)
+    found = scan_again(store, folder, labels, metadata)
     plan = make_plan(store, found)
     changes = _changes(store, plan, [*found.skipped, *plan.skipped], None)
     if dry_run or not _differs(store, found, plan, changes.skipped):
@@ -65,131 +57,29 @@ def update_collection(
     with Writer(path, amend=True) as writer:
         if writer.base.manifest.generation != store.manifest.generation:
             # Someone else wrote in between, perhaps of files that were not there yet.
-            found = _scan(writer.base, folder, labels, metadata)
+            found = scan_again(writer.base, folder, labels, metadata)
             plan = make_plan(writer.base, found)
         return _apply(writer, encoder, found, plan, jobs, progress)
 
 
-def refit_collection(
-    path: Path,
-    folder: str | Path | None,
-    labels: str | Path | None,
-    metadata: str | Path | None,
-    jobs: int | None,
-    progress: Progress | None,
-) -> Changes:
-    """Fit the encoder anew to what the folder holds now, and encode all of it.
-
-    Items that were added by hand from elsewhere stay, encoded anew, as long as their files do.
-
-    Raises:
-        InvalidArgument: As ``update_collection``; or an item has no image file.
-    """
-    with Writer(path, amend=True) as writer:
-        store = writer.base
-        entry = store.manifest.encoder
-        if entry is None:
-            raise InvalidArgument(
-                f"The collection {path} was made from vectors: nothing is fitted."
-            )
-        found = _scan(store, folder, labels, metadata)
-        before = {record.id: record for record in store.records()}
-        if closed := _closed(found, before.values()):
-            raise InvalidArgument(
-                f"{closed[0].path} cannot be opened: what it holds would be lost. Nothing was "
-                "changed."
-            )
-        if strangers := [one.id for one in before.values() if one.path is None]:
-            raise InvalidArgument(
-                f"{len(strangers)} items have no image file, as {strangers[0]!r}: they cannot be "
-                "encoded anew. Remove them first."
-            )
-        plan = make_plan(store, found)
-        followed = {path: store.record(row) for row, (path, _) in plan.moved.items()}
-        followed.update((path, store.record(row)) for path, row in taken_in(store, plan).items())
-        gone = {one.path for one in followed.values()}
-        yields = [one for one in plan.skipped if one.reason == TAKEN]
-        out = {one.path for one in yields}
-        by_hand = {one.path: one for one in before.values() if one.path and is_absolute(one.path)}
-        there = [name for name in by_hand if name not in gone and Path(name).is_file()]
-        differ, by_hand_only = tables_differ(store, found), labels_stay(store, found)
-        stays = found.metadata_from is None or not differ
-        listed = set(found.paths)
-        unusual = {
-            one.path: one.label
-            for one in before.values()
-            if one.path is not None
-            and one.path not in listed
-            and not is_absolute(one.path)
-            and is_passed_over(found.root, one.path)
-        }
-        named = [one for one in found.paths if found.root / one not in out]
-        # As in an update: what was said of a file stays until it is another, or a table says more.
-        labels_now: dict[str, str | None] = {
-            **found.labels,
-            **{
-                one.path: one.label
-                for one in before.values()
-                if one.path == one.id
-                and (by_hand_only or not differ)
-                and one.path not in plan.changed
-            },
-            **{path: old.label for path, old in followed.items() if by_hand_only},
-            **unusual,
-            **{name: by_hand[name].label for name in there},
-        }
-        whole = replace(
-            found,
-            paths=[*named, *unusual, *there],
-            skipped=[*found.skipped, *yields],
-            labels={name: label for name, label in labels_now.items() if label is not None},
-            metadata={
-                **{
-                    one.path: one.metadata
-                    for one in before.values()
-                    if one.path and (stays or one.path in by_hand)
-                },
-                **{path: old.metadata for path, old in followed.items()},
-                **found.metadata,
-            },
-            ids={name: by_hand[name].id for name in there},
-        )
-        try:
-            encoder = unfitted(encoder_of(store))
-        except DamagedCollection:  # what it was made with is enough
-            encoder = remake_encoder(entry.name, entry.params)
-        writer.remove(store.rows())
-        metric = store.manifest.metric
-        indexed = fill(writer, whole, encoder, metric, None, jobs, progress)
-        after = {record.id for record in Store(path).records()}
-        renamed = sorted((old.id, name) for name, old in followed.items() if name in after)
-        return Changes(
-            indexed=indexed,
-            added=sorted(after - before.keys() - {new for _, new in renamed}),
-            changed=sorted(after & before.keys()),
-            renamed=renamed,
-            removed=sorted(before.keys() - after - {old for old, _ in renamed}),
-            skipped=[replace(one, path=found.root / one.path) for one in Store(path).skipped()],
-        )
-
-
-def _closed(found: ImageFolder, records: Iterable[Record]) -> list[Skipped]:
-    """Folders that cannot be looked into, and links that lead nowhere though items lie below."""
-    links = [one for one in found.skipped if one.reason.startswith(NOWHERE)]
-    paths = (one.path for one in records if one.path is not None) if links else ()
-    parents = {found.root / path.rpartition("/")[0] for path in paths}
-    folders = {folder for one in parents for folder in (one, *one.parents)}
-    lost = [one for one in links if one.path in folders]
-    return [*(one for one in found.skipped if one.reason.startswith(UNOPENED)), *lost]
-
-
-def _scan(
+def scan_again(
     store: Store,
     folder: str | Path | None,
     labels: str | Path | None,
     metadata: str | Path | None,
 ) -> ImageFolder:
-    """The folder as it is now, with the tables that the collection was made with."""
+    """The folder as it is now, with the tables that the collection was made with.
+
+    Args:
+        store: The collection.
+        folder: Another folder than it followed so far.
+        labels: As for a build; where they came from, by default.
+        metadata: As for a build, or ``none``; where it came from, by default.
+
+    Raises:
+        InvalidArgument: It follows no folder, there are no images in it any more, or a table is
+            gone.
+    """
     source = store.manifest.source
     if source is None:
         made = "of images that a list or a URL named" if store.manifest.encoder else "from vectors"

@@ -28,30 +28,13 @@ Examples:
 """
 
 
-class Rejection(click.ParamType[float | str | None]):
-    """none, auto or a distance."""
-
-    name = "none|auto|DISTANCE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str | None:
-        """To None, "auto" or a number."""
-        if value in (None, "none"):
-            return None
-        try:
-            return str(value) if value == "auto" else float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not none, auto or a distance.", param, ctx)
-
-
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=COLLECTION)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, shell_complete=options.files)
 @options.classification
 @click.option(
     "--reject",
-    type=Rejection(),
+    type=options.WordOr("none|auto|DISTANCE", ("none", "auto"), float, "none, auto or a distance"),
     default="none",
     show_default=True,
     help="Who is a stranger, with no label: nobody; by what calibrate has found; or who is farther "

@@ -28,21 +28,6 @@ Examples:
 """
 
 
-class Count(click.ParamType[int | str]):
-    """auto or a number."""
-
-    name = "N|auto"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        """To a number or "auto"."""
-        try:
-            return "auto" if value == "auto" else int(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number of clusters, or auto.", param, ctx)
-
-
 @click.command(cls=Verb, epilog=EPILOG, interrupted="INDEX is as it was.")
 @click.argument("index", type=COLLECTION)
 @click.option(
@@ -56,7 +41,7 @@ class Count(click.ParamType[int | str]):
 @click.option(
     "--k",
     "-k",
-    type=Count(),
+    type=options.WordOr("N|auto", ("auto",), int, "a number of clusters, or auto"),
     help="How many clusters; auto: as many as have the highest silhouette.  [default: 10]",
 )
 @click.option(
@@ -145,7 +130,7 @@ def command(
         return
     _check_files(collection, out, sheet, curve)
     if save is not None:
-        from vecsearch.amend import check_clustering_name
+        from vecsearch.keeping import check_clustering_name
 
         check_clustering_name(save)
         _ = collection.path  # they are kept in a folder

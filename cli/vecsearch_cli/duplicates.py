@@ -25,23 +25,6 @@ Examples:
 """
 
 
-class Near(click.ParamType[float | str | None]):
-    """auto, none or a distance."""
-
-    name = "auto|none|DISTANCE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str | None:
-        """To "auto", None or a number."""
-        if value in (None, "none"):
-            return None
-        try:
-            return str(value) if value == "auto" else float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not auto, none or a distance.", param, ctx)
-
-
 class Action(click.ParamType[tuple[str, Path | None]]):
     """move:DIR, delete or hardlink."""
 
@@ -70,7 +53,7 @@ class Action(click.ParamType[tuple[str, Path | None]]):
 @click.option(
     "--threshold",
     "-t",
-    type=Near(),
+    type=options.WordOr("auto|none|DISTANCE", ("auto", "none"), float, "auto, none or a distance"),
     default="auto",
     show_default=True,
     help="Up to which distance two images are nearly the same; auto: suggested from all distances; "

@@ -80,6 +80,33 @@ class Batch(click.ParamType[int | None]):
         return None
 
 
+class WordOr(click.ParamType[int | float | str | None]):
+    """A number, or a word; of the words ``none`` is no value.
+
+    Args:
+        name: What a help text shows.
+        words: The words.
+        number: ``int`` or ``float``.
+        said: What all of them are, for an error.
+    """
+
+    def __init__(
+        self, name: str, words: Sequence[str], number: type[int | float], said: str
+    ) -> None:
+        self.name, self._words, self._number, self._said = name, words, number, said
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | float | str | None:
+        """To a number, a word or None."""
+        if value is None or value in self._words:
+            return None if value in (None, "none") else str(value)
+        try:
+            return self._number(value)
+        except ValueError:
+            self.fail(f"{value!r} is not {self._said}.", param, ctx)
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """KEY=VALUE."""
 

@@ -23,23 +23,6 @@ Examples:
 """
 
 
-class Thumbnails(click.ParamType[int | str | None]):
-    """auto, none or a number of pixels."""
-
-    name = "auto|none|SIDE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str | None:
-        """To "auto", None or a number."""
-        if value in (None, "none"):
-            return None
-        try:
-            return str(value) if value == "auto" else int(value)
-        except ValueError:
-            self.fail(f"{value!r} is not auto, none or a number of pixels.", param, ctx)
-
-
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("index", type=COLLECTION)
 @click.option(
@@ -90,7 +73,9 @@ class Thumbnails(click.ParamType[int | str | None]):
 @click.option("--title", help="What stands above it.  [default: what INDEX is called]")
 @click.option(
     "--thumbnails",
-    type=Thumbnails(),
+    type=options.WordOr(
+        "auto|none|SIDE", ("auto", "none"), int, "auto, none or a number of pixels"
+    ),
     default="auto",
     show_default=True,
     help="How wide and high the pictures of a page are, in pixels; by default as large as 25 MB "

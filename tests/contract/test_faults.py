@@ -25,8 +25,8 @@ from PIL import Image
 from test_power_loss import State, state
 
 from vecsearch import Collection, cluster, keep_clustering, verify
-from vecsearch.amend import keep_calibration
 from vecsearch.errors import VecsearchError
+from vecsearch.keeping import keep_calibration
 from vecsearch.store import Manifest, generations, manifest_name
 
 DIM = 4 * 4 * 3

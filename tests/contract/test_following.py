@@ -9,9 +9,9 @@ import pytest
 from painting import PIXELS, held, paint, painted, seeds_of, touch, vector
 
 from vecsearch import Collection, InvalidArgument, relabel, verify
-from vecsearch.amend import find_images
 from vecsearch.encoding import facts_of
 from vecsearch.errors import ImageError
+from vecsearch.finding import find_images
 from vecsearch.images import File, reading
 from vecsearch.labelling import add_encoded
 from vecsearch.store import Record

@@ -16,8 +16,8 @@ from PIL import Image
 from power import Recorder, Step, crashes, recording
 
 from vecsearch import Collection, cluster, keep_clustering, verify
-from vecsearch.amend import keep_calibration
 from vecsearch.errors import CollectionNotFound, InvalidArgument
+from vecsearch.keeping import keep_calibration
 
 State: TypeAlias = "dict[str, tuple[str | None, bytes]] | None"
 """The label and the vector of each item; None where there is no collection."""

@@ -15,7 +15,6 @@ import pytest
 from conftest import PHOTOS
 
 from vecsearch import Collection, cluster, keep_clustering, verify
-from vecsearch.amend import keep_calibration
 from vecsearch.ann import reindex
 from vecsearch.errors import (
     CollectionExists,
@@ -28,6 +27,7 @@ from vecsearch.errors import (
     VecsearchError,
 )
 from vecsearch.images import Preprocess
+from vecsearch.keeping import keep_calibration
 from vecsearch.store import Manifest, Record, Records, Source, Store, Writer, verify_store
 from vecsearch.store.durable import put_if_absent
 from vecsearch.types import JSON, Metric, Skipped

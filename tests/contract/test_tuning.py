@@ -312,10 +312,17 @@ def test_few_items_need_no_tuning() -> None:
         tune(Collection.from_vectors(clouds(99)))
 
 
-def test_images_to_ask_with(small: Path, sample: Path, tmp_path: Path) -> None:
+def test_images_to_ask_with(
+    small: Path, sample: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     own = Collection.build(sample / "train", tmp_path / "index", encoder="pixels", size=(7, 7))
-    found = tune(own, recall=0.5, queries=small / "test", kinds=["IVF16,Flat"], keep=False)
+    shutil.copytree(small / "test", tmp_path / "asked")
+    (tmp_path / "asked" / "broken.png").write_bytes(b"no picture")
+    with caplog.at_level(logging.INFO, "vecsearch"):
+        found = tune(own, recall=0.5, queries=tmp_path / "asked", kinds=["IVF16,Flat"], keep=False)
     assert found.queries == 15
+    (told,) = (one for one in caplog.messages if one.startswith("Skipped "))
+    assert "broken.png: " in told
     assert found.chosen is not None
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidArgument, match=r"no image in .* that could be asked with"):

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+from inspect import isfunction
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +38,9 @@ def test_all_public_names_resolve() -> None:
 def test_all_public_functions_and_classes_have_an_explanation() -> None:
     for name in vecsearch.__all__:
         assert len(getattr(vecsearch, name).__doc__ or "") > 20, name
+
+
+def test_all_public_functions_have_an_example() -> None:
+    functions = [name for name in vecsearch.__all__ if isfunction(getattr(vecsearch, name))]
+    assert len(functions) > 40
+    assert not [name for name in functions if ">>> " not in getattr(vecsearch, name).__doc__]

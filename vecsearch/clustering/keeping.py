@@ -1,7 +1,7 @@
 """Clusterings that a collection keeps under names."""
 
-from vecsearch.amend import keep_clustering as keep
 from vecsearch.collection import Collection
+from vecsearch.keeping import keep_clustering as keep
 from vecsearch.types import Clustering
 
 
@@ -40,6 +40,14 @@ def forget_clustering(collection: Collection, name: str) -> None:
     Raises:
         InvalidArgument: There is none.
         CollectionLocked: Another process is writing to the collection.
+
+    Example:
+        >>> from vecsearch import cluster
+        >>> books = Collection.from_vectors([[5, 1], [4, 2], [1, 5], [0, 4]])
+        >>> keep_clustering(books, "two", cluster(books, 2))
+        >>> forget_clustering(books, "two")
+        >>> books.clusterings
+        {}
     """
     keep(collection.path, name, None, collection.fingerprint)
     collection.refresh()

@@ -41,6 +41,12 @@ def summarize_clusters(collection: Collection, clustering: Clustering) -> list[C
     Args:
         collection: The items, which know their labels.
         clustering: Of these items; those that are gone since have no label.
+
+    Example:
+        >>> from vecsearch import cluster
+        >>> books = Collection.from_vectors([[5], [4], [1]], labels=["crime", "crime", "love"])
+        >>> [(one.size, one.label) for one in summarize_clusters(books, cluster(books, 2))]
+        [(2, 'crime'), (1, 'love')]
     """
     labels = labels_of(collection, clustering)
     counts: list[Counter[str]] = [Counter() for _ in range(clustering.k)]
@@ -74,6 +80,13 @@ def describe_clustering(
         ``items``, ``clusters``, ``sizes``, ``method``, ``metric``, ``inertia``, ``iterations``;
         ``silhouette``; and beside the labels ``nmi``, ``ari`` and ``purity``: each None where it
         has no meaning.
+
+    Example:
+        >>> from vecsearch import cluster
+        >>> books = Collection.from_vectors([[5], [4], [1]], labels=["crime", "crime", "love"])
+        >>> found = describe_clustering(books, cluster(books, 2))
+        >>> found["sizes"], found["inertia"], found["purity"]
+        ([2, 1], 0.5, 1.0)
     """
     rows = _rows(collection, clustering)
     there = np.flatnonzero(rows >= 0)
@@ -120,6 +133,13 @@ def cluster_members(
 
     Raises:
         InvalidArgument: ``most`` is negative.
+
+    Example:
+        >>> from vecsearch import cluster
+        >>> books = Collection.from_vectors([[5], [4], [1]], ids=["Emma", "Persuasion", "Carmilla"])
+        >>> found = cluster_members(books, cluster(books, 2))
+        >>> [[hit.item.id for hit in hits] for hits in found]
+        [['Emma', 'Persuasion'], ['Carmilla']]
     """
     if most < 0:
         raise InvalidArgument(f"most is 0 or more, not {most}.")

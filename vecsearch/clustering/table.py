@@ -50,6 +50,13 @@ def write_clusters(clustering: Clustering, labels: Sequence[str | None], path: s
     Raises:
         InvalidArgument: The name ends otherwise, or there are not as many labels as items.
         MissingPackage: Parquet needs pyarrow.
+
+    Example:
+        >>> from vecsearch import cluster_vectors
+        >>> found = cluster_vectors([[5], [4], [1]], 2)
+        >>> write_clusters(found, ["crime", "crime", None], tmp / "clusters.csv")
+        >>> (tmp / "clusters.csv").read_text().splitlines()[:2]
+        ['id,cluster,distance,label,medoid', '0,0,0.5,crime,True']
     """
     check_table(path)
     if len(labels) != len(clustering.ids):

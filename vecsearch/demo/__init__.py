@@ -48,6 +48,10 @@ def run_demo(folder: str | Path = "indexes", progress: Progress | None = None) -
         folder: Where ``demo-images`` and the collections ``demo-ENCODER-METRIC`` go; those of an
             earlier run are replaced.
         progress: Called as the work goes on.
+
+    Example:
+        >>> run_demo().best  # doctest: +SKIP
+        3
     """
     place = Path(folder)
     images = place / "demo-images"

@@ -15,7 +15,6 @@ from vecsearch.amend import (
     Changes,
     check_encoder,
     check_ids,
-    find_images,
     refuse_nothing,
     refuse_standing,
     some,
@@ -27,6 +26,7 @@ from vecsearch.distributed.stores import Profile, VectorStore
 from vecsearch.encoders import Encoder
 from vecsearch.encoding import encode_batches, read_folder
 from vecsearch.errors import IncompleteAnswer, InvalidArgument
+from vecsearch.finding import find_images
 from vecsearch.images import FROM_FOLDERS, ImageFolder
 from vecsearch.index import as_array, check_vectors
 from vecsearch.own_vectors import check_records

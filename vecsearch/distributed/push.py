@@ -87,6 +87,11 @@ def push(
         MissingPackage: pymilvus is not installed.
         StoreError: The server cannot be reached, or refuses.
         VecsearchError: It answers otherwise than the collection.
+
+    Example:
+        >>> books = Collection.open("indexes/books")  # doctest: +SKIP
+        >>> push(books, "milvus://localhost:19530/books").pushed  # doctest: +SKIP
+        4
     """
     if shards < 1 or replicas < 1:
         raise InvalidArgument("There is 1 shard or more, and 1 replica or more.")

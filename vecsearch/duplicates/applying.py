@@ -114,6 +114,13 @@ def apply_duplicates(
         InvalidArgument: The action is none of these, its folder cannot be used, or the collection
             has no files. Nothing was touched.
         CollectionLocked: Another process is writing to the collection. Nothing was touched.
+
+    Example:
+        >>> from vecsearch import Collection, find_duplicates
+        >>> photos = Collection.build("tests/data/photos", tmp / "photos", encoder="pixels")
+        >>> groups = find_duplicates(photos, 0).groups
+        >>> apply_duplicates(photos, groups, "delete").dry_run
+        True
     """
     target = check_action(collection, action, folder)
     members = [one for group in groups for one in group.members]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from vecsearch.amend import keep_calibration
 from vecsearch.classification import Center, Method, Rejection, Rule, Weights
 from vecsearch.collection import Collection
 from vecsearch.encoders import has_learned
@@ -21,6 +20,7 @@ from vecsearch.evaluation.openset import Curve
 from vecsearch.evaluation.refitting import Refitted, can_refit
 from vecsearch.evaluation.trial import Answers, Trial, ask, strangers_left_out
 from vecsearch.index import as_metric
+from vecsearch.keeping import keep_calibration
 from vecsearch.types import JSON, Distances, Metric, Progress, Rows, Skipped, Vectors
 
 FMRS = (0.01, 0.001)
@@ -141,6 +141,14 @@ def calibrate(
         InvalidArgument: A value makes no sense, there are no queries of known classes, or too few
             strangers for so small a share.
         CollectionLocked: Another process is writing to the collection.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> vectors = np.repeat(np.eye(3), 40, axis=0) + 0.1 * rng.normal(size=(120, 3))
+        >>> books = Collection.from_vectors(vectors, labels=sorted(["crime", "love", "war"] * 40))
+        >>> found = calibrate(books, far=0.05)
+        >>> 0.3 < found.rejection.threshold < 1.4  # between what scatters and what is another genre
+        True
     """
     check_seed(seed)
     gallery = gallery_of(collection)

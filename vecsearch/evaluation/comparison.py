@@ -1,6 +1,5 @@
 """One table that tells which encoder and which metric to take."""
 
-import logging
 import statistics
 import tempfile
 import time
@@ -24,7 +23,7 @@ from vecsearch.encoders import (
     open_encoder,
 )
 from vecsearch.encoders.base import check_seed
-from vecsearch.encoding import read_folder
+from vecsearch.encoding import read_folder, tell_skipped
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
 from vecsearch.evaluation.measures import Values
@@ -44,8 +43,6 @@ from vecsearch.types import JSON, Metric, Pixels, Progress
 
 DEFAULT_ENCODERS = ("pixels", "pca", "lda")
 TIMED_IMAGES = 25
-SKIPPED_TOLD = 20
-log = logging.getLogger(__name__)
 BLOCK_BYTES = 64 << 20
 COMPARED = ("map", "accuracy")
 
@@ -149,6 +146,11 @@ def compare(
 
     Raises:
         InvalidArgument: A value makes no sense, or there is nothing labelled to compare.
+
+    Example:
+        >>> lines = compare("tests/data/photos", encoders=["pixels"], metrics=["cosine"])
+        >>> lines[0].encoder, lines[0].dim
+        ('pixels', 12288)
     """
     wanted = list(dict.fromkeys(as_metric(metric) for metric in metrics))
     check_seed(seed)
@@ -165,6 +167,7 @@ def compare(
     shown = scan(folder, labels)
     if queries is None:
         dealt = deal(shown, protocol, holdout=holdout, folds=folds, seed=seed)
+        why = f"no row of {protocol} is of the split train."
         if protocol in PROTOCOLS and (trained := _which(has_learned, encoders, made)):
             raise InvalidArgument(
                 f"{trained[0]} may have been trained on the images that would be held out here: "
@@ -172,59 +175,60 @@ def compare(
             )
     else:
         dealt = _asked_by(scan(queries, labels), shown)
-    why = f"no row of {protocol} is of the split train."
-    if queries is not None:
         why = (
             f"all images of {folder} are asked with, too. Leave out the folder of queries and say "
             "--protocol."
         )
     _check_learned(dealt, _which(_learns, encoders, made), why)
-    lines = []
+    ask = partial(evaluate_vectors, ks=ks, neighbours=neighbours, progress=progress)
+    lines: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="vecsearch-") as scratch:
         seen: dict[Preprocess, _Pictures] = {}
         for name, encoder in zip(encoders, made, strict=True):
             wants = encoder.preprocess
             if wants not in seen:
                 seen[wants] = _Pictures(dealt, wants, jobs, Path(scratch), progress)
-            pictures = seen[wants]
-            learns = _learns(encoder)
-            found: dict[Metric, list[Evaluation]] = {}
-            for split in dealt.splits:
-                used = make(name) if learns else encoder
-                if learns and is_trainable(used):
-                    if progress is not None:
-                        progress(f"fitting {name}", 0, 0)
-                    used.fit(*pictures.learned(split.learned))
-                if progress is not None:
-                    progress(f"encoding by {name}", 0, 0)
-                gallery, asked = (
-                    pictures.encoded(used, part) for part in (split.gallery, split.queries)
-                )
-                kinds = [dealt.categories.get(one, "") for one in asked.ids]
-                for metric in wanted:
-                    part = evaluate_vectors(
-                        gallery,
-                        asked,
-                        categories=kinds if dealt.categories else None,
-                        metric=metric,
-                        ks=ks,
-                        neighbours=neighbours,
-                        unmatched=True,  # a fold alone may be so
-                        progress=progress,
-                    )
-                    found.setdefault(metric, []).append(part)
-            milliseconds = milliseconds_per_image(used, [Path(one) for one in asked.ids])
-            lines += [
-                Comparison(
-                    name if _is_model(name) else name.partition("=")[0],
-                    metric,
-                    used.dim,
-                    milliseconds,
-                    check_matched(joined(parts), gallery),
-                )
-                for metric, parts in found.items()
-            ]
+            anew = partial(make, name) if _learns(encoder) else None
+            lines += _lines(name, encoder, anew, seen[wants], wanted, ask, progress)
     return with_differences(lines)
+
+
+def _lines(
+    name: str,
+    encoder: Encoder,
+    anew: Callable[[], Encoder] | None,
+    pictures: "_Pictures",
+    metrics: Sequence[Metric],
+    ask: Callable[..., Evaluation],
+    progress: Progress | None,
+) -> list[Comparison]:
+    """What one encoder comes to, by each metric; made ``anew`` for each split if it learns."""
+    found: dict[Metric, list[Evaluation]] = {}
+    categories = pictures.dealt.categories
+    for split in pictures.dealt.splits:
+        used = encoder if anew is None else anew()
+        if anew is not None and is_trainable(used):
+            if progress is not None:
+                progress(f"fitting {name}", 0, 0)
+            used.fit(*pictures.learned(split.learned))
+        if progress is not None:
+            progress(f"encoding by {name}", 0, 0)
+        gallery, asked = (pictures.encoded(used, part) for part in (split.gallery, split.queries))
+        kinds = [categories.get(one, "") for one in asked.ids] if categories else None
+        for metric in metrics:  # a fold alone may have nothing that matches
+            part = ask(gallery, asked, categories=kinds, metric=metric, unmatched=True)
+            found.setdefault(metric, []).append(part)
+    milliseconds = milliseconds_per_image(used, [Path(one) for one in asked.ids])
+    return [
+        Comparison(
+            name if _is_model(name) else name.partition("=")[0],
+            metric,
+            used.dim,
+            milliseconds,
+            check_matched(joined(parts), gallery),
+        )
+        for metric, parts in found.items()
+    ]
 
 
 def with_differences(lines: Sequence[Comparison]) -> list[Comparison]:
@@ -270,24 +274,21 @@ class _Pictures:
         scratch: Path,
         progress: Progress | None,
     ) -> None:
-        self._scratch, self._labels = scratch, dealt.labels
+        self.dealt, self._scratch = dealt, scratch
         parts = [part for split in dealt.splits for part in vars(split).values()]
         paths = list(dict.fromkeys(chain.from_iterable(parts)))
         everything = ImageFolder(Path("/"), paths, {}, ())
         found = gather(read_folder(everything, paths, look, jobs, progress), look, scratch)
         self._pixels = found.pixels
         self._row_of = {file.path: row for row, file in enumerate(found.files)}
-        for one in found.skipped[:SKIPPED_TOLD]:
-            log.info("Skipped %s: %s", one.path, one.reason)
-        if len(found.skipped) > SKIPPED_TOLD:
-            log.info("Skipped %d more.", len(found.skipped) - SKIPPED_TOLD)
+        tell_skipped(found.skipped)
 
     def learned(self, paths: Sequence[str]) -> tuple[Pixels, list[str | None]]:
         """Those of some paths that could be decoded, and their labels."""
         kept = [path for path in paths if path in self._row_of]
         rows = np.array([self._row_of[path] for path in kept], np.int64)
         pixels = subset(self._pixels, rows, self._scratch)
-        return pixels, [self._labels.get(path) for path in kept]
+        return pixels, [self.dealt.labels.get(path) for path in kept]
 
     def encoded(self, encoder: Encoder, paths: Sequence[str]) -> Labelled:
         """The vectors of those of some paths that could be decoded."""
@@ -299,7 +300,7 @@ class _Pictures:
             for start in range(0, len(rows), step)
         ]
         vectors = np.concatenate([np.empty((0, encoder.dim), np.float32), *blocks])
-        return Labelled(vectors, kept, [self._labels.get(path) for path in kept])
+        return Labelled(vectors, kept, [self.dealt.labels.get(path) for path in kept])
 
 
 def milliseconds_per_image(encoder: Encoder, paths: Sequence[Path]) -> float:

@@ -21,7 +21,7 @@ from vecsearch.evaluation.asking import (
     queries_of,
     with_labels,
 )
-from vecsearch.evaluation.audit import audit
+from vecsearch.evaluation.audit import Audit, audit
 from vecsearch.evaluation.details import Notes
 from vecsearch.evaluation.intervals import REPLICATES
 from vecsearch.evaluation.judging import GradeJudge, Judge, LabelJudge
@@ -117,14 +117,7 @@ def evaluate(
             known, posed = with_labels(known), posed.part(rows)
             called = [names[row] for row in rows]
             _check_labelled(known, rows)
-        found, *kept = audit(known, posed, called, wanted, progress)
-        less: list[dict[str, float]] = [{}, {}]
-        for at, part in enumerate(kept):
-            left = known.part(part.gallery), posed.part(part.queries)
-            # What is left may be too little to be measured.
-            with suppress(InvalidArgument):
-                less[at] = measured(*left, names=[called[row] for row in part.queries]).measures
-        found = replace(found, without_twins=less[0], without_suspects=less[1])
+        found = _audited(known, posed, called, wanted, measured, progress)
     result = measured(gallery, asked, names=names, run=run, detailed=detailed)
     details = result.details
     if details is not None:
@@ -141,6 +134,24 @@ def evaluate(
         "rejection": collection.calibration.get("knn"),
     }
     return replace(result, skipped=skipped, settings=settings, audit=found, details=details)
+
+
+def _audited(
+    gallery: Labelled,
+    queries: Labelled,
+    names: Sequence[str],
+    metric: Metric,
+    measured: Callable[..., Evaluation],
+    progress: Progress | None,
+) -> Audit:
+    """What an audit finds, and what is measured without it."""
+    found, *kept = audit(gallery, queries, names, metric, progress)
+    less: list[dict[str, float]] = [{}, {}]
+    for at, part in enumerate(kept):
+        left = gallery.part(part.gallery), queries.part(part.queries)
+        with suppress(InvalidArgument):  # what is left may be too little to be measured
+            less[at] = measured(*left, names=[names[row] for row in part.queries]).measures
+    return replace(found, without_twins=less[0], without_suspects=less[1])
 
 
 def evaluate_vectors(
@@ -182,6 +193,12 @@ def evaluate_vectors(
 
     Raises:
         InvalidArgument: A value makes no sense, or there is nothing labelled to compare.
+
+    Example:
+        >>> known = Labelled(np.array([[0.0], [9.0]]), ["a", "b"], ["low", "high"])
+        >>> asked = Labelled(np.array([[1.0], [5.0]]), ["c", "d"], ["low", "low"])
+        >>> evaluate_vectors(known, asked, ks=[1], neighbours=1).measures["accuracy"]
+        0.5
     """
     task = task or ("both" if qrels is None else "retrieval")
     _check_task(task)
@@ -363,6 +380,10 @@ def measure_names(ks: Sequence[int] = DEFAULT_KS, task: Task = "both") -> list[s
 
     Raises:
         InvalidArgument: There is no such task.
+
+    Example:
+        >>> measure_names([1], "retrieval")
+        ['precision@1', 'recall@1', 'hit@1', 'map', 'map@r', 'r_precision', 'mrr', 'ndcg@1']
     """
     _check_task(task)
     names = [f"{name}@{k}" for name in ("precision", "recall", "hit") for k in sorted(set(ks))]

@@ -37,6 +37,13 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[Path]:
 
     Raises:
         InvalidArgument: The folder cannot be made, or files of others would be replaced.
+
+    Example:
+        >>> from vecsearch import Collection, evaluate
+        >>> books = Collection.from_vectors([[5], [4], [1], [0]], labels=["a", "a", "b", "b"])
+        >>> found = evaluate(books, leave_one_out=True)
+        >>> [path.name for path in write_report(found, tmp / "report")]
+        ['report.json', 'queries.csv', ...]
     """
     place = Path(folder)
     check_report(place)

@@ -42,6 +42,9 @@ def use_device(name: str) -> None:
 
     Raises:
         InvalidArgument: FAISS has no GPU here, or there is no such device.
+
+    Example:
+        >>> use_device("cpu")
     """
     global _gpu  # noqa: PLW0603 - as FAISS's own threads, it belongs to the process
     if name not in DEVICES:

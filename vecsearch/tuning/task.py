@@ -9,8 +9,9 @@ import numpy as np
 from vecsearch.ann import budget_of, reindex
 from vecsearch.collection import Collection
 from vecsearch.encoders.base import check_seed
+from vecsearch.encoding import tell_skipped
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import scan
+from vecsearch.images import NO_LABELS, scan
 from vecsearch.index import AUTO, EXACT, check_budget, check_kind, fits, kinds_to_try
 from vecsearch.tuning.measuring import Bench, Measured, pareto
 from vecsearch.types import JSON, Progress, Vectors
@@ -96,6 +97,12 @@ def tune(
     Raises:
         InvalidArgument: A value makes no sense, or there are fewer than 100 items.
         CollectionLocked: Another process is writing to the collection.
+
+    Example:
+        >>> vectors = np.random.default_rng(0).normal(size=(300, 4))
+        >>> found = tune(Collection.from_vectors(vectors), kinds=["exact"])
+        >>> found.chosen.kind, found.chosen.recall
+        ('exact', 1.0)
     """
     check_seed(seed)
     _check(recall, k, latency_ms, memory_mb, kinds)
@@ -110,9 +117,7 @@ def tune(
         asked = rng.choice(len(vectors), min(QUERIES, len(vectors) // 10), replace=False)
         wanted, vectors = vectors[np.sort(asked)], np.delete(vectors, asked, axis=0)
     else:
-        wanted = collection.encode_folder(scan(Path(queries), "none"), jobs, progress).vectors
-        if not len(wanted):
-            raise InvalidArgument(f"There is no image in {queries} that could be asked with.")
+        wanted = _encoded(collection, queries, jobs, progress)
     slowest = latency_ms or np.inf
     size = len(collection), vectors.shape[1]  # of what it is made of in the end
     if memory_mb is not None:
@@ -158,6 +163,17 @@ def tune(
         curve = pareto([one for one in found if one.kind == chosen.kind])
         _keep(collection, chosen, curve, k, len(wanted), made_by)
     return Tuning(found, _best(found, chosen), chosen, k, len(wanted))
+
+
+def _encoded(
+    collection: Collection, queries: str | Path, jobs: int | None, progress: Progress | None
+) -> Vectors:
+    """The vectors of all images of a folder that can be read; the others are told."""
+    found = collection.encode_folder(scan(Path(queries), NO_LABELS), jobs, progress)
+    tell_skipped(found.skipped)
+    if not len(found.vectors):
+        raise InvalidArgument(f"There is no image in {queries} that could be asked with.")
+    return found.vectors
 
 
 def _check(
