@@ -204,18 +204,24 @@ class Collection(Gallery):
             >>> [hit.item.id for hit in books.query_vectors([[1, 3]], k=2)[0]]
             ['Dracula', 'Carmilla']
         """
-        wanted_index = asked_for(index, memory_budget)
-        wanted = as_metric(metric)
-        home = None
         if path is None:
-            home = Temporary()
-            path = home.folder
-        place = Path(path)
-        store_vectors(vectors, ids, labels, metadata, place, wanted, wanted_index, overwrite)
-        make_index(place)
-        collection = cls.open(place)
-        collection._home = home
-        return collection
+            with Temporary() as home:
+                made = cls.from_vectors(
+                    vectors,
+                    ids,
+                    labels,
+                    metadata,
+                    path=home.folder,
+                    metric=metric,
+                    index=index,
+                    memory_budget=memory_budget,
+                )
+            made._home = home
+            return made
+        kind, wanted = asked_for(index, memory_budget), as_metric(metric)
+        store_vectors(vectors, ids, labels, metadata, Path(path), wanted, kind, overwrite)
+        make_index(Path(path))
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: str | Path) -> Self:

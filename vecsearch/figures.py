@@ -35,18 +35,21 @@ def plain(label: str) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
-def save_figure(figure: "Figure", path: str | Path, dpi: int = DPI) -> None:
+def save_figure(
+    figure: "Figure", path: str | Path, dpi: int = DPI, kind: str | None = None
+) -> None:
     """Write a figure to a file, whole or not at all.
 
     Args:
         figure: The figure.
-        path: Where to; its ending says in which format: PNG if it has none.
+        path: Where to.
         dpi: Points an inch.
+        kind: In which format; as the ending of ``path`` says, by default, PNG if it has none.
 
     Raises:
         InvalidArgument: It has the ending of no picture.
     """
-    kind = Path(path).suffix.removeprefix(".").lower() or "png"
+    kind = kind or Path(path).suffix.removeprefix(".").lower() or "png"
     if kind not in (known := figure.canvas.get_supported_filetypes()):
         raise InvalidArgument(f"{path} is no picture that can be drawn: {', '.join(known)}.")
     data = _drawn(figure, format=kind, dpi=dpi)

@@ -730,6 +730,25 @@ def test_lda_in_a_chain_needs_labels(shapes: tuple[Pixels, list[str]]) -> None:
         chain.fit(shapes[0], shapes[1][1:])
 
 
+def test_parts_that_see_another_size_learn_from_the_disk(shapes: tuple[Pixels, list[str]]) -> None:
+    made: Any = make_encoder("concat:pixels,pca", preprocess=LOOK)
+    part: Any = make_encoder("pca", dim=3, preprocess=replace(LOOK, size=(5, 4)))
+    made.encoders[1] = part
+    learned: list[Any] = []
+    fit = part.fit
+    part.fit = lambda images, labels: learned.append(images) or fit(images, labels)
+    made.fit(shapes[0], None)
+    assert isinstance(learned[0], np.memmap)
+    wanted = made._seen_by(part, shapes[0], np.arange(len(shapes[0])))
+    np.testing.assert_array_equal(learned[0], wanted)
+    again: Any = make_encoder("pca", dim=3, preprocess=part.preprocess)
+    assert again.fit(wanted).fingerprint == part.fingerprint
+    for parts in ("pixels,lda", "pixels,pca"):
+        other: Any = make_encoder(f"concat:{parts}", preprocess=LOOK)
+        with pytest.raises(InvalidArgument, match="23 labels do not fit 24 images"):
+            other.fit(shapes[0], shapes[1][1:])
+
+
 def test_what_learns_nothing_has_learned_nothing(shapes: tuple[Pixels, list[str]]) -> None:
     plain: Any = make_encoder("concat:pixels,efficientnet-lite0")
     assert not has_learned(plain)

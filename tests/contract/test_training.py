@@ -206,7 +206,7 @@ def test_a_checkpoint_of_another_training_is_not_taken(clothes: Path, tmp_path: 
     checkpoint = tmp_path / "a" / "checkpoint.safetensors"
     whole = checkpoint.read_bytes()
     flipped = bytes([*whole[:-100], whole[-100] ^ 1, *whole[-99:]])
-    for damaged in (whole[:100], whole[: len(whole) // 2], b"", b"x" * len(whole), flipped):
+    for damaged in (whole[:100], whole[: len(whole) // 2], flipped):
         checkpoint.write_bytes(damaged)
         with pytest.raises(DamagedCollection, match=r"checkpoint.safetensors cannot be read"):
             vecsearch.train(clothes, tmp_path / "a", **QUICK)
@@ -526,7 +526,10 @@ def test_what_others_have_written_is_not_replaced(clothes: Path, tmp_path: Path)
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "checkpoint.safetensors").write_bytes(save({"weight": np.zeros(3, np.float32)}))
-    for place in (pca, foreign):
+    pointer = tmp_path / "pointer"
+    pointer.mkdir()
+    (pointer / "checkpoint.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
+    for place in (pca, foreign, pointer):
         before = {path.name: path.read_bytes() for path in place.iterdir()}
         for overwrite in (False, True):
             with pytest.raises(InvalidArgument, match=r"holds other things \(.* …\): choose"):
@@ -543,7 +546,8 @@ def test_one_class_is_told_before_an_image_is_read(
     def read_folder(*_: object) -> None:
         pytest.fail("it is read")
 
-    monkeypatch.setattr("vecsearch.training.data.read_folder", read_folder)
+    for name in ("read", "read_folder"):
+        monkeypatch.setattr(f"vecsearch.training.data.{name}", read_folder)
     with pytest.raises(InvalidArgument, match="only the label 'bag'"):
         vecsearch.train(tmp_path / "one", tmp_path / "out", **QUICK)
 
@@ -605,13 +609,31 @@ def test_one_that_diverges_late_keeps_what_came_before(
     monkeypatch.setattr(Loop, "_step", not_finite)
     trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
     (told,) = (one for one in caplog.messages if "diverged" in one)
-    assert told.endswith("than 0.2. What the epochs before it came to is kept.")
+    assert told.endswith("than 0.2. The best epoch before it is kept.")
     assert trained.facts()["epochs"] == 2
     for name, value in trained.trained.weights.items():
         np.testing.assert_array_equal(value, best[name])
     card = (tmp_path / "a" / "card.md").read_text()
-    assert "of 2 is kept. The next one diverged: its loss was no finite number." in card
+    assert "of 2 is kept. Epoch 3 diverged: its loss was no finite number." in card
     assert not (tmp_path / "a" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("stands", [True, False], ids=["a network", "nothing measured"])
+def test_one_that_diverges_late_is_not_kept_for(
+    model: Path, clothes: Path, tmp_path: Path, stands: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {**QUICK, "seed": 5, "holdout": 0.1 if stands else 0.0}
+    if stands:
+        shutil.copytree(model, tmp_path / "a")
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("a/*")}
+    with pytest.raises(Stop):
+        vecsearch.train(
+            clothes, tmp_path / "a", progress=stopped_at(700), overwrite=stands, **given
+        )
+    monkeypatch.setattr(Loop, "_step", not_finite)
+    with pytest.raises(InvalidArgument, match="The training diverged"):
+        vecsearch.train(clothes, tmp_path / "a", overwrite=stands, **given)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("a/*")} == before
 
 
 def test_one_that_diverges_at_once_leaves_what_was_there(

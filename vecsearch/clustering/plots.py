@@ -25,6 +25,7 @@ def draw_choice(choice: Choice, path: str | Path, k: int | None = None) -> None:
         k: The number that was taken; the best by default.
 
     Raises:
+        InvalidArgument: ``path`` has the ending of no picture.
         MissingPackage: matplotlib is not installed.
 
     Example:

@@ -22,7 +22,8 @@ def draw_histogram(found: Suggestion, path: str | Path, threshold: float | None 
         threshold: The threshold that was used, if it is another than the suggested one.
 
     Raises:
-        InvalidArgument: There are too few items for a histogram.
+        InvalidArgument: There are too few items for a histogram, or ``path`` has the ending of no
+            picture.
         MissingPackage: matplotlib is not installed.
 
     Example:

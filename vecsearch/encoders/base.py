@@ -60,7 +60,7 @@ class Encoder(Protocol):
             images: ``(n, height, width, channels)`` uint8, as ``preprocess`` says.
 
         Returns:
-            ``(n, dim)`` float32, finite; of an image always the same, whatever else is in a batch.
+            ``(n, dim)`` float32, finite; of an image the same to 1e-5, whatever is beside it.
 
         Raises:
             InvalidArgument: The images are of another size, colour or type.

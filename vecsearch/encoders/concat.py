@@ -202,8 +202,10 @@ class ConcatEncoder(CompositeEncoder):
 
     def _all_seen_by(self, part: Encoder, images: Pixels, rows: Rows) -> Pixels:
         """Some images as a part wants them, on the disk if they are not so already."""
-        if part.preprocess == self.preprocess or not len(rows):
+        if part.preprocess == self.preprocess:
             return images
+        if not len(rows):
+            return self._seen_by(part, images, rows)
         with tempfile.TemporaryFile(prefix="vecsearch-") as file:
             for start in range(0, len(rows), BLOCK_IMAGES):
                 file.write(self._seen_by(part, images, rows[start : start + BLOCK_IMAGES]).data)

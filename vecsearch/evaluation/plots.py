@@ -29,6 +29,7 @@ def draw_calibration(found: Calibration, path: str | Path) -> None:
     """Draw the ROC curve of a calibration, and how far known and strangers are.
 
     Raises:
+        InvalidArgument: ``path`` has the ending of no picture.
         MissingPackage: matplotlib is not installed.
 
     Example:

@@ -83,7 +83,7 @@ def draw_map(
     if listed:
         _list(figure, listed)
     _part(figure, names)
-    save_figure(figure, out, PNG_DPI)
+    save_figure(figure, out, PNG_DPI, kind="png")
 
 
 def check_style(style: str) -> None:

@@ -49,7 +49,7 @@ def new_network(
     if size > MOST_BYTES:
         raise InvalidArgument(
             f"{settings.backbone!r} has {size / 1e9:.1f} GB of weights, and {MOST_BYTES / 1e9:.1f} "
-            "go into an ONNX file: take a smaller one."
+            "go into an ONNX file: take a smaller one, or a smaller width or dim."
         )
     if settings.weights is not None:
         network.take_weights(Path(settings.weights))

@@ -14,7 +14,7 @@ from pathlib import Path
 from vecsearch.encoders.siamese import SiameseEncoder
 from vecsearch.images import ImageFolder
 from vecsearch.store import printable, put_whole
-from vecsearch.training.choice import MEASURED
+from vecsearch.training.choice import HELD_OUT_LOSS, MEASURED
 from vecsearch.training.data import TrainingImages
 from vecsearch.training.plots import draw_curves, draw_embedding, draw_reconstructions
 from vecsearch.training.run import Outcome
@@ -168,9 +168,11 @@ def _kept(facts: Mapping[str, JSON], measured: bool, diverged: bool) -> list[str
     """Which epoch it is, and how good its figures are."""
     kept = f"Epoch {facts['best_epoch']} of {facts['epochs']} is kept."
     if diverged:
-        kept += " The next one diverged: its loss was no finite number."
+        kept += f" Epoch {int(str(facts['epochs'])) + 1} diverged: its loss was no finite number."
     if not measured:
         return ["## Figures", "", f"{kept} It was not measured: do so with `vecsearch evaluate`."]
-    caution = "Its figures are a little too good, since it was chosen by them: measure on images"
-    caution += " that took no part, with `vecsearch evaluate`."
+    caution = "Its figures are a little too good, since it was chosen by them"
+    if HELD_OUT_LOSS in facts:
+        caution = "It was chosen by its loss on these alone, which is a little too good"
+    caution += ": measure on images that took no part, with `vecsearch evaluate`."
     return ["## Figures on held-out images", "", f"{kept} {caution}", ""]

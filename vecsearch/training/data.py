@@ -75,8 +75,6 @@ def load_images(
             f"There are no images with a label in {folder.root}: {LABEL_THEM}; or train without "
             "them (--objective simclr)."
         )
-    if needs_labels:
-        coded([folder.labels[path] for path in paths], needed=True)  # before any is decoded
     batches = read_folder(folder, paths, preprocess, jobs, progress)
     found = gather(batches, preprocess, scratch)
     if not found.files:

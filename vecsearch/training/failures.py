@@ -26,5 +26,6 @@ def in_words(settings: TrainSettings) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise InvalidArgument(
-            "There is not enough memory for a step: take a smaller --batch, --size or --width."
+            "There is not enough memory for a step: take a smaller --batch, --size or --width, or "
+            "another --device."
         ) from error

@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vecsearch.encoders.base import SETTINGS
 from vecsearch.encoders.network import Network
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.training.beginning import statistics
 from vecsearch.training.checkpoint import Standing, key_of, resume, save_checkpoint
-from vecsearch.training.choice import HELD_OUT_LOSS, MEASURED, is_kept, is_stuck
+from vecsearch.training.choice import HELD_OUT_LOSS, MEASURED, is_kept, is_stuck, worths
 from vecsearch.training.data import TrainingImages
 from vecsearch.training.failures import Diverged, in_words
 from vecsearch.training.loop import Loop
 from vecsearch.training.objectives import Objective, objective_of
 from vecsearch.training.schedule import MOST, Plan
-from vecsearch.training.settings import TrainSettings
+from vecsearch.training.settings import CHECKPOINT, TrainSettings
 from vecsearch.training.split import Split, gallery_of, hold_out
 from vecsearch.training.validation import validate
 from vecsearch.types import JSON, Progress, Rows, Vectors
@@ -81,8 +82,8 @@ def run(
         used: Seconds of a time budget that were spent before.
 
     Raises:
-        InvalidArgument: The training diverged before an epoch was done, there is not enough memory
-            for it, or a checkpoint is of another one.
+        InvalidArgument: The training diverged before an epoch was measured, or where another
+            network stands; there is not enough memory for it; or a checkpoint is of another one.
         DamagedCollection: A checkpoint cannot be read.
         OSError: A checkpoint cannot be written.
     """
@@ -117,9 +118,13 @@ def run(
             with in_words(settings):
                 _epoch(loop, standing, images, split, progress)
         except Diverged as error:
-            if not standing.history:
+            # Of no measured worth, or in the place of one that came to its end, it is not kept.
+            stands = folder is not None and (folder / SETTINGS).exists()
+            if stands or not worths(standing.history):
+                if folder is not None and standing.history:  # it would come to the same again
+                    (folder / CHECKPOINT).unlink()
                 raise
-            log.warning("%s What the epochs before it came to is kept.", error)
+            log.warning("%s The best epoch before it is kept.", error)
             diverged = True
             break
         if folder is not None:

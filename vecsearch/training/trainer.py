@@ -104,6 +104,8 @@ def train(
     if inside.is_relative_to(around):
         raise InvalidArgument(f"{out} lies among the images, where its pictures would be taken in.")
     found = scan(folder, labels)
+    if wanted.needs_labels and found.labels:
+        coded(list(found.labels.values()), needed=True)  # before an image is read
     if wanted.needs_labels and (parts := parts_of_a_set(found.labels.values())):
         log.warning(
             "The labels (%s) look like the parts of a data set rather than like what is in the "
@@ -200,14 +202,9 @@ def _is_encoder(folder: Path) -> bool:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether a training wrote it; of one that cannot be read that is said when it is read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "np") as file:
-            return "training" in (file.metadata() or {})
-    except (OSError, SafetensorError):
-        return True
+    """Whether a training wrote it, damaged or not, by how it begins."""
+    with open(path, "rb") as file:
+        return b'{"__metadata__":{"training":' in file.read(100)
 
 
 @contextmanager
@@ -224,9 +221,8 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
     begun = CHECKPOINT in there and _is_checkpoint(out / CHECKPOINT)
     if there and not begun:
         if CHECKPOINT in there or not _is_encoder(out):
-            raise InvalidArgument(
-                f"{out} holds other things ({min(there)} …): choose another place."
-            )
+            other = CHECKPOINT if CHECKPOINT in there else min(there)
+            raise InvalidArgument(f"{out} holds other things ({other} …): choose another place.")
         if not overwrite:
             raise InvalidArgument(
                 f"{out} holds an encoder already: choose another place, or ask to overwrite it "

@@ -16,9 +16,10 @@ def draw_tuning(tuning: Tuning, path: str | Path) -> None:
 
     Args:
         tuning: What ``tune`` found.
-        path: Where the picture goes, a PNG.
+        path: Where the picture goes; its ending says in which format.
 
     Raises:
+        InvalidArgument: ``path`` has the ending of no picture.
         MissingPackage: matplotlib is not installed.
 
     Example:
