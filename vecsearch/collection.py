@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from numpy.typing import ArrayLike
 
@@ -206,16 +206,8 @@ class Collection(Gallery):
         """
         if path is None:
             with Temporary() as home:
-                made = cls.from_vectors(
-                    vectors,
-                    ids,
-                    labels,
-                    metadata,
-                    path=home.folder,
-                    metric=metric,
-                    index=index,
-                    memory_budget=memory_budget,
-                )
+                how: Any = {"metric": metric, "index": index, "memory_budget": memory_budget}
+                made = cls.from_vectors(vectors, ids, labels, metadata, path=home.folder, **how)
             made._home = home
             return made
         kind, wanted = asked_for(index, memory_budget), as_metric(metric)
