@@ -75,10 +75,9 @@ def test_a_network_too_large_to_be_exported_is_refused(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("there", "auto"),
-    [({}, "cpu"), ({"mps"}, "mps"), ({"cuda"}, "cuda"), ({"mps", "cuda"}, "cuda")],
-    ids=str,
+    [((), "cpu"), (("mps",), "mps"), (("cuda",), "cuda"), (("mps", "cuda"), "cuda")],
 )
-def test_devices(there: set[str], auto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices(there: tuple[str, ...], auto: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
     assert quickest() == auto
