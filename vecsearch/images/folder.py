@@ -68,18 +68,19 @@ def scan(
 
 
 def parts_of_a_set(labels: Iterable[str] | Mapping[str, int]) -> list[str]:
-    """Labels, the commonest first, if all are rather the parts of a data set; else nothing.
+    """Labels, if all are rather the parts of a data set: first what is to be trained on.
 
     Args:
         labels: That of each image; or how many images each has.
 
     Example:
-        >>> parts_of_a_set(["test", "train", "train"]), parts_of_a_set(["cat", "test"])
+        >>> parts_of_a_set(["test", "test", "train"]), parts_of_a_set(["cat", "test"])
         (['train', 'test'], [])
     """
     counts = Counter(labels)
     if len(counts) > 1 and {name.lower() for name in counts} <= PARTS:
-        return [name for name, _ in counts.most_common()]
+        largest = [name for name, _ in counts.most_common()]
+        return sorted(largest, key=lambda name: not name.lower().startswith("train"))
     return []
 
 
