@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 import vecsearch
+from vecsearch.encoders import Encoder, Trainable, is_trainable
 from vecsearch.evaluation.splitting import hold_out
 from vecsearch.images import ImageFolder, scan
 from vecsearch.training.data import suited_preprocess
@@ -62,6 +63,7 @@ def measured(
     preprocess = suited_preprocess(scan(learn), None, "stretch", None, large=False)
     found = {}
     for name in (*encoders, *networks):
+        encoder: Encoder
         if name in networks:
             encoder = vecsearch.train(
                 learn,
@@ -73,7 +75,7 @@ def measured(
         else:
             dim = DIM if name == "pca" else None
             made = vecsearch.make_encoder(name, preprocess=preprocess, dim=dim)
-            encoder = fitted(made, learn) if hasattr(made, "fit") else made
+            encoder = fitted(made, learn) if is_trainable(made) else made
         index = vecsearch.Collection.build(
             gallery, scratch / "index", encoder=encoder, overwrite=True
         )
@@ -82,7 +84,7 @@ def measured(
     return found
 
 
-def fitted(encoder, folder: Path):  # type: ignore[no-untyped-def]
+def fitted(encoder: Trainable, folder: Path) -> Trainable:
     """An encoder that has learned from a folder, kept in no collection."""
     from vecsearch.images import read
 

@@ -1,6 +1,7 @@
 """A searchable collection: an encoder, the vectors that it made, and an index over them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -205,9 +206,12 @@ class Collection(Gallery):
             ['Dracula', 'Carmilla']
         """
         if path is None:
-            with Temporary() as home:
+            home = Temporary()
+            with ExitStack() as failed:
+                failed.callback(home.remove)
                 how: Any = {"metric": metric, "index": index, "memory_budget": memory_budget}
                 made = cls.from_vectors(vectors, ids, labels, metadata, path=home.folder, **how)
+                failed.pop_all()
             made._home = home
             return made
         kind, wanted = asked_for(index, memory_budget), as_metric(metric)

@@ -1,15 +1,21 @@
 """Look at the images before their figures: leaks between queries and gallery, wrong labels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vecsearch.duplicates import rows_by_hash
+from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
 from vecsearch.index import ExactIndex, nearest_others, normalized
 from vecsearch.types import JSON, Distances, Metric, Progress, Rows, Vectors
+
+if TYPE_CHECKING:
+    from vecsearch.evaluation.result import Evaluation
 
 # Nearer than this share of the usual distance between an item and its nearest, two pictures are
 # the same one. On photos of animals, where a perceptual hash finds 85 pairs, that finds 84 of
@@ -155,6 +161,33 @@ def audit(
         _kept(gallery, queries, out_items, out_queries),
         _kept(gallery, queries, out_items | bad_items, out_queries | bad_queries),
     )
+
+
+def audited_without(
+    gallery: Labelled,
+    queries: Labelled,
+    names: Sequence[str],
+    metric: Metric,
+    measured: Callable[..., "Evaluation"],
+    progress: Progress | None,
+) -> Audit:
+    """What an audit finds, and what is measured without it.
+
+    Args:
+        gallery: What is asked of.
+        queries: What is asked.
+        names: What the queries are called.
+        metric: How to compare.
+        measured: Evaluates a gallery and queries, given their ``names``.
+        progress: Called as the work goes on.
+    """
+    found, *kept = audit(gallery, queries, names, metric, progress)
+    less: list[dict[str, float]] = [{}, {}]
+    for at, part in enumerate(kept):
+        left = gallery.part(part.gallery), queries.part(part.queries)
+        with suppress(InvalidArgument):  # what is left may be too little to be measured
+            less[at] = measured(*left, names=[names[row] for row in part.queries]).measures
+    return replace(found, without_twins=less[0], without_suspects=less[1])
 
 
 def _kept(gallery: Labelled, queries: Labelled, items: set[int], asked: set[int]) -> Kept:

@@ -1,7 +1,7 @@
 """Ask a gallery about labelled queries, and measure the answers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from vecsearch.evaluation.asking import (
     queries_of,
     with_labels,
 )
-from vecsearch.evaluation.audit import Audit, audit
+from vecsearch.evaluation.audit import audited_without
 from vecsearch.evaluation.details import Notes
 from vecsearch.evaluation.intervals import REPLICATES
 from vecsearch.evaluation.judging import GradeJudge, Judge, LabelJudge
@@ -117,7 +117,7 @@ def evaluate(
             known, posed = with_labels(known), posed.part(rows)
             called = [names[row] for row in rows]
             _check_labelled(known, rows)
-        found = _audited(known, posed, called, wanted, measured, progress)
+        found = audited_without(known, posed, called, wanted, measured, progress)
     result = measured(gallery, asked, names=names, run=run, detailed=detailed)
     details = result.details
     if details is not None:
@@ -134,24 +134,6 @@ def evaluate(
         "rejection": collection.calibration.get("knn"),
     }
     return replace(result, skipped=skipped, settings=settings, audit=found, details=details)
-
-
-def _audited(
-    gallery: Labelled,
-    queries: Labelled,
-    names: Sequence[str],
-    metric: Metric,
-    measured: Callable[..., Evaluation],
-    progress: Progress | None,
-) -> Audit:
-    """What an audit finds, and what is measured without it."""
-    found, *kept = audit(gallery, queries, names, metric, progress)
-    less: list[dict[str, float]] = [{}, {}]
-    for at, part in enumerate(kept):
-        left = gallery.part(part.gallery), queries.part(part.queries)
-        with suppress(InvalidArgument):  # what is left may be too little to be measured
-            less[at] = measured(*left, names=[names[row] for row in part.queries]).measures
-    return replace(found, without_twins=less[0], without_suspects=less[1])
 
 
 def evaluate_vectors(

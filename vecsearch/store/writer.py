@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -45,28 +44,8 @@ from vecsearch.store.parts import Part, Parts
 from vecsearch.store.records import Record, Records
 from vecsearch.store.removal import without
 from vecsearch.store.store import Store
+from vecsearch.store.successor import successor
 from vecsearch.types import JSON, Clustering, Metric, Rows, Skipped, Vectors
-
-# What is said of an index, rather than measured of it.
-STAYS = ("kind", "memory_budget")
-# What the first generation of a collection begins with.
-NOTHING = Manifest(
-    generation=0,
-    metric=Metric.EUCLIDEAN,
-    dim=0,
-    count=0,
-    source=None,
-    encoder=None,
-    index={"kind": "exact"},
-    ann=None,
-    segments=(),
-    skipped=None,
-    calibration=None,
-    clusterings={},
-    files={},
-    created="",
-    software="",
-)
 
 
 class Writer:
@@ -298,52 +277,24 @@ class Writer:
             kept, stamps = without(self._base, self._removed, self._dropped)
             self._files |= stamps
         self._refuse_twice()
-        manifest = self._next((*kept, *written), metric, dim, source, index)
+        manifest = successor(
+            None if self._base is None else self._base.manifest,
+            self.generation,
+            (*kept, *written),
+            self._files,
+            metric=metric,
+            dim=dim,
+            source=source,
+            encoder=self._encoder,
+            index=index,
+            ann=self._ann,
+        )
         if compaction != "none":
             most = segment_items(manifest.dim)
             manifest = compacted(Store(self.folder, manifest), most, compaction == "all")
         manifest = self._with_files(manifest, skipped, calibration, clusterings)
         self._publish(manifest)
         return manifest
-
-    def _next(
-        self,
-        segments: tuple[SegmentEntry, ...],
-        metric: Metric | None,
-        dim: int | None,
-        source: Source | None,
-        index: Mapping[str, JSON] | None,
-    ) -> Manifest:
-        """The manifest of these segments. What is not given is as it was before."""
-        from importlib.metadata import version
-
-        before = self._base.manifest if self._base is not None else NOTHING
-        facts = replace(
-            before,
-            generation=self.generation,
-            metric=metric or before.metric,
-            dim=dim or before.dim,
-            count=sum(entry.alive for entry in segments),
-            source=source or before.source,
-            segments=segments,
-            files={**before.files, **self._files},
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            software=version("vecsearch"),
-        )
-        if self._encoder is not None:
-            # What was found out was found out of the vectors of the encoder that there was.
-            said = {key: before.index[key] for key in STAYS if key in before.index}
-            facts = replace(
-                facts,
-                encoder=self._encoder,
-                index=said,
-                ann=None,
-                calibration=None,
-                clusterings={},
-            )
-        if index:
-            facts = replace(facts, index=index, ann=None)
-        return facts if self._ann is None else replace(facts, ann=self._ann)
 
     def _with_files(
         self,
