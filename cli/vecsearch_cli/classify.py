@@ -1,6 +1,6 @@
 """``vecsearch classify``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import click
 import vecsearch
 from vecsearch.answers import classified
 from vecsearch_cli import options
-from vecsearch_cli.render import show
-from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb, printable
+from vecsearch_cli.asking import Asking
+from vecsearch_cli.render import show_each
+from vecsearch_cli.verb import COLLECTION, Failure, Screen, Verb
 
 # What a table shows of an answer.
 COLUMNS = ("query", "label", "confidence", "distance", "nearest")
@@ -96,27 +97,24 @@ def command(
         )
         classify, classify_folder = classifier.classify, classifier.classify_folder
     columns = COLUMNS if clusters is None else CLUSTER_COLUMNS
-    answers: list[dict[str, Any]] = []
-    failed = left_out = 0
-    for image in options.given(images):
-        if Path(image).is_dir():
-            with screen.progress() as progress:
-                found, skipped = classify_folder(image, jobs=jobs, progress=progress)
-            answers += [classified(str(path), one) for path, one in found.items()]
-            if not found and not skipped:
-                click.echo(f"Error: There are no images in {printable(image)}.", err=True)
-                failed += 1
-            screen.skipped(skipped, "The others are left out too.")
-            left_out += len(skipped)
-            continue
-        try:
-            answers.append(classified(image, classify([image])[0]))
-        except vecsearch.ImageError as error:
-            click.echo(f"Error: {printable(error)}", err=True)
-            failed += 1
-    rows = [{column: answer[column] for column in columns} for answer in answers]
-    show(screen.format, answers, rows, columns=columns)
-    if failed:
-        raise Failure(f"{failed} of {failed + len(answers)} images could not be read.")
+    left_out: list[vecsearch.Skipped] = []
+
+    def ask(image: str) -> list[dict[str, Any]]:
+        if not Path(image).is_dir():
+            return [classified(image, classify([image])[0])]
+        with screen.progress() as progress:
+            found, skipped = classify_folder(image, jobs=jobs, progress=progress)
+        if not found and not skipped:
+            raise vecsearch.ImageError(f"There are no images in {image}.")
+        screen.skipped(skipped, "The others are left out too.")
+        left_out.extend(skipped)
+        return [classified(str(path), one) for path, one in found.items()]
+
+    def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [{column: answer[column] for column in columns}]
+
+    asking = Asking()
+    show_each(screen.format, asking.each(options.given(images), ask), rows, columns)
+    asking.check()
     if left_out and strict:
-        raise Failure(f"{left_out} files were skipped.", 3)
+        raise Failure(f"{len(left_out)} files were skipped.", 3)

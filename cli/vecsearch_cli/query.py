@@ -1,6 +1,7 @@
 """``vecsearch query``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import vecsearch
 from vecsearch.answers import ranked
 from vecsearch.spelling import did_you_mean
 from vecsearch_cli import options
-from vecsearch_cli.render import show
-from vecsearch_cli.verb import COLLECTION, SHOWN, Failure, Screen, Verb, printable
+from vecsearch_cli.asking import Asking
+from vecsearch_cli.render import show_each
+from vecsearch_cli.verb import COLLECTION, SHOWN, Screen, Verb
 
+ROW = ("query", "rank", "id", "label", "distance", "score", "path", "metadata")
 # What a table shows of a hit.
 COLUMNS = ("rank", "label", "distance", "score", "id")
 
@@ -79,41 +82,33 @@ def command(
         check_sheet(sheet)
     collection = vecsearch.Collection.open(index)
     search: dict[str, Any] = {"where": where, "metric": metric, "exact": exact, "recall": recall}
-    found: list[tuple[str, list[vecsearch.Hit]]] = []
-    failed = 0
-    if text:
-        found += zip(text, collection.query_text(text, k, **search), strict=True)
-    for image in options.given(images):
-        try:
-            hits = collection.query_one(image, k, **search)
-        except vecsearch.ImageError as error:
-            click.echo(f"Error: {printable(error)}", err=True)
-            failed += 1
-        else:
-            found.append((image, hits))
-    answers: list[dict[str, Any]] = [
-        {"query": image, "hits": ranked(hits)} for image, hits in found
-    ]
-    show(
-        screen.format,
-        answers,
-        [{"query": answer["query"], **hit} for answer in answers for hit in answer["hits"]],
-        [
-            (
-                answer["query"],
-                [{column: hit[column] for column in COLUMNS} for hit in answer["hits"]],
-            )
-            for answer in answers
-        ],
-        columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
-    )
-    if sheet is not None and found:
-        contact_sheet([(Path(image), hits) for image, hits in found], sheet)
+    asking = Asking()
+    drawn: list[tuple[Path, list[vecsearch.Hit]]] = []
+    counts: list[int] = []
+
+    def answers() -> Iterator[dict[str, Any]]:
+        words = zip(text, collection.query_text(text, k, **search), strict=True) if text else ()
+        asked = asking.each(
+            options.given(images), lambda image: [(image, collection.query_one(image, k, **search))]
+        )
+        for query, hits in chain(words, asked):
+            counts.append(len(hits))
+            if sheet is not None:
+                drawn.append((Path(query), hits))
+            yield {"query": query, "hits": ranked(hits)}
+
+    show_each(screen.format, answers(), rows, ROW, COLUMNS)
+    if sheet is not None and drawn:
+        contact_sheet(drawn, sheet)
         screen.note(f"Drawn: {sheet}")
-    if where and found and not any(hits for _, hits in found):
+    if where and counts and not any(counts):
         screen.note(_nothing(collection, where))
-    if failed:
-        raise Failure(f"{failed} of {failed + len(found)} images could not be read.")
+    asking.check()
+
+
+def rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was found as rows, a hit each."""
+    return [{"query": answer["query"], **hit} for hit in answer["hits"]]
 
 
 def _nothing(collection: vecsearch.Collection, where: Sequence[str]) -> str:

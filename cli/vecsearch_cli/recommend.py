@@ -10,7 +10,7 @@ import click
 import vecsearch
 from vecsearch.answers import ranked
 from vecsearch_cli import options
-from vecsearch_cli.query import COLUMNS
+from vecsearch_cli.query import COLUMNS, ROW, rows
 from vecsearch_cli.render import show
 from vecsearch_cli.verb import COLLECTION, Screen, Verb
 
@@ -178,9 +178,9 @@ def command(
         show(
             screen.format,
             [answer],
-            [{"query": query, **hit} for hit in found],
+            rows(answer),
             [(query, [{column: hit[column] for column in COLUMNS} for hit in found])],
-            columns=("query", "rank", "id", "label", "distance", "score", "path", "metadata"),
+            columns=ROW,
         )
     finally:  # also if nobody reads the answer to its end
         if sheet is not None:

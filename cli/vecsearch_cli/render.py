@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,39 +40,87 @@ def show(
     Raises:
         ReaderGone: Nobody reads stdout any more.
     """
+    with _reader():
+        if form == "json":
+            _document(answers)
+        elif form == "jsonl":
+            _lines(answers)
+        elif form == "csv":
+            _csv([list(rows[0]) if rows else columns])
+            _csv(row.values() for row in rows)
+        else:
+            for title, part in [("", rows)] if tables is None else tables:
+                _table(title, part)
+
+
+def show_each(
+    form: str,
+    answers: Iterable[Mapping[str, JSON]],
+    rows_of: Callable[[Mapping[str, Any]], Sequence[Row]],
+    columns: Sequence[str],
+    shown: Sequence[str] = (),
+) -> None:
+    """Print answers as they come, so that whoever reads them need not wait for the last.
+
+    What is one thing, a document in JSON or a table of all answers, is printed after the last.
+
+    Args:
+        form: As of ``show``.
+        answers: What the JSON forms print.
+        rows_of: An answer as rows.
+        columns: What the rows have, in this order.
+        shown: What a table shows of them, where each answer is one, titled by its ``query``; none,
+            and all are rows of one table.
+
+    Raises:
+        ReaderGone: Nobody reads stdout any more.
+    """
+    if form == "json" or (form == "table" and not shown):
+        whole = list(answers)
+        show(form, whole, [row for answer in whole for row in rows_of(answer)])
+        return
+    head = [columns]  # of CSV; not before the first answer, which may be an error
+    for answer in answers:
+        with _reader():
+            if form == "jsonl":
+                _lines([answer])
+            elif form == "csv":
+                _csv([*head, *([row[column] for column in columns] for row in rows_of(answer))])
+                head = []
+            else:
+                rows = [{column: row[column] for column in shown} for row in rows_of(answer)]
+                _table(str(answer["query"]), rows)
+    if form == "csv":
+        with _reader():
+            _csv(head)
+
+
+@contextmanager
+def _reader() -> Iterator[None]:
+    """Somebody who reads what is printed, or has gone."""
     try:
-        _print(form, answers, rows, tables, columns)
+        yield
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGone from error
 
 
-def _print(
-    form: str,
-    answers: Sequence[Mapping[str, JSON]],
-    rows: Sequence[Row],
-    tables: Sequence[tuple[str, Sequence[Row]]] | None,
-    columns: Sequence[str],
-) -> None:
-    if form == "json":
-        document = answers[0] if len(answers) == 1 else list(answers)
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    elif form == "jsonl":
-        for answer in answers:
-            click.echo(json.dumps(answer, ensure_ascii=False))
-    elif form == "csv":
-        _csv(list(rows[0]) if rows else columns, rows)
-    else:
-        for title, part in [("", rows)] if tables is None else tables:
-            _table(title, part)
+def _document(answers: Sequence[Mapping[str, JSON]]) -> None:
+    document = answers[0] if len(answers) == 1 else list(answers)
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def _csv(columns: Sequence[str], rows: Sequence[Row]) -> None:
+def _lines(answers: Iterable[Mapping[str, JSON]]) -> None:
+    for answer in answers:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _csv(rows: Iterable[Iterable[Any]]) -> None:
     line = io.StringIO(newline="")
     # With RFC 4180's line ends it quotes a lone \r too; lines end as others here do.
     writer = csv.writer(line, lineterminator="\r\n")
-    for row in (columns, *([_cell(value) for value in row.values()] for row in rows)):
-        writer.writerow(row)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
         sys.stdout.write(line.getvalue().removesuffix("\r\n") + "\n")
         line.seek(0)
         line.truncate()

@@ -614,6 +614,38 @@ def test_names_on_stdin_need_not_be_text(index: Path, small: Path, tmp_path: Pat
     assert first["hits"][0]["id"] == second["hits"][0]["id"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "form"),
+    [
+        ("query", "jsonl"),
+        ("query", "csv"),
+        ("query", "table"),
+        ("classify", "jsonl"),
+        ("classify", "csv"),
+    ],
+)
+def test_an_answer_comes_before_the_next_question(
+    index: Path, small: Path, verb: str, form: str
+) -> None:
+    """So that a program may ask, read, and go on by what it read."""
+    pictures = sorted((small / "test" / "bag").iterdir())[:3]
+    with subprocess.Popen(
+        [COMMAND, verb, index, "-", "-k", "1", "--format", form],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        for picture in pictures:
+            run.stdin.write(f"{picture}\n")
+            run.stdin.flush()
+            assert any(str(picture) in line for line in run.stdout)
+        run.stdin.close()
+        run.stdout.read()
+    assert run.returncode == 0
+
+
 def test_options_that_mean_nothing_are_refused(
     vecsearch: Command, index: Path, small: Path, tmp_path: Path
 ) -> None:
