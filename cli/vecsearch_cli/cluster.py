@@ -134,42 +134,58 @@ def command(
 
         check_clustering_name(save)
         _ = collection.path  # they are kept in a folder
+    choice = None
     if apply is not None:
         options.refuse_others(ctx, "--apply", MAKING)
         found = vecsearch.assign_clusters(collection, apply)
     else:
-        from vecsearch.clustering import check_plan
-
         if options.was_given(ctx, "k_max") and k != "auto" and curve is None:
             raise click.UsageError("--k-max is for --k auto and --curve.", ctx)
         if curve is not None and method != "kmeans":
             raise click.UsageError("--curve is of --method kmeans.", ctx)
-        how: dict[str, Any] = {
-            "method": method,
-            "distance_threshold": distance_threshold,
-            "linkage": linkage,
-            "metric": metric,
-            "restarts": restarts,
-            "seed": seed,
-            "trace": trace,
-        }
-        check_plan(collection, k, **how)
-        with screen.progress() as progress:
-            if (k == "auto" and method == "kmeans") or curve is not None:
-                choice = vecsearch.choose_k(
-                    collection, metric, k_max=k_max, seed=seed, progress=progress
-                )
-                k = choice.best if k == "auto" else k
-                screen.note(f"The highest silhouette is that of k = {choice.best}.")
-            found = vecsearch.cluster(collection, k, progress=progress, **how)
-        if curve is not None:
+        choosing = (k == "auto" and method == "kmeans") or curve is not None
+        found, choice = _made(
+            screen,
+            collection,
+            k,
+            k_max if choosing else None,
+            method=method,
+            distance_threshold=distance_threshold,
+            linkage=linkage,
+            metric=metric,
+            restarts=restarts,
+            seed=seed,
+            trace=trace,
+        )
+    try:
+        _tell(screen, collection, found, out, save, seed)
+    finally:  # also if nobody reads the answer to its end
+        if curve is not None and choice is not None:
             vecsearch.draw_choice(choice, curve, found.k)
             screen.note(f"Drawn: {curve}")
-        if trace is not None:
-            screen.note(f"Drawn: {trace}")
-    if sheet is not None:
-        _draw(screen, collection, found, sheet)
-    _tell(screen, collection, found, out, save, seed)
+        if sheet is not None:
+            _draw(screen, collection, found, sheet)
+
+
+def _made(
+    screen: Screen, collection: vecsearch.Collection, k: Any, k_max: int | None, **how: Any
+) -> tuple[vecsearch.Clustering, vecsearch.Choice | None]:
+    """New clusters; and what each k up to the largest is worth, if there is to be one."""
+    from vecsearch.clustering import check_plan
+
+    check_plan(collection, k, **how)
+    choice = None
+    with screen.progress() as progress:
+        if k_max is not None:
+            choice = vecsearch.choose_k(
+                collection, how["metric"], k_max=k_max, seed=how["seed"], progress=progress
+            )
+            k = choice.best if k == "auto" else k
+            screen.note(f"The highest silhouette is that of k = {choice.best}.")
+        found = vecsearch.cluster(collection, k, progress=progress, **how)
+    if how["trace"] is not None:
+        screen.note(f"Drawn: {how['trace']}")
+    return found, choice
 
 
 def _check_files(
