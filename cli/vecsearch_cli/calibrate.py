@@ -1,6 +1,7 @@
 """``vecsearch calibrate``."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,25 @@ def command(
             seed=seed,
             progress=progress,
         )
+    thresholds = {"(all others)": found.rejection.threshold, **found.rejection.per_class}
+    try:
+        _show(screen, found, thresholds)
+        by = " --method centroid" if method == "centroid" else ""
+        place = shlex.quote(str(index))
+        screen.note(f"Kept in {index}. Next: vecsearch classify {place} IMAGE --reject auto{by}")
+    finally:  # also if nobody reads the answer to its end
+        if roc is not None:
+            vecsearch.draw_calibration(found, roc)
+            screen.note(f"Drawn: {roc}")
+    _warn(screen, found, thresholds)
+    if found.skipped and strict:
+        raise Failure(f"{len(found.skipped)} files were skipped.", 3)
+
+
+def _show(screen: Screen, found: vecsearch.Calibration, thresholds: Mapping[str, float]) -> None:
     rejection = found.rejection
-    low, high = rejection.interval
-    rows = [{"figure": name, **vars(figure)} for name, figure in found.figures.items()]
-    thresholds = {"(all others)": rejection.threshold, **rejection.per_class}
     limits = [{"class": name, "threshold": value} for name, value in thresholds.items()]
+    rows = [{"figure": name, **vars(figure)} for name, figure in found.figures.items()]
     title = f"{rejection.known} known, {rejection.strangers} strangers"
     show(
         screen.format,
@@ -102,18 +117,16 @@ def command(
         rows,
         [("Farther than this is a stranger", limits), (title, rows)],
     )
+    low, high = rejection.interval
     screen.note(
         f"Of new strangers, {low:.1%} to {high:.1%} will be taken for somebody, in 95 of 100 such "
         "trials."
     )
     if rejection.groups == rejection.strangers:
         screen.note(f"Each of the {rejection.groups} pictures counts as another stranger there.")
-    by = " --method centroid" if method == "centroid" else ""
-    place = shlex.quote(str(index))
-    screen.note(f"Kept in {index}. Next: vecsearch classify {place} IMAGE --reject auto{by}")
-    if roc is not None:
-        vecsearch.draw_calibration(found, roc)
-        screen.note(f"Drawn: {roc}")
+
+
+def _warn(screen: Screen, found: vecsearch.Calibration, thresholds: Mapping[str, float]) -> None:
     if found.left_out:
         screen.note("There were no strangers: items took their part, asked of other classes.")
     if found.flattered:
@@ -127,12 +140,10 @@ def command(
             "are farther off, and more of them are refused. Bring some to know how many."
         )
     if refused := [name for name, value in thresholds.items() if value < 0]:
-        whom = "" if len(refused) == len(limits) else f" as {', '.join(refused)}"
+        whom = "" if len(refused) == len(thresholds) else f" as {', '.join(refused)}"
         screen.note(
             f"Strangers are where known ones are, so nobody can be accepted{printable(whom)}."
         )
     if found.unlabelled:
         screen.note(f"{found.unlabelled} images have no label and were left out.")
     screen.skipped(found.skipped, "The others are left out too.")
-    if found.skipped and strict:
-        raise Failure(f"{len(found.skipped)} files were skipped.", 3)
