@@ -42,11 +42,11 @@ def chosen(settings: TrainSettings, height: int, width: int, channels: int) -> t
         return settings.augmentations
     if settings.objective == "simclr":
         return "flip", "crop", "colour", "erase"
-    spared = set()
+    spared: set[str] = set()
     if settings.preset == "fast":
-        spared = {"shift", "erase"}  # gain nothing in 12 epochs: benchmarks/train_ideas.py
+        spared |= {"shift", "erase"}  # gain nothing in 12 epochs: benchmarks/train_ideas.py
     if settings.objective == "autoencoder":
-        spared = {"erase", "colour"}  # which nobody wants to be drawn
+        spared |= {"erase", "colour"}  # which nobody wants to be drawn
     return tuple(name for name in suited(height, width, channels) if name not in spared)
 
 
