@@ -108,7 +108,7 @@ def reindex(
         if wanted == AUTO and not _enough(facts):
             writer.commit(index={**stays, "exact_at": count}, compaction="none")
             return
-        if "tuned" not in facts and not _enough(facts):
+        if "curve" in facts and "tuned" not in facts and not _enough(facts):
             log.warning("The index %s finds less than %g of the nearest items.", wanted, RECALL)
         writer.set_ann(index.write, [(one.vectors, one.count) for one in base.manifest.segments])
         writer.commit(index={**facts, **stays, "factory": factory}, compaction="none")

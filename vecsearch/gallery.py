@@ -1,5 +1,6 @@
 """What a collection can be asked: which of its items are nearest."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -244,12 +245,17 @@ class Gallery(Holdings):
 
         A file outside of ``root`` has none; for it, the absolute path stands.
         """
+        base = folder.root.resolve()
+        given = Path(os.path.abspath(folder.root))
+        if self.root is None:  # of a list, which may call its files by other names
+            known = {item.path: item.id for item in self if item.path is not None}
+            whole = [base / file.path for file in files]
+            return [known.get(path, path.as_posix()) for path in whole]
+        if not base.is_relative_to(self.root) and given.is_relative_to(self.root):
+            base = given  # by a link from there to elsewhere, as a walk through the root goes
         # Each with one stroke at its end, which a whole disk has already.
-        base, root = (
-            f"{place.as_posix().removesuffix('/')}/"
-            for place in (folder.root.resolve(), self.root or Path())
-        )
-        return [f"{base}{file.path}".removeprefix(root) for file in files]
+        start, root = (f"{one.as_posix().removesuffix('/')}/" for one in (base, self.root))
+        return [f"{start}{file.path}".removeprefix(root) for file in files]
 
 
 def _as_list(images: Sequence[ImageLike]) -> Sequence[ImageLike]:

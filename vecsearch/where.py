@@ -82,7 +82,7 @@ class Condition:
     def _in_order(self, found: JSON) -> bool:
         wanted = _as_kind_of(found, self.value)
         alike = isinstance(found, str) == isinstance(wanted, str)
-        if wanted is None or not alike or isinstance(found, bool | dict | list):
+        if wanted is None or not alike or isinstance(found, bool | dict | list | None):
             return False
         return _ORDERS[self.operator](found, wanted)
 

@@ -153,9 +153,12 @@ def command(
             progress=progress,
         )
         if histogram is not None:
+            from vecsearch.duplicates.plots import check_histogram
+
             suggestion = found.suggestion or vecsearch.suggest_threshold(
                 collection, metric=metric, where=where, seed=seed, progress=progress
             )
+            check_histogram(suggestion)
     _tell(screen, found)
     if sheets is not None:
         from vecsearch_cli.group_sheets import draw_groups

@@ -247,6 +247,35 @@ def test_more_than_panorama_gives_at_once() -> None:
     assert ids_of(found) == ids_of(collection.query_vectors(vectors[:3], 1200, exact=True))
 
 
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+def test_few_that_are_gone_may_be_all_that_is_near(kind: str) -> None:
+    """A cloud that is a two-hundredth of all items, asked for the others."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(12_000) % 200
+    vectors = 4 * rng.standard_normal((200, 16))[labels] + rng.standard_normal((12_000, 16))
+    collection = Collection.from_vectors(vectors, labels=[str(one) for one in labels], index=kind)
+    queries = vectors[labels == 7][:30]
+    found = collection.query_vectors(queries, 10, where="label!=7")
+    exact = collection.query_vectors(queries, 10, where="label!=7", exact=True)
+    assert ids_of(found) == ids_of(exact)
+
+
+@pytest.mark.parametrize("kind", ["ivf", "PCA16,FlatL2Panorama4"])
+def test_what_is_beside_an_index_hides_no_lack(tmp_path: Path, kind: str) -> None:
+    """Far items, added since, in the place of near ones that the index did not come to."""
+    collection = Collection.from_vectors(clouds(), path=tmp_path / "index", index=kind)
+    collection.add_vectors(clouds(3000) + 1000, [f"far {row}" for row in range(3000)])
+    assert len(Store(tmp_path / "index")) == 7000
+    found = collection.query_vectors(QUERIES[:3], 2000)
+    assert ids_of(found) == ids_of(collection.query_vectors(QUERIES[:3], 2000, exact=True))
+
+
+def test_one_item_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """There is nothing to measure an index by."""
+    assert len(Collection.from_vectors([[1.0, 2.0]], index="hnsw")) == 1
+    assert not caplog.records
+
+
 def test_an_index_that_knows_less_than_half_is_made_again(tmp_path: Path) -> None:
     collection = Collection.from_vectors(clouds(), path=tmp_path / "index", index="ivf")
     cache = cache_of(tmp_path / "index")

@@ -17,6 +17,8 @@ from vecsearch.index import (
     PartialIndex,
     SearchSettings,
     fits,
+    kinds_to_try,
+    made_bytes,
     train_index,
 )
 from vecsearch.store import Store, Writer
@@ -284,6 +286,27 @@ def test_of_a_large_collection_a_sample_comes_first(
     )
     assert list(dict.fromkeys(told)) == ["trying kinds on a sample", "measuring kinds"]
     assert 2 <= len({one.kind for one in found.measured}) <= 5
+
+
+def test_a_limit_of_memory_is_not_that_of_a_sample(
+    own: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are as many centres for a few items as for all of them."""
+    kinds = [f"IVF{lists},SQ8" for lists in (240, 244, 248, 252, 256)]
+    size = max(made_bytes(kind, len(own), own.dim) for kind in kinds) / 1e6
+    monkeypatch.setattr("vecsearch.tuning.task.SAMPLED", 500)
+    found = tune(own, recall=0.5, memory_mb=1.1 * size, kinds=kinds, keep=False)
+    assert found.chosen is not None
+    assert found.chosen.kind in kinds
+    assert found.chosen.megabytes < 1.1 * size < own.vectors().nbytes / 1e6
+
+
+@pytest.mark.parametrize(("count", "dim"), [(90, 1280), (120, 256), (200, 512)])
+def test_every_kind_that_is_tried_can_be_made(count: int, dim: int) -> None:
+    """Of fewer items than dims, whose PCA has as many axes as there are items."""
+    vectors = np.random.default_rng(0).standard_normal((count, dim), np.float32)
+    for kind in kinds_to_try(count, dim):
+        assert len(train_index([vectors], Metric.EUCLIDEAN, kind)) == count
 
 
 @pytest.mark.parametrize(

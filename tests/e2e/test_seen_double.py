@@ -234,6 +234,22 @@ def test_what_makes_no_sense(
         assert "would be moved" in run.stderr
 
 
+def test_what_cannot_be_drawn_is_told_before_a_file_is_gone(
+    small: Path, vecsearch: Command, tmp_path: Path
+) -> None:
+    folder, index = tmp_path / "few", tmp_path / "index"
+    shutil.copytree(small / "train" / "bag", folder, ignore=lambda _, names: sorted(names)[3:])
+    shutil.copy2(sorted(folder.iterdir())[0], folder / "zz.png")
+    Collection.build(folder, index, encoder="pixels", size=(28, 28), color="grey")
+    run = vecsearch(
+        "duplicates", index, "--threshold", "none", "--apply", "delete", "--no-dry-run", "--yes",
+        "--histogram", tmp_path / "far.png",
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "There is no histogram of 3 different items" in run.stderr
+    assert len(list(folder.iterdir())) == 4
+
+
 def test_vectors_of_ones_own(vecsearch: Command, tmp_path: Path) -> None:
     Collection.from_vectors([[1, 1], [1, 1], [5, 5]], ["a", "b", "c"], path=tmp_path / "books")
     run = vecsearch("duplicates", tmp_path / "books", "-t", "0.5")

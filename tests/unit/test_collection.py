@@ -476,6 +476,27 @@ def test_a_folder_by_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (inside.queries, inside.own, inside.unlabelled_queries) == (2, 2, 0)
 
 
+def test_a_table_says_what_items_are(tmp_path: Path) -> None:
+    """It was named for that; what folders are called was not."""
+    index = Collection.build(PHOTOS, tmp_path / "index", encoder="pixels", size=(8, 8))
+    names = [path.relative_to(PHOTOS).as_posix() for path in sorted(PHOTOS.rglob("*.jpg"))]
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\n" + "".join(f"{name},thing\n" for name in names))
+    found = evaluate(index, PHOTOS, labels=table).per_query
+    known = dict(zip(found["id"], found["label"], strict=True))
+    assert {known[name] for name in names if name in known} == {"thing"}
+
+
+def test_items_behind_a_link_are_items(tmp_path: Path) -> None:
+    for name, value in (("photos/a/x", 9), ("elsewhere/y", 99), ("elsewhere/z", 200)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), value).save(tmp_path / f"{name}.png")
+    (tmp_path / "photos" / "more").symlink_to(tmp_path / "elsewhere")
+    index = Collection.build(tmp_path / "photos", tmp_path / "index", encoder="pixels", size=(4, 4))
+    assert "more/z.png" in index
+    assert evaluate(index, tmp_path / "photos" / "more", ks=[1]).own == 2
+
+
 def test_identical_images(tmp_path: Path) -> None:
     for number in range(3):
         Image.new("RGB", (4, 4), "red").save(tmp_path / f"{number}.png")

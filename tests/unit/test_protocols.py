@@ -287,8 +287,12 @@ def test_differences_are_told_from_noise(rng: np.random.Generator) -> None:
     base = rng.random(40)
     better = difference("map", base + 0.1 + 0.01 * rng.random(40), base)
     assert better.value == pytest.approx(0.105, abs=0.003)
-    assert better.p == pytest.approx(2 / 10_000)  # as small as 9,999 drawings can show
-    assert not better.is_noise
+    # Smaller than 9,999 drawings can show; of 40 signs all alike it is 2 in 2⁴⁰ at least.
+    assert better.p == 2.0**-39
+    assert difference("map", base + 0.1, base).p == 2.0**-39
+    assert corrected([better.p], 1000)[0] < 0.05
+    some = rng.normal(0.06, 0.05, 40)
+    assert difference("map", some, np.zeros(40)).p == stats.ttest_1samp(some, 0).pvalue
     noise = rng.normal(size=40) / 100
     same = difference("map", base + noise, base)
     theirs = stats.ttest_1samp(noise, 0).pvalue
@@ -379,6 +383,18 @@ def test_judgements_and_runs_are_those_of_trec_eval(
     assert found.knn is None
     with pytest.raises(InvalidArgument, match="not what is of which class"):
         evaluate(books, leave_one_out=True, qrels=qrels, task="both")
+
+
+def test_judged_items_that_are_not_there_are_told(
+    graded: tuple[Collection, Path, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    books, qrels, _ = graded
+    whole = evaluate(books, leave_one_out=True, qrels=qrels).measures
+    assert not caplog.records
+    query = qrels.read_text().split()[0]
+    qrels.write_text(f"{qrels.read_text()}{query} 0 lost.png 1\n{query} 0 other.png 0\n")
+    assert evaluate(books, leave_one_out=True, qrels=qrels).measures == whole
+    assert "relevant, 1 are not in the gallery ('lost.png' and so on)" in caplog.text
 
 
 @pytest.mark.parametrize(

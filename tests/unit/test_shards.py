@@ -6,6 +6,7 @@ import pytest
 
 from vecsearch.errors import InvalidArgument
 from vecsearch.index import Shards, train_index
+from vecsearch.index.approximate import inner_of
 from vecsearch.types import Metric, Vectors
 
 # np: without the polysemous training of FAISS, which takes half a minute, as does that of OPQ.
@@ -33,6 +34,14 @@ def test_shards_find_what_a_single_build_finds(vectors: Vectors, kind: str, metr
         np.testing.assert_array_equal(
             merged.at(settings).candidates(queries, 10), whole.at(settings).candidates(queries, 10)
         )
+
+
+def test_codes_need_no_tables_beside_them(vectors: Vectors) -> None:
+    """Up to 2 GB that no budget counts, made at each reading."""
+    shards = Shards.train([vectors], Metric.EUCLIDEAN, "IVF16,PQ8x4np")
+    assert shards is not None
+    merged = shards.merge([shards.fill([vectors])], [vectors])
+    assert inner_of(merged._index).precomputed_table.size() == 0
 
 
 @pytest.mark.parametrize("kind", WHOLE)

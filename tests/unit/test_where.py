@@ -17,6 +17,12 @@ def test_conditions(text: str, holds: bool) -> None:
     assert parse_condition(text).holds(THING) is holds
 
 
+def test_nothing_in_a_list_is_in_no_order() -> None:
+    condition = Condition("sizes", "<", 40)
+    assert condition.holds({"sizes": [None, 38]})
+    assert not condition.holds({"sizes": [None, 41]})
+
+
 @pytest.mark.parametrize(
     ("text", "key", "operator", "value"),
     [

@@ -13,6 +13,18 @@ BINS = 60
 NEAREST = 1e-4
 
 
+def check_histogram(found: Suggestion) -> None:
+    """Refuse what cannot be drawn, before anything is done.
+
+    Raises:
+        InvalidArgument: There are too few items for a histogram.
+    """
+    if not len(found.nearest) or not found.unrelated.max() > 0:
+        raise InvalidArgument(
+            f"There is no histogram of {found.items} different items: it takes 5 that differ."
+        )
+
+
 def draw_histogram(found: Suggestion, path: str | Path, threshold: float | None = None) -> None:
     """Draw how far items are from the nearest other, and from what is taken for something else.
 
@@ -31,10 +43,7 @@ def draw_histogram(found: Suggestion, path: str | Path, threshold: float | None 
         >>> vectors = np.random.default_rng(0).normal(size=(200, 4))
         >>> draw_histogram(suggest_threshold(Collection.from_vectors(vectors)), tmp / "far.png")
     """
-    if not len(found.nearest) or not found.unrelated.max() > 0:
-        raise InvalidArgument(
-            f"There is no histogram of {found.items} different items: it takes 5 that differ."
-        )
+    check_histogram(found)
     far = float(found.unrelated.max())
     edges = np.geomspace(NEAREST * far, far, BINS + 1)
     figure = new_figure(9, 4.5)

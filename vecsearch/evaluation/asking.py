@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vecsearch.collection import Collection
 from vecsearch.errors import InvalidArgument
-from vecsearch.images import NO_IMAGES, scan
+from vecsearch.images import FROM_FOLDERS, NO_IMAGES, scan
 from vecsearch.index import check_vectors
 from vecsearch.types import Progress, Skipped, Vectors
 
@@ -27,6 +27,8 @@ class Labelled:
     def part(self, rows: Iterable[int]) -> "Labelled":
         """Those at some rows."""
         chosen = list(rows)
+        if chosen == list(range(len(self.ids))):
+            return self  # vectors on disk stay there
         return Labelled(
             self.vectors[chosen],
             [self.ids[row] for row in chosen],
@@ -51,7 +53,8 @@ def queries_of(
 ) -> tuple[Labelled, Sequence[str], Sequence[Skipped]]:
     """The images of a folder, encoded as those of a collection.
 
-    An image that is itself in the collection has its id and its label there.
+    An image that is itself in the collection has its id there, and its label, unless a table of
+    labels says another.
 
     Returns:
         The images, their paths below the folder, and the files left out.
@@ -66,9 +69,10 @@ def queries_of(
     known = dict(zip(gallery.ids, gallery.labels, strict=True))
     ids = collection.ids_in(folder, encoded.files)
     paths = [file.path for file in encoded.files]
-    found = [
-        known.get(name) or folder.labels.get(path) for name, path in zip(ids, paths, strict=True)
-    ]
+    of_items = [known.get(name) for name in ids]
+    of_files = [folder.labels.get(path) for path in paths]
+    first, second = (of_items, of_files) if labels == FROM_FOLDERS else (of_files, of_items)
+    found = [one or other for one, other in zip(first, second, strict=True)]
     hashes = [file.sha256 for file in encoded.files]
     return Labelled(encoded.vectors, ids, found, hashes), paths, [*folder.skipped, *encoded.skipped]
 

@@ -177,7 +177,7 @@ def calibrate(
     return replace(
         found,
         flattered=found.left_out and learned and encode is None,
-        known_learned=learned and queries is None,
+        known_learned=learned and not set(gallery.ids).isdisjoint(asked.ids),
         skipped=skipped,
     )
 

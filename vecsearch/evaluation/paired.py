@@ -9,6 +9,10 @@ from vecsearch.evaluation.intervals import mean_intervals
 from vecsearch.evaluation.measures import Values
 
 RESAMPLES = 9999
+# The least p that so many draws give, which is too much where hundreds are compared.
+LEAST = 2 / (RESAMPLES + 1)
+# Differences that scatter by less than this are the same.
+EQUAL = 1e-9
 # Of so many queries the two tests give the same p: Smucker, Allan and Carterette, A Comparison of
 # Statistical Significance Tests for Information Retrieval Evaluation, 2007.
 MANY = 1000
@@ -44,26 +48,40 @@ def difference(measure: str, one: Values, other: Values, seed: int = 0) -> Diffe
     """Compare the values of two on the same queries, ``(n,)`` each.
 
     The test is Fisher's randomisation test: each query's difference has its sign drawn anew. Of
-    1,000 queries or more it is the paired t-test.
+    1,000 queries or more it is the paired t-test, and where no draw comes near the difference.
     """
-    from scipy import stats
-
     apart = one - other
     low, high = mean_intervals({measure: apart}, seed)[measure]
     p = 1.0
-    if len(apart) >= MANY and apart.std() > 0:
-        p = float(stats.ttest_1samp(apart, 0).pvalue)
-    elif len(apart) > 1 and apart.any():
-        found = stats.permutation_test(
-            (apart,),
-            lambda drawn, axis: drawn.mean(axis=axis),
-            permutation_type="samples",
-            n_resamples=RESAMPLES,
-            vectorized=True,
-            rng=np.random.default_rng(seed),
-        )
-        p = float(found.pvalue)
+    if len(apart) > 1 and apart.any():
+        p = LEAST if len(apart) >= MANY else _by_signs(apart, seed)
+        if p <= LEAST:
+            p = _by_t(apart)
     return Difference(measure, float(apart.mean()), low, high, p)
+
+
+def _by_signs(apart: Values, seed: int) -> float:
+    from scipy import stats
+
+    found = stats.permutation_test(
+        (apart,),
+        lambda drawn, axis: drawn.mean(axis=axis),
+        permutation_type="samples",
+        n_resamples=RESAMPLES,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    return float(found.pvalue)
+
+
+def _by_t(apart: Values) -> float:
+    from scipy import stats
+
+    # Less than this no test of signs can give.
+    least = 2.0 ** (1 - len(apart))
+    if apart.std() <= EQUAL * abs(apart.mean()):
+        return least
+    return max(least, float(stats.ttest_1samp(apart, 0).pvalue))
 
 
 def corrected(values: Sequence[float], comparisons: int | None = None) -> list[float]:

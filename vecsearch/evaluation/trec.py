@@ -1,5 +1,6 @@
 """Judgements and rankings in the files of TREC, which other programs for evaluation read too."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,6 +12,7 @@ from vecsearch.errors import InvalidArgument
 from vecsearch.store import put_whole
 from vecsearch.types import Rows
 
+log = logging.getLogger(__name__)
 # How deep TREC's own runs go.
 RUN_DEPTH = 1000
 TAG = "vecsearch"
@@ -70,10 +72,15 @@ def grades_of(
             f"None of the queries was judged: they are called {names[0]!r} and so on, those judged "
             f"{next(iter(qrels))!r} and so on."
         )
-    return [
-        {row_of[item]: grade for item, grade in qrels.get(name, {}).items() if item in row_of}
-        for name in names
-    ]
+    asked = [qrels.get(name, {}) for name in names]
+    if lacking := {item for one in asked for item in one if item not in row_of and one[item] > 0}:
+        log.warning(
+            "Of the items judged to be relevant, %d are not in the gallery (%r and so on); "
+            "how well the others are found is measured.",
+            len(lacking),
+            min(lacking),
+        )
+    return [{row_of[item]: grade for item, grade in one.items() if item in row_of} for one in asked]
 
 
 @contextmanager

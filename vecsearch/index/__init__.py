@@ -1,7 +1,7 @@
 """Nearest vectors: the only place that knows how distances are computed and imports FAISS."""
 
 from vecsearch.index.approximate import ApproximateIndex, SearchSettings, train_index
-from vecsearch.index.budget import as_bytes, check_budget, fits, within_budget
+from vecsearch.index.budget import as_bytes, check_budget, fits, made_bytes, within_budget
 from vecsearch.index.exact import ExactIndex
 from vecsearch.index.kinds import AUTO, EXACT, check_kind, kinds_to_try
 from vecsearch.index.kmeans import RESTARTS, run_kmeans
@@ -77,6 +77,7 @@ __all__ = [
     "interval",
     "kinds_to_try",
     "lloyd_steps",
+    "made_bytes",
     "member_distances",
     "nearest_centers",
     "nearest_others",

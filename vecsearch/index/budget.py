@@ -1,7 +1,7 @@
 """How much memory it takes to make an index, and which kinds fit into what there is."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import faiss
 
@@ -62,9 +62,40 @@ def needed(kind: str, count: int, dim: int) -> int:
     Raises:
         InvalidArgument: FAISS cannot make it of vectors of that dim.
     """
+    sizes = _sizes(kind, count, dim)
+    if sizes is None:
+        return 0
+    return int(GROWTH * sizes.lists + GROWTH_OF_ONE * sizes.array + 2 * sizes.centers) + BESIDE
+
+
+def made_bytes(kind: str, count: int, dim: int) -> int:
+    """How many bytes an index takes once it is made, to a few in a hundred.
+
+    Args:
+        kind: As for ``factory_of``.
+        count: How many vectors.
+        dim: How long they are.
+
+    Raises:
+        InvalidArgument: FAISS cannot make it of vectors of that dim.
+    """
+    sizes = _sizes(kind, count, dim)
+    return 0 if sizes is None else sizes.lists + sizes.array + sizes.centers
+
+
+class _Sizes(NamedTuple):
+    """Of an index: the bytes of its lists, of what is one array, and of the lists' centres."""
+
+    lists: int
+    array: int
+    centers: int
+
+
+def _sizes(kind: str, count: int, dim: int) -> _Sizes | None:
+    """None of what is no index."""
     factory = factory_of(kind, count, dim)
     if factory == EXACT:
-        return 0
+        return None
     with making(kind, count, dim):
         made: Any = faiss.index_factory(dim, factory)
     inner, refined = bare.downcast_index(made), 0
@@ -74,17 +105,16 @@ def needed(kind: str, count: int, dim: int) -> int:
             inner = bare.downcast_index(inner.base_index)
         else:
             inner = bare.downcast_index(inner.index)
-    beside = int(GROWTH_OF_ONE * count * refined) + BESIDE
     lists = bare.try_extract_index_ivf(made)
     if lists is not None:
         centers = 4 * lists.nlist * lists.d
-        return int(GROWTH * count * (lists.code_size + 8) + 2 * centers) + beside
+        return _Sizes(count * (lists.code_size + 8), count * refined, centers)
     if isinstance(inner, bare.IndexHNSW):
         links = 4 * (2 * inner.hnsw.nb_neighbors(1) + 4)
         stored = bare.downcast_index(inner.storage).code_size + links
     else:
         stored = inner.sa_code_size()
-    return int(GROWTH_OF_ONE * count * stored) + beside
+    return _Sizes(0, count * (stored + refined), 0)
 
 
 def fits(kind: str, count: int, dim: int, budget: int | None) -> bool:

@@ -136,7 +136,8 @@ def kinds_to_try(count: int, dim: int) -> list[str]:
     ivf = [f"IVF{one}" for one in lists if one * VECTORS_A_LIST <= count]
     found = []
     # Many dims at a time take long to compare, and most of what they tell is in a few of a PCA.
-    reduced = [(f"PCA{one},", one) for one in REDUCED if 2 * one <= dim]
+    # It has no more axes than it learns from vectors.
+    reduced = [(f"PCA{one},", one) for one in REDUCED if 2 * one <= dim and one <= count]
     for prefix, rest in reduced or [("", dim)]:
         for one in ivf:
             found += [f"{prefix}{one},Flat", f"{prefix}{one},SQ8"]
@@ -147,4 +148,5 @@ def kinds_to_try(count: int, dim: int) -> list[str]:
     graphs += [
         f"HNSW{HNSW_LINKS},{code}" for code in ("SQ8", "Flat") if code == "SQ8" or not graphs
     ]
-    return [*found, *([PANORAMA] if dim >= 2 * PANORAMA_DIM else []), *graphs]
+    panorama = [PANORAMA] if dim >= 2 * PANORAMA_DIM and count >= PANORAMA_DIM else []
+    return [*found, *panorama, *graphs]

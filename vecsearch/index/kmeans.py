@@ -21,8 +21,9 @@ SAMPLE_STEPS = 30
 FINALISTS = 4
 TRIAL_STEPS = 10
 # The steps of scikit-learn take so many bytes a number of all vectors. Where that is more than
-# WHOLE_BYTES, the beginning that is best on the sample makes exact steps alone, in blocks.
-TAKEN, WHOLE_BYTES = 8, 256 << 20
+# WHOLE_BYTES, the beginning that is best on the sample makes exact steps alone, in blocks. The
+# sample is no larger than SAMPLE_BYTES, but for one vector a centre.
+TAKEN, WHOLE_BYTES, SAMPLE_BYTES = 8, 256 << 20, 256 << 20
 # Inertias that differ by no more than this share are taken to be of the same clusters.
 ALIKE = 1e-4
 
@@ -118,7 +119,8 @@ def beginnings(
     if restarts < 1:
         raise InvalidArgument(f"restarts is how often to begin: 1 or more, not {restarts}.")
     rng = np.random.default_rng(seed)
-    most = max(SAMPLE, PER_CENTER * k)
+    fitting = SAMPLE_BYTES // (TAKEN * vectors.shape[1])
+    most = max(k, min(max(SAMPLE, PER_CENTER * k), fitting))
     rows = np.arange(len(vectors))
     if len(vectors) > most:
         rows = np.sort(rng.choice(len(vectors), most, replace=False))

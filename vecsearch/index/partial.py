@@ -19,8 +19,9 @@ from vecsearch.types import Distances, Metric, Rows, Vectors
 # with this none is lost from 0.1 on, and at 0.2 the index is asked for five times as much at most.
 NEARBY = 40
 LEAST_SHARE = 0.2
-# Of so few gone from everywhere, nothing is to be seen.
-MOST_GONE = 0.01
+# Of so few gone from everywhere no query misses many. No share of all: where 300 in a cluster
+# of 60,000 were gone, queries in their place found 0.89 to 0.96 of the nearest without a look.
+MOST_GONE = int(NEARBY * LEAST_SHARE)
 
 
 class PartialIndex:
@@ -66,12 +67,13 @@ class PartialIndex:
         queries = check_vectors(vectors, self.dim, self._metric)
         if k < 1 or not len(queries):
             return self._exact.search(queries, k, allowed)
+        rest = None
         if allowed is None and self._in_place:
-            wanted, rest = min(k, len(self._exact)), None
+            wanted = covered = min(k, len(self._exact))
             rows = self._approximate.candidates(queries, k)
         else:
             which = self._filter(allowed)
-            wanted, rest = min(k, which.count), which.rest
+            wanted, covered, rest = min(k, which.count), min(k, which.covered), which.rest
             if which.count * (self._exact.dim or 1) <= EXACT_NUMBERS:
                 return self._exact.search(queries, k, allowed)
             shares = self._shares_nearby(queries, which)
@@ -81,13 +83,14 @@ class PartialIndex:
             wider = self._approximate.at(self._approximate.settings.wider(float(shares.min())))
             found = wider.candidates(queries, k, which.inside)
             rows = np.where(found < 0, -1, self._rows[found])
+        # Before those beside the index come in, which would hide that it found too few.
+        lacking = np.count_nonzero(rows >= 0, axis=1) < covered
+        if lacking.all():
+            return self._exact.search(queries, k, allowed)
         if rest is not None:
             rows = np.concatenate([rows, self._exact.search(queries, k, rest)[1]], axis=1)
-        if rows.shape[1] < wanted:
-            return self._exact.search(queries, k, allowed)
         apart, rows = self._exact.nearest_of(queries, rows, wanted)
-        if rows[:, -1].min() < 0:
-            lacking = rows[:, -1] < 0
+        if lacking.any():
             apart[lacking], rows[lacking] = self._exact.search(queries[lacking], k, allowed)
         return apart, rows
 
@@ -107,8 +110,8 @@ class PartialIndex:
 
     def _shares_nearby(self, queries: Vectors, which: "_Filter") -> NDArray[np.float64]:
         """Which share of what is near each query may be found, ``(n,)``."""
-        if which.share >= 1 - MOST_GONE:
-            return np.full(len(queries), which.share)
+        if len(which.inside) - which.covered <= MOST_GONE:
+            return np.ones(len(queries))
         settings = replace(self._approximate.settings, k_factor=1.0)
         near = self._approximate.at(settings).candidates(queries, NEARBY)
         there: NDArray[np.float64] = (which.inside[near] & (near >= 0)).mean(axis=1)
@@ -127,10 +130,8 @@ class PartialIndex:
         inside = self._rows >= 0
         inside[inside] = everywhere[self._rows[inside]]
         rest = everywhere & ~self._covered
-        share = np.count_nonzero(inside) / max(1, len(inside))
-        return _Filter(
-            inside, share, rest if rest.any() else None, int(np.count_nonzero(everywhere))
-        )
+        covered, count = np.count_nonzero(inside), np.count_nonzero(everywhere)
+        return _Filter(inside, int(covered), rest if rest.any() else None, int(count))
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,12 @@ class _Filter:
 
     Attributes:
         inside: Which vectors of the approximate index.
-        share: How large a part of it that is.
+        covered: How many those are.
         rest: Which rows it does not cover; None if there are none.
-        count: How many they are together.
+        count: How many rows may be found in all.
     """
 
     inside: Allowed
-    share: float
+    covered: int
     rest: Allowed | None
     count: int

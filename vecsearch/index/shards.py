@@ -130,4 +130,6 @@ def _written(index: Any) -> bytes:
 
 
 def _read(data: bytes) -> Any:
-    return bare.deserialize_index(np.frombuffer(data, np.uint8))
+    # Else it makes tables again that no index here has.
+    flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
+    return bare.deserialize_index(np.frombuffer(data, np.uint8), flags)

@@ -12,7 +12,7 @@ from vecsearch.encoders.base import check_seed
 from vecsearch.encoding import tell_skipped
 from vecsearch.errors import InvalidArgument
 from vecsearch.images import NO_LABELS, scan
-from vecsearch.index import AUTO, EXACT, check_budget, check_kind, fits, kinds_to_try
+from vecsearch.index import AUTO, EXACT, check_budget, check_kind, fits, kinds_to_try, made_bytes
 from vecsearch.tuning.measuring import Bench, Measured, pareto
 from vecsearch.types import JSON, Progress, Vectors
 
@@ -120,8 +120,8 @@ def tune(
         wanted = _encoded(collection, queries, jobs, progress)
     slowest = latency_ms or np.inf
     size = len(collection), vectors.shape[1]  # of what it is made of in the end
-    if memory_mb is not None:
-        memory_mb *= len(vectors) / len(collection)  # of what is made of less
+    # Of what is made of less.
+    room = None if memory_mb is None else memory_mb * len(vectors) / len(collection)
     manifest = collection.view.store.manifest
     budget = budget_of(manifest.index)
     made_by = manifest.encoder.fingerprint if manifest.encoder else None
@@ -132,10 +132,9 @@ def tune(
     tried = [kind for kind in known if fits(kind, *size, budget)]
 
     def measured(
-        part: Vectors, those: Sequence[str], task: str
+        part: Vectors, those: Sequence[str], task: str, room: float | None
     ) -> tuple[list[Measured], list[Measured]]:
         """What was found, and those of it that were timed in turn, which alone can be compared."""
-        room = None if memory_mb is None else memory_mb * len(part) / len(vectors)
         bench = Bench(part, wanted, collection.metric, k, seed, budget)
         found = [bench.exact()]
         limit = min(slowest, found[0].milliseconds)
@@ -150,12 +149,15 @@ def tune(
 
     if len(vectors) > SAMPLED and len(tried) > FINALISTS:
         rows = np.sort(rng.choice(len(vectors), SAMPLED, replace=False))
-        compared = measured(vectors[rows], tried, "trying kinds on a sample")[1]
+        # What they take of a sample does not tell: they have as many centres as of the whole.
+        most = np.inf if memory_mb is None else 1e6 * memory_mb
+        small = [kind for kind in tried if made_bytes(kind, *size) <= most]
+        compared = measured(vectors[rows], small, "trying kinds on a sample", None)[1]
         tried = sorted({one.kind for one in compared} - {EXACT})
-    found, compared = measured(vectors, tried, "measuring kinds")
+    found, compared = measured(vectors, tried, "measuring kinds", room)
     enough = [
         one
-        for one in _suitable(compared, recall, memory_mb)
+        for one in _suitable(compared, recall, room)
         if latency_ms is None or one.milliseconds <= latency_ms
     ]
     chosen = min(enough, key=lambda one: (one.milliseconds, one.megabytes), default=None)
