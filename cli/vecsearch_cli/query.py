@@ -97,10 +97,12 @@ def command(
                 drawn.append((Path(query), hits))
             yield {"query": query, "hits": ranked(hits)}
 
-    show_each(screen.format, answers(), rows, ROW, COLUMNS)
-    if sheet is not None and drawn:
-        contact_sheet(drawn, sheet)
-        screen.note(f"Drawn: {sheet}")
+    try:
+        show_each(screen.format, answers(), rows, ROW, COLUMNS)
+    finally:  # also if nobody reads the answers to their end: of those that there were
+        if sheet is not None and drawn:
+            contact_sheet(drawn, sheet)
+            screen.note(f"Drawn: {sheet}")
     if where and counts and not any(counts):
         screen.note(_nothing(collection, where))
     asking.check()

@@ -109,10 +109,12 @@ def command(
             progress=progress,
         )
     rows = [_row(one, one == found.chosen) for one in found.best]
-    show(screen.format, [found.to_json()], rows, [("", [_brief(row) for row in rows])])
-    if plot is not None:
-        vecsearch.draw_tuning(found, plot)
-        screen.note(f"Drawn: {plot}")
+    try:
+        show(screen.format, [found.to_json()], rows, [("", [_brief(row) for row in rows])])
+    finally:  # also if nobody reads the answer to its end
+        if plot is not None:
+            vecsearch.draw_tuning(found, plot)
+            screen.note(f"Drawn: {plot}")
     if found.chosen is None:
         raise Failure(
             "Nothing that was measured keeps all that was asked for: ask for less recall, or for "

@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from conftest import PHOTOS
+from conftest import PHOTOS, PROJECT
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from safetensors.numpy import save_file as save_arrays
@@ -515,9 +515,15 @@ def test_weights_by_name_are_those_of_the_package(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(InvalidArgument, match=r"what torchvision calls those that .*: DEFAULT"):
         make_encoder("torchvision:resnet18", weights="nothing").dim  # noqa: B018
-    tags = open_clip.list_pretrained_tags_by_model("RN50")
-    with pytest.raises(InvalidArgument, match=f"those that it has of RN50: {', '.join(tags)}"):
-        make_encoder("openclip:RN50", weights="DEFAULT").dim  # noqa: B018
+    network = "RN50-quickgelu"
+    tags = ", ".join(open_clip.list_pretrained_tags_by_model(network))
+    with pytest.raises(InvalidArgument, match=f"those that it has of {network}: {tags}"):
+        make_encoder(f"openclip:{network}", weights="DEFAULT").dim  # noqa: B018
+    # OpenCLIP would only warn, and compute something else than what they were trained for.
+    with pytest.raises(InvalidArgument, match=f"another activation .*: take openclip:{network}"):
+        make_encoder("openclip:RN50", weights="openai").dim  # noqa: B018
+    with pytest.raises(InvalidArgument, match="--weights laion2b_e16 for those that openclip has"):
+        make_encoder("openclip:ViT-B-32").dim  # noqa: B018
     asked = []
 
     def offline(*given: Any, **how: Any) -> None:
@@ -525,10 +531,10 @@ def test_weights_by_name_are_those_of_the_package(monkeypatch: pytest.MonkeyPatc
         raise OSError("no network here")
 
     monkeypatch.setattr(open_clip, "create_model", offline)
-    told = "The weights 'openai' of openclip:RN50 cannot be had: no network here"
+    told = f"The weights 'openai' of openclip:{network} cannot be had: no network here"
     with pytest.raises(VecsearchError, match=told):
-        make_encoder("openclip:RN50", weights="openai").dim  # noqa: B018
-    assert asked == [(("RN50",), {"pretrained": "openai"})]
+        make_encoder(f"openclip:{network}", weights="openai").dim  # noqa: B018
+    assert asked == [((network,), {"pretrained": "openai"})]
 
 
 def test_a_network_of_timm(tmp_path: Path) -> None:
@@ -791,8 +797,22 @@ def test_parts_of_a_concatenation_count_the_same(shapes: tuple[Pixels, list[str]
         Preprocess((8, 8), "pad"),
         Preprocess((224, 224), "pad"),
     ]
+    twice = "concat:efficientnet-lite0,efficientnet-lite0-int8"
+    for option, value in (("size", (64, 64)), ("color", "grey")):
+        with pytest.raises(InvalidArgument, match=f"No part of .* takes {option}"):
+            make_encoder_for(twice, **{option: value})
     chain: Any = make_encoder("chain:pixels+pca2+whiten", preprocess=LOOK).fit(*shapes)  # type: ignore[attr-defined]
     assert chain.facts()["pca: variance_kept"] < 0.999 < chain.facts()["whiten: variance_kept"]
+
+
+def test_what_was_trained_before_is_not_slow_to_fit() -> None:
+    """In a chain or a concatenation it stays as it is, and only the others learn."""
+    (model,) = (PROJECT / "tests/golden/v1-network/encoder").iterdir()
+    slow = {
+        name: make_encoder(name).slow_to_fit  # type: ignore[attr-defined]
+        for name in (f"chain:{model}+lda", f"concat:{model},pca", "chain:siamese+lda")
+    }
+    assert list(slow.values()) == [False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -569,10 +569,11 @@ def test_names_that_play_with_the_terminal(vecsearch: Command, tmp_path: Path) -
     assert hit["id"] == "\x1b[31mred[bold]/a\nb.png"
 
 
-def test_a_reader_that_goes_away(index: Path, small: Path) -> None:
+def test_a_reader_that_goes_away(index: Path, small: Path, tmp_path: Path) -> None:
     images = " ".join(str(path) for path in sorted((small / "test").rglob("*.png")))
+    sheet = tmp_path / "nearest.png"
     run = subprocess.run(
-        f"{COMMAND} query {index} {images} -k 30 | head -1",
+        f"{COMMAND} query {index} {images} -k 30 --sheet {sheet} --quiet | head -1",
         shell=True,
         capture_output=True,
         text=True,
@@ -580,6 +581,7 @@ def test_a_reader_that_goes_away(index: Path, small: Path) -> None:
     )
     assert len(run.stdout.splitlines()) == 1
     assert run.stderr == ""
+    assert sheet.exists()
 
 
 @pytest.mark.slow

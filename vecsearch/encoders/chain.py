@@ -87,8 +87,10 @@ class ChainEncoder(CompositeEncoder):
 
     @property
     def slow_to_fit(self) -> bool:
-        """Whether the encoder is one that is trained."""
-        return bool(getattr(self.base, "slow_to_fit", False))
+        """Whether the encoder is one that is still to be trained."""
+        return bool(
+            made_by_name(self.base, self._whole) and getattr(self.base, "slow_to_fit", False)
+        )
 
     @property
     def dim(self) -> int:

@@ -64,6 +64,9 @@ class ConcatEncoder(CompositeEncoder):
                     f"{name!r} wants images fitted by {self.encoders[at].preprocess.fit}, "
                     f"{names[0]!r} by {asked.fit}: they cannot see the same ones."
                 )
+        for key in changed.keys() & {"size", "color"}:
+            if not any(vars(part.preprocess)[key] == changed[key] for part in self.encoders):
+                raise InvalidArgument(f"No part of {self.parts!r} takes {key}.")
         self.preprocess = self._common(asked.fit)
 
     @property
@@ -95,15 +98,19 @@ class ConcatEncoder(CompositeEncoder):
     @property
     def needs_labels(self) -> bool:
         """Whether a part of it learns from labels."""
-        return any(
-            getattr(part, "needs_labels", False) and made_by_name(part, name)
-            for part, name in zip(self.encoders, self._names, strict=True)
-        )
+        return self._by_name("needs_labels")
 
     @property
     def slow_to_fit(self) -> bool:
-        """Whether a part is one that is trained."""
-        return any(getattr(part, "slow_to_fit", False) for part in self.encoders)
+        """Whether a part is one that is still to be trained."""
+        return self._by_name("slow_to_fit")
+
+    def _by_name(self, trait: str) -> bool:
+        """Whether a part has a trait, of those that come from no folder."""
+        return any(
+            getattr(part, trait, False) and made_by_name(part, name)
+            for part, name in zip(self.encoders, self._names, strict=True)
+        )
 
     @property
     def dim(self) -> int:

@@ -137,10 +137,28 @@ class OpenClipEncoder(TorchEncoder):
                 f"OpenCLIP has no network {self.network!r}.{hint} open_clip.list_models() names "
                 "all."
             )
+        tags = _import_beside_torchvision("open_clip").list_pretrained_tags_by_model(self.network)
+        if self._loaded is None and self.weights in tags and self.weights not in self._known():
+            other = f"{self.network}-quickgelu"
+            advice = f": take openclip:{other}" if other in known else ""
+            raise InvalidArgument(
+                f"The weights {self.weights!r} were trained with another activation than that of "
+                f"openclip:{self.network}{advice}."
+            )
 
     def _known(self) -> Sequence[str]:
-        tags = _import_beside_torchvision("open_clip").list_pretrained_tags_by_model(self.network)
-        return tuple(tags) or ("FILE",)
+        open_clip = _import_beside_torchvision("open_clip")
+
+        def is_quick(settings: dict[str, Any] | None) -> bool:
+            return bool((settings or {}).get("quick_gelu", False))
+
+        own = is_quick(open_clip.get_model_config(self.network))
+        tags = open_clip.list_pretrained_tags_by_model(self.network)
+        # With others it would compute something else than they were trained for, and only warn.
+        same = (
+            tag for tag in tags if is_quick(open_clip.get_pretrained_cfg(self.network, tag)) == own
+        )
+        return tuple(same) or ("FILE",)
 
     def _network(self, fetched: str | None) -> "tuple[nn.Module, Look]":
         open_clip = _import_beside_torchvision("open_clip")

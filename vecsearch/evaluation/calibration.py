@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vecsearch.classification import Center, Method, Rejection, Rule, Weights
 from vecsearch.collection import Collection
-from vecsearch.encoders import has_learned
+from vecsearch.encoders import has_learned, unfitted
 from vecsearch.encoders.base import check_seed
 from vecsearch.errors import LABEL_THEM, InvalidArgument
 from vecsearch.evaluation.asking import Labelled, checked, gallery_of, queries_of, with_labels
@@ -176,7 +176,9 @@ def calibrate(
     learned = encoder is not None and has_learned(encoder)
     return replace(
         found,
-        flattered=found.left_out and learned and encode is None,
+        flattered=found.left_out
+        and encoder is not None
+        and has_learned(encoder if encode is None else unfitted(encoder)),
         known_learned=learned and not set(gallery.ids).isdisjoint(asked.ids),
         skipped=skipped,
     )
