@@ -276,11 +276,15 @@ def _yield_to_others(store: Store, root: Path, plan: Plan) -> None:
 def tables_differ(store: Store, found: ImageFolder) -> bool:
     """Whether labels or metadata come from elsewhere than before, or from changed tables."""
     before = store.manifest.source
-    now = source_of(found)
-    if before is None:
+    if before is None or metadata_differs(store, found):
         return True
-    pairs = (before.metadata, now.metadata), (before.labels, now.labels)
-    return any(_hash(one) != _hash(other) for one, other in pairs)
+    return _hash(before.labels) != _hash(source_of(found).labels)
+
+
+def metadata_differs(store: Store, found: ImageFolder) -> bool:
+    """Whether metadata comes from elsewhere than before, or from a changed table."""
+    before = store.manifest.source
+    return before is None or _hash(before.metadata) != _hash(source_of(found).metadata)
 
 
 def _hash(table: str | SideFile | None) -> str | None:
@@ -313,5 +317,7 @@ def renewed(store: Store, old: Record, path: str, found: ImageFolder) -> Record:
 def _named(store: Store, old: Record, path: str, found: ImageFolder) -> Record:
     """An item under a path, with the label and the metadata that it has there."""
     label = old.label if labels_stay(store, found) else found.labels.get(path)
-    more = old.metadata if found.metadata_from is None else found.metadata.get(path, {})
+    stays = path == old.id and not metadata_differs(store, found)
+    stays = stays or found.metadata_from is None
+    more = old.metadata if stays else found.metadata.get(path, {})
     return old._replace(id=path, path=path, label=label, metadata=more)

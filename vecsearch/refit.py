@@ -16,6 +16,7 @@ from vecsearch.plan import (
     is_passed_over,
     labels_stay,
     make_plan,
+    metadata_differs,
     tables_differ,
     taken_in,
 )
@@ -138,7 +139,7 @@ def _whole(
         **unusual,
         **{path: one.label for path, one in there.items()},
     }
-    stays = found.metadata_from is None or not differ
+    stays = found.metadata_from is None or not metadata_differs(store, found)
     return replace(
         found,
         paths=[*named, *unusual, *there],
@@ -152,6 +153,11 @@ def _whole(
             },
             **{path: old.metadata for path, old in followed.items()},
             **found.metadata,
+            **{  # also where a hand has said another thing than the table
+                one.path: one.metadata
+                for one in before
+                if stays and one.path == one.id and one.path not in plan.changed
+            },
         },
         ids={path: one.id for path, one in there.items()},
     )

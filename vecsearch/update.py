@@ -18,8 +18,8 @@ from vecsearch.images import (
 from vecsearch.plan import (
     Plan,
     make_plan,
+    metadata_differs,
     renewed,
-    tables_differ,
 )
 from vecsearch.store import Record, SideFile, Store, Writer, printable
 from vecsearch.types import Progress, Rows, Skipped
@@ -125,7 +125,7 @@ def _apply(
         for path in [path for path in plan.changed if found.root / path in later]:
             del plan.changed[path]  # it stays as it was
         before = {path: store.record(row).metadata for path, row in plan.changed.items()}
-        if found.metadata_from is None or not tables_differ(store, found):
+        if found.metadata_from is None or not metadata_differs(store, found):
             part = replace(part, metadata={**before, **found.metadata})
         for start in range(0, len(drafted.files), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)

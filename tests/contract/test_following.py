@@ -12,7 +12,7 @@ from vecsearch import Collection, InvalidArgument, relabel, verify
 from vecsearch.encoding import facts_of
 from vecsearch.errors import ImageError
 from vecsearch.finding import find_images
-from vecsearch.images import File, reading
+from vecsearch.images import File, Preprocess, reading
 from vecsearch.labelling import add_encoded
 from vecsearch.store import Record
 
@@ -209,6 +209,50 @@ def test_metadata_by_hand_stays_though_labels_change(root: Path, tmp_path: Path)
     paint(root / "a/0.png", 60)
     photos.update(jobs=1)
     assert held(photos)["a/0.png"] == ("y", {"price": 3}, vector(60).tolist())
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_metadata_by_hand_stays_though_only_the_labels_of_two_tables_change(
+    root: Path, tmp_path: Path, refit: bool
+) -> None:
+    labels, metadata = tmp_path / "labels.csv", tmp_path / "more.csv"
+    labels.write_text("path,label\na/0.png,x\n")
+    metadata.write_text("path,price\na/0.png,2\na/1.png,2\n")
+    photos = Collection.build(root, tmp_path / "index", labels=labels, metadata=metadata, **PIXELS)
+    relabel(photos, "a/0.png", metadata={"price": 3})
+    paint(root / "a" / "new.png", 90)
+    photos.add([root / "a" / "new.png"], metadata={"price": 4})
+    labels.write_text("path,label\na/0.png,y\na/new.png,z\n")
+    photos.update(jobs=1, refit=refit)
+    found = held(photos)
+    assert found["a/0.png"][:2] == ("y", {"price": 3})
+    assert found["a/1.png"][1] == {"price": 2}
+    assert found["a/new.png"][:2] == ("z", {"price": 4})
+    metadata.write_text("path,price\na/0.png,7\n")
+    photos.update(jobs=1)
+    assert [held(photos)[f"a/{name}.png"][1] for name in ("0", "new")] == [{"price": 7}, {}]
+
+
+def test_what_was_only_being_written_is_read_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of a file comes while its first part is found to be damaged."""
+    photos = Collection.build(root, tmp_path / "index", **PIXELS)
+    new = root / "a" / "new.png"
+    paint(new, 90)
+    whole, real = new.read_bytes(), reading.decode
+    new.write_bytes(whole[:40])
+
+    def decode(data: bytes, preprocess: Preprocess) -> object:
+        if data == whole[:40]:
+            new.write_bytes(whole)
+        return real(data, preprocess)
+
+    monkeypatch.setattr(reading, "decode", decode)
+    photos.update(jobs=1)
+    assert "a/new.png" not in photos
+    photos.update(jobs=1)
+    assert "a/new.png" in photos
 
 
 def test_copies_that_move_together_keep_their_own_metadata(root: Path, tmp_path: Path) -> None:

@@ -86,6 +86,15 @@ def test_walk_says_what_it_leaves_out(tmp_path: Path) -> None:
     }
 
 
+def test_a_link_to_itself_beside_a_table(tmp_path: Path) -> None:
+    grey(tmp_path / "photos" / "good.png", 1)
+    (tmp_path / "photos" / "itself.jpg").symlink_to("itself.jpg")
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\ngood.png,x\n")
+    found = scan(tmp_path / "photos", table)
+    assert [one.path.name for one in found.skipped] == ["itself.jpg"]
+
+
 def test_a_folder_goes_by_its_own_name(tmp_path: Path) -> None:
     grey(tmp_path / "z-real" / "one.png", 1)
     (tmp_path / "a-link").symlink_to(tmp_path / "z-real")

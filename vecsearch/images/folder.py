@@ -1,5 +1,6 @@
 """A folder of images with their labels and whatever else is known of them."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,8 +123,9 @@ def described(
         tables.append(extra)
         more = _joined(extra, root, paths)
     # A table may lie among the images; it was seen for what it is.
-    read = {table.path.resolve() for table in tables}
-    skipped = [one for one in skipped if one.path.resolve() not in read] if read else skipped
+    read = {os.path.realpath(table.path) for table in tables}
+    if read:
+        skipped = [one for one in skipped if os.path.realpath(one.path) not in read]
     known = set(paths) if tables else set()
     for table in tables:
         if strangers := [path for path in table.values if path not in known]:

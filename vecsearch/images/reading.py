@@ -272,24 +272,33 @@ def read_chunk(folder: Path, preprocess: Preprocess, paths: Sequence[str]) -> Ba
     skipped: list[Skipped] = []
     pixels = np.empty((len(paths), *preprocess.shape), np.uint8)
     for path in paths:
+        place = os.path.join(folder, path)
+        before = _status(place)
         try:
-            file, pixels[len(files)] = _read(os.path.join(folder, path), path, preprocess)
+            file, pixels[len(files)] = _read(place, path, preprocess)
         except ImageError as error:
-            skipped.append(_skipped(folder / path, str(error)))
+            skipped.append(_skipped(folder / path, str(error), before))
         else:
             files.append(file)
     return Batch(files, pixels[: len(files)], skipped)
 
 
-def _skipped(path: Path, reason: str) -> Skipped:
-    """A file that is left out; with its facts, unless it may be read another time as it is."""
-    if not_now(reason) or reason.startswith(CRASHED):
-        return Skipped(path, reason)
+def _status(path: str) -> os.stat_result | None:
     try:
-        status = path.stat()
+        return os.stat(path)
     except (OSError, ValueError):
+        return None
+
+
+def _skipped(path: Path, reason: str, before: os.stat_result | None = None) -> Skipped:
+    """A file that is left out.
+
+    It has the facts from before it was read, so that one that was only just being written is seen
+    to be another now; none, if it may be read another time as it is.
+    """
+    if before is None or not_now(reason) or reason.startswith(CRASHED):
         return Skipped(path, reason)
-    return Skipped(path, reason, status.st_size, changed_at(status))
+    return Skipped(path, reason, before.st_size, changed_at(before))
 
 
 def not_now(reason: str) -> bool:
