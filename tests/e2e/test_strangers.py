@@ -260,6 +260,8 @@ def test_thresholds_are_stored_like_any_other_change(
     )
     calibrate(again, far=0.1, k=1)
     assert again.calibration
+    # Items that are named as queries are no less known to the encoder.
+    assert calibrate(again, faces["enrolled"], far=0.1, k=1).known_learned
     again.update(refit=True)
     assert again.calibration == {}
     (file,) = friends.path.glob("calibration-*.json")
