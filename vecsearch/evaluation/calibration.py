@@ -157,8 +157,9 @@ def calibrate(
     if queries is not None:
         asked, _, skipped = queries_of(collection, gallery, queries, labels, jobs, progress)
     encoder = collection.encoder if collection.encoder_name else None
-    encode = None
+    encode, asking = None, encoder
     if encoder is not None and can_refit(encoder):
+        asking = unfitted(encoder)  # what it knows before it is fitted without the strangers
         encode = Refitted(collection, with_labels(gallery), seed, jobs, progress).encode
     found = calibrate_vectors(
         gallery,
@@ -170,15 +171,12 @@ def calibrate(
         seed=seed,
         progress=progress,
     )
-    kept = found.rejection.to_json()
-    keep_calibration(collection.path, method, kept, collection.fingerprint)
+    keep_calibration(collection.path, method, found.rejection.to_json(), collection.fingerprint)
     collection.refresh()
     learned = encoder is not None and has_learned(encoder)
     return replace(
         found,
-        flattered=found.left_out
-        and encoder is not None
-        and has_learned(encoder if encode is None else unfitted(encoder)),
+        flattered=found.left_out and asking is not None and has_learned(asking),
         known_learned=learned and not set(gallery.ids).isdisjoint(asked.ids),
         skipped=skipped,
     )

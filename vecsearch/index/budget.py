@@ -71,13 +71,7 @@ def needed(kind: str, count: int, dim: int) -> int:
 def made_bytes(kind: str, count: int, dim: int) -> int:
     """How many bytes an index takes once it is made, to a few in a hundred.
 
-    Args:
-        kind: As for ``factory_of``.
-        count: How many vectors.
-        dim: How long they are.
-
-    Raises:
-        InvalidArgument: FAISS cannot make it of vectors of that dim.
+    Args and Raises: As for ``needed``.
     """
     sizes = _sizes(kind, count, dim)
     return 0 if sizes is None else sizes.lists + sizes.array + sizes.centers
