@@ -78,7 +78,9 @@ def theirs(network: Network, images: Images, steps: int) -> float:
 
 
 def ours(network: Network, images: Images, names: tuple[str, ...]) -> float:
-    settings = TrainSettings.of(loss="multi-similarity", rate=0.01, average=0.0, batch=BATCH)
+    settings = TrainSettings.of(
+        loss="multi-similarity", rate=0.01, average=0.0, batch=BATCH, device="cpu"
+    )
     objective = Siamese(augmentation(names), settings.loss, CLASSES, 32)
     pixels = images.pixels.numpy()
     loop = Loop(network, objective, pixels, images.codes, settings, Plan(1), 0)
@@ -93,6 +95,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=32)
     arguments = parser.parse_args()
+    if arguments.steps < 32:
+        parser.error("With fewer than 32 steps ours would take smaller batches than theirs.")
     logging.getLogger("PML").setLevel(logging.ERROR)
     rng = np.random.default_rng(0)
     count = arguments.steps * BATCH

@@ -1,5 +1,6 @@
 """The parts of a training that are networks and steps."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,53 @@ def test_even_a_single_step_learns_something() -> None:
     after = state_of(loop.network.head, loop.network.backbone)
     weights = [(a, b) for a, b in zip(before, after, strict=True) if a.ndim > 1]
     assert all(not torch.equal(one, other) for one, other in weights)
+
+
+def test_what_is_held_out_is_measured_in_batches_of_all_kinds() -> None:
+    """As it lies in folders, a batch would be of one kind, and harder than what is learned from."""
+    loop = loop_of(90, Plan(1), objective="simclr", batch=30)
+    loop.codes = np.repeat([0, 1, 2], 30)
+    seen: list[set[int]] = []
+    loss = loop._loss
+
+    def watched(rows: Any, generator: Any) -> Any:
+        seen.append(set(loop.codes[rows].tolist()))
+        return loss(rows, generator)
+
+    loop._loss = watched  # type: ignore[method-assign]
+    assert loop.loss_of(np.arange(90)) == loop.loss_of(np.arange(90)) > 0
+    assert len(seen) > 2
+    assert all(kinds == {0, 1, 2} for kinds in seen)
+
+
+def test_what_was_unfrozen_stays_so() -> None:
+    """A plan that has grown by quick epochs has another tenth."""
+    loop = loop_of(12, Plan(100))
+    loop.settings = replace(loop.settings, backbone="resnet18", weights="known.pth")
+    loop.plan.done, loop.plan.left = 10, 90
+    assert loop.frozen is False
+    loop.plan.done, loop.plan.left = 10, 103
+    assert loop.frozen is True
+    loop.plan.timed = 1.0
+    assert loop.frozen is False
+
+
+def test_smaller_batches_take_smaller_steps() -> None:
+    """Whether they are asked for, or there are few images."""
+    for given in ({}, {"batch": 16}):
+        loop = loop_of(400, Plan(1), **given)
+        rates: list[float] = []
+        set_rates = loop._set_rates
+
+        def watched(rate: float, to: Any = set_rates, seen: list[float] = rates) -> None:
+            seen.append(rate)
+            to(rate)
+
+        loop._set_rates = watched  # type: ignore[method-assign]
+        loop.epoch(np.arange(400), lambda *_: None)
+        assert max(rates) == pytest.approx(0.2 * 16 / 256, rel=0.05)
+    assert TrainSettings.of(backbone="resnet18", batch=8).rate_for(8) == pytest.approx(0.05 / 8)
+    assert TrainSettings.of(batch=1024).rate_for(1024) == 0.2
 
 
 @pytest.mark.parametrize("objective", ["siamese", "autoencoder"])

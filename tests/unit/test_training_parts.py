@@ -178,6 +178,16 @@ def test_plan_does_not_reckon_with_epochs_of_the_head_alone(
     assert plan.progress > 0.85
 
 
+def test_plan_counts_the_writing_of_checkpoints() -> None:
+    plan = Plan(1, budget=200)
+    plan.fit(10)
+    while not plan.finished:
+        plan.advance(plan.share * 10)
+        plan.wrote(5)
+    # The first plan knows of none, and the last is only known once it is over.
+    assert 190 - 15 <= plan.spent <= 195
+
+
 def test_plan_has_no_more_epochs_than_were_asked_for() -> None:
     plan = Plan(1, budget=1000, most=3)
     plan.fit(10)

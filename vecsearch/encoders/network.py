@@ -11,11 +11,9 @@ from torch.nn import functional
 
 from vecsearch.encoders.plain import FOUNDING, OWN_BACKBONES, SMALL
 from vecsearch.encoders.pretrained_files import take_weights
-from vecsearch.encoders.vision import vision_backbone
+from vecsearch.encoders.vision import normalisation, vision_backbone
 from vecsearch.errors import InvalidArgument
 from vecsearch.types import JSON
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ class Network(nn.Module):
         if not self._colored:
             raise InvalidArgument("Weights from a file are for the networks of torchvision only.")
         take_weights(self.backbone, file, self.architecture.backbone)
-        self.look_at(IMAGENET_MEAN, IMAGENET_STD)
+        self.look_at(*normalisation(self.architecture.backbone))
 
 
 def _convolution(channels: int, filters: int, last: nn.Module | None = None) -> nn.Sequential:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vecsearch.encoders.network import Network
 
 FEW_IMAGES = 4
+# Of larger ones NumPy would gather patches of half a gigabyte and more.
+PLAIN_PIXELS = 128 * 128
 # How ONNX says that a tensor lies in a file of its own: an entry with this key.
 ELSEWHERE = b"\x0a\x08location"
 
@@ -53,7 +55,8 @@ def runtime_of(trained: Trained) -> Run:
 
     def run(images: Pixels, many: bool) -> Vectors:
         nonlocal other
-        if plain is not None and not many:
+        few = not many and images.shape[1] * images.shape[2] <= PLAIN_PIXELS
+        if plain is not None and few:
             return plain(images, many)
         other = other or _runtime(trained, plain)
         return other(images, many)

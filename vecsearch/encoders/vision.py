@@ -1,5 +1,6 @@
 """Networks of torchvision, less the layer that names ImageNet's classes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -61,6 +62,12 @@ def check_backbone(name: str) -> None:
             f"No backbone is called {name!r}.{hint} There are small, conv3 and torchvision's, as "
             "resnet18."
         )
+
+
+def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and standard deviation of the pixels, one a channel, that its weights are meant for."""
+    look = torchvision().models.get_model_weights(name).DEFAULT.transforms()
+    return look.mean, look.std
 
 
 def vision_backbone(name: str) -> tuple[nn.Module, int]:

@@ -9,6 +9,7 @@ import torch
 from vecsearch.encoders.network import Architecture, Network
 from vecsearch.errors import InvalidArgument
 from vecsearch.training.device import device_of
+from vecsearch.training.failures import in_words
 from vecsearch.training.settings import TrainSettings
 from vecsearch.types import Pixels, Rows
 
@@ -42,9 +43,12 @@ def new_network(
     normed = settings.objective == "simclr" or (
         settings.objective == "siamese" and settings.loss != "pairs"
     )
-    network = Network(
-        Architecture(settings.backbone, settings.width, dim, channels, normed, settings.mirrored)
-    )
+    with in_words(settings):
+        network = Network(
+            Architecture(
+                settings.backbone, settings.width, dim, channels, normed, settings.mirrored
+            )
+        )
     size = sum(weight.nbytes for weight in network.state_dict().values())
     if size > MOST_BYTES:
         raise InvalidArgument(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ LEAST_SIDE = 16
 THUMBNAIL = Preprocess((32, 32))
 # What JPEG may make of grey.
 LEAST_COLOUR = 16
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,12 @@ def load_images(
         raise InvalidArgument(
             f"None of the {len(paths)} image files in {folder.root} could be used, as "
             f"{first.path.name} ({first.reason})."
+        )
+    if copies := len(found.files) - len({file.sha256 for file in found.files}):
+        log.warning(
+            "Of the images, %d are copies of others: where one is learned from and the other held "
+            "out, figures are too good. Find them: vecsearch duplicates.",
+            copies,
         )
     labels = [folder.labels.get(file.path) for file in found.files]
     digest = hashlib.sha256(json.dumps(preprocess.to_json(), sort_keys=True).encode())

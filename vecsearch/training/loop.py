@@ -76,14 +76,13 @@ class Loop:
         group = group_size(codes, batch) if settings.objective == "siamese" else 1
         parts = list(batches(codes, batch, group, rng))
         parts = parts[: max(1, round(self.plan.share * len(parts)))]
-        # Smaller batches take smaller steps: Goyal et al., 2017.
-        scale = batch / settings.batch
+        rate = settings.rate_for(batch)
         self.network.train()
         self._freeze(self.frozen)
         total = 0.0
         for done, part in enumerate(parts):
             # In the middle of a step: the first learns something, too, and may be the only one.
-            self._set_rates(scale * rate_at(self.plan.within((done + 0.5) / len(parts))))
+            self._set_rates(rate * rate_at(self.plan.within((done + 0.5) / len(parts))))
             total += self._step(rows[part], generator)
             told(done + 1, len(parts))
         # The loss is that before a step: what the last one did is to be seen here.
@@ -144,6 +143,8 @@ class Loop:
         """The mean loss on images that are not learned from, with the averaged weights."""
         generator = Generator().manual_seed(self.seed)
         batch = self.settings.batch_for(len(self.codes))
+        # As they are learned from: those of one folder beside one another are harder to tell apart.
+        rows = np.random.default_rng(self.seed).permutation(rows)
         losses = []
         with self._averaged():
             for part in np.array_split(rows, max(1, len(rows) // batch)):
@@ -172,8 +173,10 @@ class Loop:
     @property
     def frozen(self) -> bool:
         """Whether only the head learns next: at first, on a backbone that knows something."""
-        share = math.ceil(FROZEN_SHARE * self.plan.epochs)
-        return self.settings.weights is not None and self.plan.epochs > 1 and self.plan.done < share
+        plan = self.plan
+        early = plan.epochs > 1 and plan.done < math.ceil(FROZEN_SHARE * plan.epochs)
+        # A plan that has grown meanwhile freezes nothing again.
+        return self.settings.weights is not None and early and not plan.timed
 
     def _loss(self, rows: Rows, generator: Generator) -> Tensor:
         rows = np.sort(rows)  # as they lie in the file
@@ -221,9 +224,9 @@ class Loop:
             for (share, decay), weights in groups.items()
         ]
 
-    def _set_rates(self, share: float) -> None:
+    def _set_rates(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * share * group["share"]
+            group["lr"] = rate * group["share"]
 
     def _freeze(self, frozen: bool) -> None:
         for weight in self.network.backbone.parameters():

@@ -87,17 +87,18 @@ def run(
         DamagedCollection: A checkpoint cannot be read.
         OSError: A checkpoint cannot be written.
     """
-    split = hold_out(images.codes, settings.holdout, seed)
+    fewest = 2 if settings.objective == "simclr" else 1  # one has nothing to be told from
+    split = hold_out(images.codes, settings.holdout, seed, fewest)
     height, width, channels = images.pixels.shape[1:]
     dim = network.architecture.dim
     if settings.weights is None:
         network.look_at(*statistics(images.pixels, split.train))
-    objective = objective_of(settings, (channels, height, width), len(images.names), dim)
     epochs = settings.epochs_for(len(split.train))
     plan = Plan(epochs, settings.budget, most=settings.epochs or MOST)
     key: dict[str, JSON] = {}
     standing, diverged = Standing(), False
     with in_words(settings):
+        objective = objective_of(settings, (channels, height, width), len(images.names), dim)
         loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
         if folder is not None:
             key = key_of(loop, images.key)
@@ -128,7 +129,9 @@ def run(
             diverged = True
             break
         if folder is not None:
+            started = time.monotonic()
             save_checkpoint(folder, key, loop, standing)
+            plan.wrote(time.monotonic() - started)
     trained = Trained(
         architecture=network.architecture.to_json(),
         weights={name: _plain(value) for name, value in standing.weights.items()},
@@ -142,7 +145,10 @@ def _fit_budget(loop: Loop, split: Split, budget: float) -> None:
     """Reckon how many epochs fit into the time, from a few steps."""
     started = time.monotonic()
     epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * budget)
-    if measured := sum(map(len, _measured(loop, split))):
+    measured = sum(map(len, _measured(loop, split)))
+    if not loop.settings.needs_labels:
+        measured += 2 * len(split.held)  # for their loss: two views, or a view and a drawing
+    if measured:
         loop.plan.apart = loop.seconds_of_encoding(measured)
     loop.plan.spent = time.monotonic() - started
     loop.plan.fit(epoch_seconds)

@@ -39,7 +39,8 @@ class Plan:
         progress: From 0 to 1, where the rate is read from.
         seen: How many times the images were seen.
         spent: Seconds that were spent so far.
-        apart: Seconds that the last measuring took.
+        apart: Seconds that the last measuring took, and writing down before it.
+        written: Seconds that writing the last checkpoint took.
         epoch_seconds: Seconds that an epoch takes beside its measuring, as far as is known.
         timed: How many epochs tell that, and ``learned`` how many seconds they took.
         most: How many epochs there may be in any case.
@@ -52,6 +53,7 @@ class Plan:
     seen: float = 0.0
     spent: float = 0.0
     apart: float = 0.0
+    written: float = 0.0
     epoch_seconds: float = 0.0
     timed: float = 0.0
     learned: float = 0.0
@@ -94,6 +96,11 @@ class Plan:
         """How far the training is at a share of the next epoch."""
         return self.progress + share * (1 - self.progress) * self.share / self.left
 
+    def wrote(self, seconds: float) -> None:
+        """A checkpoint was written, as there will be one after each epoch."""
+        self.written = seconds
+        self.spent += seconds
+
     def advance(self, seconds: float, apart: float = 0.0, whole: bool = True) -> None:
         """An epoch is done.
 
@@ -111,6 +118,6 @@ class Plan:
         self.left = 0.0 if last else self.left - 1
         self.done += 1
         self.spent += seconds
-        self.apart = apart
+        self.apart = apart + self.written
         if not last:
             self.fit(self.learned / self.timed if self.timed else self.epoch_seconds)

@@ -20,6 +20,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 # Where a training writes down how far it is, and what it left out.
 CHECKPOINT, SKIPPED = "checkpoint.safetensors", "skipped.csv"
+# For how many images a step the rates are meant.
+BATCH, LARGE_BATCH = 256, 64
 # How often a preset sees all images, if they are tens of thousands; fewer are seen more often.
 EPOCHS = {"fast": 12, "default": 24, "best": 60}
 FEW_IMAGES = 5_000
@@ -49,7 +51,8 @@ class TrainSettings:
         epochs: How often all images are seen, with a budget at most; None for what the preset and
             their number ask for.
         batch: How many images make a step; fewer, if there are not 32 times as many.
-        rate: The learning rate at its height.
+        rate: The learning rate at its height, for steps of 256 images, with a backbone of
+            torchvision 64; smaller ones take less in proportion.
         decay: Weight decay.
         augment: What is done to images: ``auto``, ``none``, or some of ``flip``, ``shift``,
             ``crop``, ``colour`` and ``erase`` with commas between.
@@ -73,7 +76,7 @@ class TrainSettings:
     width: int = 32
     weights: str | None = None
     epochs: int | None = None
-    batch: int = 256
+    batch: int = BATCH
     rate: float = 0.2
     decay: float = 5e-4
     augment: str = "auto"
@@ -199,13 +202,23 @@ class TrainSettings:
         """
         return min(self.batch, max(16, images // 32))
 
+    def rate_for(self, batch: int) -> float:
+        """The learning rate at its height for steps of so many images: Goyal et al., 2017.
+
+        Example:
+            >>> TrainSettings().rate_for(256), TrainSettings().rate_for(64)
+            (0.2, 0.05)
+        """
+        meant = BATCH if self.backbone in OWN_BACKBONES else LARGE_BATCH
+        return self.rate * min(1.0, batch / meant)
+
 
 def _suited(given: Mapping[str, Any]) -> dict[str, Any]:
     """Which other defaults follow from what is given, by the names that are ``DECISIVE``."""
     suited: dict[str, Any] = {}
     objective = given.get("objective")
     if given.get("backbone", SMALL) not in OWN_BACKBONES:
-        suited |= {"batch": 64, "rate": 0.02 if given.get("weights") else 0.05}
+        suited |= {"batch": LARGE_BATCH, "rate": 0.02 if given.get("weights") else 0.05}
     elif objective == "classifier":
         # Its embeddings are of any length, and grow without bounds at the rate of the others.
         suited["rate"] = 0.05

@@ -31,7 +31,7 @@ class Split:
     whole_classes: bool = False
 
 
-def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
+def hold_out(codes: NDArray[np.int64], share: float, seed: int, fewest: int = 1) -> Split:
     """Hold out a share of each class, or whole small ones if most images are in such.
 
     Of a class of four or fewer nothing is held out, unless it is held out whole; and nothing at
@@ -41,6 +41,7 @@ def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
         codes: The class of each image; all −1 if there are no labels.
         share: Between 0 and 1.
         seed: For the choice.
+        fewest: Nothing is held out where that would be fewer.
 
     Example:
         >>> split = hold_out(np.repeat([0, 1], 50), 0.1, 0)
@@ -63,6 +64,7 @@ def hold_out(codes: NDArray[np.int64], share: float, seed: int) -> Split:
             wanted = max(1, round(share * len(members)))
             held.append(members[: max(0, min(len(members) - LEAST_KEPT, wanted))])
         chosen = np.sort(rng.permutation(np.concatenate(held))[:MOST_HELD])
+        chosen = chosen if len(chosen) >= fewest else chosen[:0]
         return Split(np.setdiff1d(rows, chosen), chosen)
     if len(small) < MANY_CLASSES:
         return Split(rows, rows[:0])
