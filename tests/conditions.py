@@ -30,6 +30,7 @@ CONDITIONS: list[tuple[str, bool]] = [
     ("price!=thirty", True), ("price<31", True), ("price<30", False), ("price<=30", True),
     ("price>29.5", True), ("price>30", False), ("price>=30", True), ("price>=30.01", False),
     ("price>-1", True), ("price<inf", True), ("price<nan", False), ("price<cheap", False),
+    ("price=-30", False), ("price!=-30", True), ("price in -1,30", True), ("price=-0", False),
     ("weight=2.5", True), ("weight=2.50", True), ("weight>2", True), ("weight<2.49", False),
     # Truths
     ("sold=true", True), ("sold=True", True), ("sold=TRUE", True), ("sold=false", False),

@@ -95,11 +95,7 @@ def fill(
     learns = is_trainable(encoder) and not is_fitted(encoder)
     if learns and (lack := lacking(encoder, "requires_to_fit")):
         raise MissingPackage(f"To learn, the encoder {encoder.name!r} {lack}")
-    slow = getattr(encoder, "slow_to_fit", False)  # which may learn without labels, and says so
-    if learns and getattr(encoder, "needs_labels", False) and not slow and not folder.labels:
-        raise InvalidArgument(
-            f"The encoder {encoder.name!r} learns from labels: {LABEL_THEM}; or take pca."
-        )
+    check_labels(encoder, learns, folder)
     draft = writer.draft(draft_key("build", folder, encoder, metric, learns))
     drafted = read_into(draft, folder, encoder, metric, learns, jobs, progress)
     skipped = [*folder.skipped, *drafted.skipped]
@@ -140,6 +136,19 @@ def fill(
         index=index,
     )
     return manifest.count
+
+
+def check_labels(encoder: Encoder, learns: bool, folder: ImageFolder) -> None:
+    """See that there are labels to learn from.
+
+    Raises:
+        InvalidArgument: The encoder needs them, and there are none.
+    """
+    slow = getattr(encoder, "slow_to_fit", False)  # which may learn without labels, and says so
+    if learns and getattr(encoder, "needs_labels", False) and not slow and not folder.labels:
+        raise InvalidArgument(
+            f"The encoder {encoder.name!r} learns from labels: {LABEL_THEM}; or take pca."
+        )
 
 
 def add_encoder(writer: Writer, encoder: Encoder) -> None:

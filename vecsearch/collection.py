@@ -134,7 +134,7 @@ class Collection(Gallery):
                 color=color,
                 dim=dim,
                 weights=None if weights is None else str(weights),
-                device=device,
+                device="auto" if (engine, device) == ("ray", "cuda") else device,
                 batch_size=batch_size,
                 seed=seed,
             )

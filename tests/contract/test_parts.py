@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -218,6 +219,30 @@ def test_killed_between_the_last_part_and_the_commit(
     assert len(ours) == IMAGES + 10
 
 
+def test_stopped_while_parts_are_placed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-C, or by a disk that is full: what was placed already is not made again."""
+    placed: list[Part] = []
+    place = Part.placed
+
+    def stop(part: Part, folder: Path) -> Any:
+        placed.append(part)
+        if len(placed) == 5:
+            raise KeyboardInterrupt
+        return place(part, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Part, "placed", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build(root, tmp_path / "index")
+    again = Here()
+    ours = build(root, tmp_path / "index", engine=again)
+    assert again.made == []
+    assert verify(tmp_path / "index").damages == []
+    assert len(ours) == IMAGES + 10
+
+
 def test_a_build_over_a_collection_leaves_its_files_alone(root: Path, tmp_path: Path) -> None:
     """Also where the parts are of the same files, which the driver takes for unchanged."""
     standing = build(root, tmp_path / "index")
@@ -386,6 +411,42 @@ def test_a_busy_store_is_asked_again_and_a_dead_one_ends_the_build(
     failures["left"] = 10**9
     with pytest.raises(VecsearchError, match="after 4 tries: slow down"):
         build(f"file://{root}", tmp_path / "two")
+
+
+def test_a_store_that_cannot_even_be_opened_is_asked_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As S3 is asked where a bucket lies; what is done stays."""
+    monkeypatch.setattr(filesystems, "WAIT_SECONDS", 0)
+    listing = list_images(f"file://{root}")
+    from pyarrow import fs
+
+    tries: list[str] = []
+
+    class NoAnswer:
+        @staticmethod
+        def from_uri(url: str) -> Any:
+            tries.append(url)
+            raise OSError("When resolving region for bucket 'shop': no answer")
+
+    filesystems.open_place.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(fs, "FileSystem", NoAnswer)
+        with pytest.raises(VecsearchError, match=r"after 4 tries: .*resolving region") as caught:
+            filesystems.fetch(listing.place, listing.images.paths[0], -1)
+        assert not isinstance(caught.value, InvalidArgument)
+    assert len(tries) == 4
+
+
+def test_batches_of_a_network_are_as_large_as_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of one in a chain, and though it is not saved with the encoder."""
+    chain: Any = SimpleNamespace(made_of=[SimpleNamespace(batch_size=None)])
+    monkeypatch.setattr(work, "load_encoder", lambda *_: chain)
+    job = Job(tmp_path, "chain", "saved", Metric.EUCLIDEAN, 1, "1.0", "run", batch_size=3)
+    assert work.batch_size_of(Worker(job)._encoder) == 3
+    assert work.batch_size_of(make_encoder_for("pixels")) is None
 
 
 class Away(OSError):

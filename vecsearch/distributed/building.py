@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from vecsearch.build import add_encoder, draft_key, first_of, left_out
+from vecsearch.build import add_encoder, check_labels, draft_key, first_of, left_out
 from vecsearch.distributed.engine import Engine
 from vecsearch.distributed.filesystems import without_keys
 from vecsearch.distributed.fitting import learns, ready
 from vecsearch.distributed.listing import Listing
 from vecsearch.distributed.tasks import Task, cut
-from vecsearch.distributed.work import Job
+from vecsearch.distributed.work import Job, batch_size_of
 from vecsearch.encoders import Encoder
 from vecsearch.errors import InvalidArgument, VecsearchError
 from vecsearch.images import NO_IMAGES
@@ -53,6 +53,7 @@ def build_by_parts(
     if not images.paths:
         why = first_of(images.skipped) if images.skipped else NO_IMAGES
         raise InvalidArgument(f"There are no images in {without_keys(listing.place)}{why}")
+    check_labels(encoder, learns(encoder), images)
     with Writer(path, overwrite) as writer:
         key = draft_key("build by parts", images, encoder, metric, learns(encoder))
         parts = writer.parts({**key, "root": listing.place, "generation": writer.generation})
@@ -67,6 +68,7 @@ def build_by_parts(
             decoders=engine.decoders,
             software=version("vecsearch"),
             run=uuid4().hex,
+            batch_size=batch_size_of(encoder),
         )
         made = _made(parts, job, tasks, engine, progress)
         skipped = [*images.skipped, *(one for part in made for one in part.skipped)]

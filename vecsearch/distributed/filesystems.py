@@ -39,30 +39,33 @@ def open_place(url: str) -> tuple[Any, str]:
     Raises:
         MissingPackage: pyarrow, or what knows this kind of URL, is not installed.
         InvalidArgument: Nobody knows such a URL.
+        VecsearchError: The file system does not answer: S3 is asked where a bucket lies.
     """
+    shown = without_keys(url)
     try:
         from pyarrow import ArrowInvalid, fs
     except ModuleNotFoundError as error:
-        raise MissingPackage(f"Reading {url} needs the package pyarrow: {INSTALL}") from error
+        raise MissingPackage(f"Reading {shown} needs the package pyarrow: {INSTALL}") from error
     try:
         system, path = fs.FileSystem.from_uri(url)
     except ArrowInvalid:
         system, path = _by_fsspec(url, fs)
     except OSError as error:
-        raise InvalidArgument(without_keys(f"{url} cannot be opened: {error}.")) from error
+        raise VecsearchError(without_keys(f"{url} cannot be opened: {error}.")) from error
     return system, path.rstrip("/")
 
 
 def _by_fsspec(url: str, fs: Any) -> tuple[Any, str]:
+    shown = without_keys(url)
     try:
         from fsspec.core import url_to_fs
 
         system, path = url_to_fs(url)
     except ModuleNotFoundError as error:
-        raise MissingPackage(f"Reading {url} needs the package fsspec: {INSTALL}") from error
+        raise MissingPackage(f"Reading {shown} needs the package fsspec: {INSTALL}") from error
     except ImportError as error:
         # fsspec names the package that brings such a file system.
-        raise MissingPackage(f"Reading {url}: {error}") from error
+        raise MissingPackage(f"Reading {shown}: {error}") from error
     except ValueError as error:
         said = f"{url} is of no file system that is known: {error}."
         raise InvalidArgument(without_keys(said)) from error
@@ -142,10 +145,10 @@ def fetch(place: str, path: str, size: int) -> bytes:
             with system.open_input_stream(inside) as stream:
                 data = _read(stream, MAX_FILE_BYTES + 1)
             break
-        except VecsearchError:
+        except (InvalidArgument, MissingPackage):
             raise
         except Exception as error:  # of whatever kind the file system's own are
-            if _is_gone(error):
+            if not isinstance(error, VecsearchError) and _is_gone(error):
                 raise ImageError(without_keys(f"{UNREADABLE}: {error}")) from error
             # Were it skipped, an hour of a broken network would leave out all images of the hour.
             if attempt + 1 == TRIES:

@@ -114,7 +114,7 @@ def _of_url(url: str, labels: str | Path, metadata: str | Path | None) -> Listin
             skipped.append(Skipped(Path(path), reason))
     found.sort()
     paths = [path for path, _, _ in found]
-    images = described(Path(url), paths, skipped, labels, metadata)
+    images = described(Path(without_keys(url)), paths, skipped, labels, metadata)
     facts = np.array([each[1:] for each in found], np.int64).reshape(-1, 2)
     return Listing(url, images, facts, None)
 

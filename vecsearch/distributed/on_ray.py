@@ -108,7 +108,7 @@ class RayEngine:
         rows = [{"task": task.to_json()} for task in tasks]
         made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             cast("Any", _Actor),
-            fn_constructor_args=(job,),
+            fn_constructor_args=(job, self._gpu),
             compute=ray.data.ActorPoolStrategy(
                 size=min(workers, len(rows)), max_tasks_in_flight_per_actor=AHEAD
             ),
@@ -118,7 +118,7 @@ class RayEngine:
         try:
             for row in made.iter_rows():
                 if row["error"]:
-                    raise getattr(errors, row["error"], VecsearchError)(row["told"])
+                    raise _error_of(row["error"], row["told"])
                 yield Part.from_json(row["told"])
         except ray.exceptions.RayError as error:
             raise VecsearchError(f"Ray gave up: {_last_line(error)}") from error
@@ -227,7 +227,9 @@ class _Actor:
     What vecsearch has to say to its user goes back as a row: as an exception, Ray would wrap it.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, gpu: bool) -> None:
+        if not gpu:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # or each would take the same one
         self._worker = Worker(job)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -237,6 +239,18 @@ class _Actor:
         except VecsearchError as error:
             return {"error": type(error).__name__, "told": str(error)}
         return {"error": "", "told": part.to_json()}
+
+
+def _error_of(kind: str, told: str) -> VecsearchError:
+    """What a worker said.
+
+    To a builder, an argument that is invalid means that all was in vain; of one worker it may be
+    its machine, and what others have made stays.
+    """
+    if kind == "InvalidArgument":
+        return VecsearchError(told)
+    found: VecsearchError = getattr(errors, kind, VecsearchError)(told)
+    return found
 
 
 @cache

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class Job:
         decoders: How many processes of each worker decode; with 1, the worker itself does.
         software: The version of vecsearch that cut the tasks.
         run: Names this run of the build.
+        batch_size: How many images go through a network at once; None for as many as suit.
     """
 
     folder: Path
@@ -54,6 +56,7 @@ class Job:
     decoders: int
     software: str
     run: str
+    batch_size: int | None = None
 
 
 class Worker:
@@ -102,7 +105,10 @@ class Worker:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return load_encoder(self._job.encoder, self._job.folder / PARTS / self._job.saved)
+        found = load_encoder(self._job.encoder, self._job.folder / PARTS / self._job.saved)
+        for one in _in_batches(found):
+            one.batch_size = self._job.batch_size
+        return found
 
     def _check(self, task: Task) -> None:
         from importlib.metadata import version
@@ -116,6 +122,19 @@ class Worker:
         _refuse_unseen(self._job.folder / PARTS / self._job.saved)
         if not task.is_remote:
             _refuse_unseen(task.root)
+
+
+def batch_size_of(encoder: Encoder) -> int | None:
+    """How many images shall go through its network at once, which is not saved with it."""
+    return next((one.batch_size for one in _in_batches(encoder)), None)
+
+
+def _in_batches(encoder: Encoder) -> Iterator[Any]:
+    """Those that take images in batches, of an encoder and what it is made of."""
+    if hasattr(encoder, "batch_size"):
+        yield encoder
+    for part in getattr(encoder, "made_of", ()):
+        yield from _in_batches(part)
 
 
 def _refuse_unseen(folder: Path) -> None:

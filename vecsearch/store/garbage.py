@@ -22,6 +22,8 @@ def collect_garbage(folder: Path, keep_draft: bool = False) -> None:
         shutil.rmtree(folder / DRAFT, ignore_errors=True)
     everything = generations(folder)
     named = {".lock", ".writer"}
+    # Parts that were placed by a build that did not come to its commit, and goes on later.
+    noted = {note.stem for note in (folder / DRAFT / "parts").glob("*.json")}
     for generation in everything[-KEPT_GENERATIONS:]:
         try:
             manifest = Manifest.read(folder / manifest_name(generation))
@@ -29,7 +31,8 @@ def collect_garbage(folder: Path, keep_draft: bool = False) -> None:
             return
         named |= {manifest.name, *manifest.files}
     for name, path in contents(folder):
-        if is_ours(name) and name not in named and not name.startswith(f"{DRAFT}/"):
+        kept = name.startswith(f"{DRAFT}/") or path.name.partition(".")[0] in noted
+        if is_ours(name) and name not in named and not kept:
             # A file that cannot be deleted now, as one that is open on Windows, goes next time.
             with suppress(OSError):
                 path.unlink()

@@ -33,10 +33,10 @@ AWKWARD = re.compile(r'["\\\[\]\x00-\x1f\x7f␛]')
 
 def terms_of(metadata: Mapping[str, JSON]) -> dict[str, JSON]:
     """What conditions on metadata are decided by."""
-    there = {key: value for key, value in metadata.items() if value is not None}
+    there = {str(key): value for key, value in metadata.items() if value is not None}
     terms: dict[str, JSON] = {"keys": list(there)}
     if len(there) < len(metadata):
-        terms["nulls"] = [key for key, value in metadata.items() if value is None]
+        terms["nulls"] = [str(key) for key, value in metadata.items() if value is None]
     for name, value in there.items():
         key = _plain(name)
         if isinstance(value, list):
@@ -162,9 +162,10 @@ def _as_literals(value: Any, endless: bool = False) -> Iterable[tuple[str, str]]
 
 
 def _number(value: float, endless: bool) -> Iterable[tuple[str, str]]:
-    number = _as_float(value)
-    if math.isfinite(value) or (endless and not math.isnan(value)):
-        yield "n", repr(number)
+    number = repr(_as_float(value))
+    if isinstance(value, int) or math.isfinite(value) or (endless and not math.isnan(value)):
+        # Milvus Lite takes no sign as an argument of a function.
+        yield "n", f"({number})" if number.startswith("-") else number
 
 
 def _as_float(value: float) -> float:

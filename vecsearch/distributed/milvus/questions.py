@@ -69,7 +69,7 @@ class Questions:
         for start in range(0, len(queries), QUESTIONS_AT_ONCE):
             part = list(queries[start : start + QUESTIONS_AT_ONCE])
             found += self._asked(part, options)
-        if conditions and not any(found):
+        if _may_name_nothing(conditions, any(found)):
             self._refuse_unknown(keys_of(conditions))
         euclidean = profile.metric is Metric.EUCLIDEAN
         return [neighbours_of(hits, euclidean) for hits in found]
@@ -90,7 +90,7 @@ class Questions:
         self._standing.ready()
         where = compiled(conditions)
         count = self._count(where)
-        if conditions and not count:
+        if _may_name_nothing(conditions, count > 0):
             self._refuse_unknown(keys_of(conditions))
         if offset >= count:
             return [], count
@@ -168,6 +168,11 @@ class Questions:
         except VecsearchError:
             self._standing.doubt()  # it may have been released
             raise
+
+
+def _may_name_nothing(conditions: Sequence[Condition], found: bool) -> bool:
+    """Whether a key may be one that no item has: such a one is missing everywhere."""
+    return bool(conditions) and (not found or any(one.value is None for one in conditions))
 
 
 def _effort(profile: Profile, k: int, filtered: bool) -> dict[str, int]:
