@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,30 @@ def test_clients_that_drip(server: Server) -> None:
     assert max(dropped) < 12
     # Up to 5 ms, what is measured is who else uses the processor.
     assert disturbed <= 2 * max(clean, 0.005)
+
+
+@pytest.mark.slow
+def test_connections_that_say_nothing_more(server: Server) -> None:
+    """Also after a blank line, or the rest of a body that was refused, they are closed."""
+    health = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    large = (
+        b"POST /api/v1/collections/clothes/query HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: image/png\r\nContent-Length: %d\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        clients = []
+        for asked, more in ((health, b"\r\n"), (large % (20 << 20), b"x" * (20 << 20))):
+            client = stack.enter_context(
+                socket.create_connection(("127.0.0.1", server.port), timeout=90)
+            )
+            client.sendall(asked)
+            assert client.recv(1 << 16).split()[1] in (b"200", b"413")
+            time.sleep(0.2)
+            client.sendall(more)
+            clients.append(client)
+        for client in clients:
+            while client.recv(1 << 16):  # or it would not be closed within the timeout
+                pass
 
 
 def bomb(width: int = 13_000, height: int = 13_000) -> bytes:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,6 +201,8 @@ def test_errors_of_the_client(client: Client, server: Server, tmp_path: Path) ->
         client.query(str(tmp_path))
     with pytest.raises(InvalidArgument, match="no address"):
         Client("http://localhost:port/")
+    with pytest.raises(InvalidArgument, match=r"asks for a token and not for a user: [^s]*$"):
+        Client("https://me:secret@localhost/")
     # What would go unheard is refused, by the client and by the server.
     for ask in (
         lambda: client.query_ids(["x"], wheer="label=dress"),
@@ -292,7 +295,7 @@ def test_what_stands_before_a_server() -> None:
     class Proxy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             elsewhere = "health" in self.path
-            self.send_response(301 if elsewhere else 200)
+            self.send_response(404 if "items" in self.path else 301 if elsewhere else 200)
             if elsewhere:
                 self.send_header("Location", "https://photos.example.org/")
             self.send_header("Content-Length", "6")
@@ -301,11 +304,14 @@ def test_what_stands_before_a_server() -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        client = Client(f"http://127.0.0.1:{proxy.server_port}/")
+        client_url = f"http://127.0.0.1:{proxy.server_port}/größe"
+        client = Client(client_url)
         with pytest.raises(ServerError, match=r"ask at https://photos\.example\.org/"):
             client.health()
         with pytest.raises(ServerError, match="is not of vecsearch"):
             client.openapi()
+        with pytest.raises(InvalidArgument, match="The server answered 404"):
+            assert "x" in Client(client_url, "photos")
         client.close()
         proxy.shutdown()
 
@@ -361,6 +367,28 @@ def test_changes(small: Path, tmp_path: Path) -> None:
             client.add(b"no image")
         unnamed = client.add(new)
         assert re.fullmatch("uploads/[0-9a-f]{16}", unnamed)
+
+
+def test_changes_while_looking_through(tmp_path: Path) -> None:
+    """Each item comes once, whatever is done to those that came."""
+    Collection.from_vectors(np.zeros((1500, 2)), path=tmp_path / "mine")
+    with serving(tmp_path / "mine", "--writable") as server:
+        client = Client(server.url)
+        seen = []
+        for item in client:
+            if len(seen) < 5:
+                client.remove([item.id])
+            seen.append(item.id)
+        assert seen == [str(number) for number in range(1500)]
+        with pytest.raises(InvalidArgument, match="nested more than 100 levels deep"):
+            client.relabel("7", metadata={"deep": nested(100)})
+        client.relabel("7", metadata={"deep": nested(99)})
+        assert client.get("7").metadata == {"deep": nested(99)}
+
+
+def nested(levels: int) -> list[Any]:
+    """A list in a list, and so on."""
+    return [nested(levels - 1)] if levels > 1 else []
 
 
 def test_uploads_move_with_their_collection(small: Path, tmp_path: Path) -> None:
@@ -473,6 +501,7 @@ def test_one_that_is_damaged_takes_no_other_along(tmp_path: Path) -> None:
         answer = server.ask("GET", "/api/v1/collections/bad")
         assert answer.status == 503
         assert answer.json["detail"] == "The collection is damaged. The server's log says more."
+        assert [line for line in server.said if line.startswith("bad: ")]
 
 
 def test_it_survives_its_terminal_under_nohup(index: Path) -> None:
@@ -573,6 +602,11 @@ def test_collections_of_all_kinds(tmp_path: Path) -> None:
         assert [hit.item.id for hit in bare.query_ids(["1"], 99)[0]] == ["1", "0", "2"]
         assert bare.query_ids(["1"], where="label=x")[0] == []
         assert bare.query_ids(["1"], 5, offset=50)[0] == []
+        assert [(hit.item.id, hit.distance) for hit in bare.query_ids(["1"], 5, offset=1)[0]] == [
+            ("0", 1.0), ("2", 1.0)
+        ]  # fmt: skip
+        asked = server.json("POST", "collections/bare/query?k=1&offset=1", {"id": "1"})
+        assert [hit["rank"] for hit in asked.json["hits"]] == [2]
         assert none.query_vectors([[1, 2, 3]]) == [[]]
         assert len(none) == 0
         assert bare.info()["images"] is False
@@ -597,14 +631,16 @@ def test_collections_of_all_kinds(tmp_path: Path) -> None:
 
 def test_strange_ids(tmp_path: Path) -> None:
     names = ["a/b c", "100%", "%2F", "#1", "ü/日本.png", "?x=1&y", "+", "a//b", "..", ".", "\\n"]
+    names += ["a", "a\n", "a\nb"]
     Collection.from_vectors(
-        np.random.default_rng(0).normal(size=(11, 3)), names, path=tmp_path / "x"
+        np.random.default_rng(0).normal(size=(len(names), 3)), names, path=tmp_path / "x"
     )
     with serving(tmp_path / "x") as server:
         client = Client(server.url)
         for name in names:
             assert client.get(name).id == name
             assert client.query_ids([name], 1)[0][0].item.id == name
+        assert "..\n" not in client
 
 
 def test_a_name_for_the_json(server: Server, small: Path) -> None:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from vecsearch.errors import (
     CollectionLocked,
@@ -55,10 +55,14 @@ class Connection:
             is_one = False
         if not is_one:
             raise InvalidArgument(f"{url!r} is no address of a server: http://HOST:PORT/.")
+        if "@" in parts.netloc:
+            raise InvalidArgument(
+                "A server asks for a token and not for a user: http://HOST:PORT/?token=TOKEN."
+            )
         self._kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
-        self._host, self._base = parts.netloc, parts.path.rstrip("/")
+        self._host, self._base = parts.netloc, quote(parts.path.rstrip("/"), safe="/%")
         given = dict(parse_qsl(parts.query, keep_blank_values=True))
         known = token if token is not None else given.get("token")
         if known is not None and not ((known := known.strip()).isascii() and known.isprintable()):

@@ -131,12 +131,14 @@ class Client:
         return int(str(self.items(limit=1)[1]))
 
     def __iter__(self) -> Iterator[Item]:
-        """All items, a page at a time."""
+        """All items as they are now: they are fetched before the first one comes."""
+        found: list[dict[str, JSON]] = []
         start: int | None = 0
         while start is not None:
             page = self._get(self._path("items"), limit=PAGE, offset=start)
-            yield from map(as_item, page["items"])
+            found += page["items"]
             start = page["next"]
+        yield from map(as_item, found)
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
@@ -144,8 +146,10 @@ class Client:
         path = self._path("items", name)  # says so, if no collection was chosen
         try:
             self._get(path)
-        except InvalidArgument:
-            return False
+        except InvalidArgument as error:
+            if str(error).startswith("There is no item"):
+                return False
+            raise  # nobody has looked
         return True
 
     def items(

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vecsearch.server.problems import Problem
 
-# All bodies of the requests that are being answered, together.
+# All bodies of the requests that are being answered, together; more if one may be larger.
 ROOM = 128 << 20
 
 
@@ -21,6 +21,7 @@ class Bounded:
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app, self._most = app, most
+        self._room = max(ROOM, most)
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +42,7 @@ class Bounded:
             self._held += part
             if size > self._most:
                 raise self._too_large()
-            if self._held > ROOM:
+            if self._held > self._room:
                 raise Problem(429, "Too many uploads at a time: come again.")
             return message
 

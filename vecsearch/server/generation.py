@@ -44,6 +44,7 @@ class How:
         conditions: Which items may be found.
         exact: Whether to compare with every item.
         recall: Which part of the nearest shall be found.
+        offset: How many of the nearest are passed over.
     """
 
     k: int
@@ -51,6 +52,7 @@ class How:
     conditions: tuple[Condition, ...] = ()
     exact: bool = False
     recall: float | None = None
+    offset: int = 0
 
 
 class Generation:
@@ -116,13 +118,16 @@ class Generation:
             [next(stored) if isinstance(one, str) else one for one in asked], np.float32
         )
         distances, rows = self.view.nearest(
-            vectors, how.k, how.conditions, how.metric, how.exact, how.recall
+            vectors, how.k + how.offset, how.conditions, how.metric, how.exact, how.recall
         )
+        distances, rows = distances[:, how.offset :], rows[:, how.offset :]
         values = scores(distances, how.metric)
         return [
             [
                 hit_of(self.item(row), rank, distance, score)
-                for rank, (row, distance, score) in enumerate(zip(*columns, strict=True), 1)
+                for rank, (row, distance, score) in enumerate(
+                    zip(*columns, strict=True), how.offset + 1
+                )
             ]
             for columns in zip(rows.tolist(), distances.tolist(), values.tolist(), strict=True)
         ]

@@ -58,6 +58,7 @@ class Limited(HttpToolsProtocol):
         if self._in_headers:
             self._header_bytes += len(data)
         super().data_received(data)
+        self._keep_watching()
         if self._in_headers and self._header_bytes > HEADER_BYTES:
             self._drop(TOO_MUCH)
 
@@ -94,6 +95,17 @@ class Limited(HttpToolsProtocol):
         """The client reads again."""
         self._stop_unread()
         super().resume_writing()
+
+    def _keep_watching(self) -> None:
+        """See that a connection without a request is watched by a timer.
+
+        Whatever comes stops uvicorn's own, also a blank line or the rest of a refused body.
+        """
+        idle = self.cycle is not None and self.cycle.response_complete and self._timer is None
+        if idle and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _begin(self) -> None:
         self._end()

@@ -18,7 +18,7 @@ from vecsearch.server.searching import Searcher
 from vecsearch.server.settings import Place, is_address, name_of
 
 T = TypeVar("T")
-LOG = logging.getLogger("uvicorn.error")
+LOG = logging.getLogger(__name__)
 
 
 class Served:

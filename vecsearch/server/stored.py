@@ -71,13 +71,14 @@ class StoredGeneration(Generation):
         vectors = [next(stored) if isinstance(one, str) else one for one in asked]
         found = self.collection.query_vectors(
             np.array(vectors, np.float32),
-            how.k,
+            how.k + how.offset,
             where=how.conditions,
             metric=how.metric,
             exact=how.exact,
             recall=how.recall,
         )
-        return [below(hits, self.collection.root) for hits in found]
+        skipped, root = how.offset, self.collection.root
+        return [below(hits[skipped:], root, skipped + 1) for hits in found]
 
     def record(self, name: str) -> Record:
         """What is stored of the item of an id.

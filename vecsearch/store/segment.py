@@ -3,12 +3,12 @@
 import io
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -25,6 +25,8 @@ from vecsearch.types import JSON, Vectors
 PAGE_LINES = 64
 # Of 20 kB at most times. To read one takes ten times as long as to find a line in it.
 PAGES_KEPT = 1024
+# Whatever reads and writes JSON elsewhere gets so far.
+MOST_NESTED = 100
 _BEFORE_ID = '{"id": "'
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 # JSON has no line ends inside, so that a list written with this is split by lines.
@@ -260,7 +262,20 @@ def _object(name: str, metadata: Mapping[str, JSON]) -> str:
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"{name!r} cannot be written as JSON: {error}.") from error
+    if _is_deeper(metadata, MOST_NESTED - 1):
+        raise InvalidArgument(
+            f"The metadata of {name!r} is nested more than {MOST_NESTED} levels deep."
+        )
     return text
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value
+    return levels < 0 or any(
+        _is_deeper(one, levels - 1)
+        for one in cast("Iterable[object]", inner)
+        if isinstance(one, Mapping | list | tuple)
+    )
 
 
 def _coded(labels: Sequence[str | None] | None, count: int) -> tuple[list[str], NDArray[np.int32]]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
 from vecsearch.errors import ImageError
+from vecsearch.server.api.ids import ITEM, THUMBNAIL
 from vecsearch.server.api.known import only_known
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation, conditions_of, item_of
@@ -41,14 +42,14 @@ def _page(generation: Generation, where: list[str], limit: int, offset: int) -> 
     return {"items": shown, "total": total, "next": after if more else None}
 
 
-@router.get("/items/{id:path}", response_model=Item)
+@router.get(ITEM, response_model=Item)
 async def item(id: str, generation: TheGeneration) -> Response:  # noqa: A002
     """One item."""
     return as_json(item_of(await in_pool(generation.light, generation.record, id)))
 
 
 @router.get(
-    "/thumbnails/{id:path}",
+    THUMBNAIL,
     response_class=Response,
     responses={
         200: {"content": {"image/webp": {}}, "description": "The picture, made small."},

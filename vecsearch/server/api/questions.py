@@ -1,5 +1,6 @@
 """Which items are nearest to something, what else is like it, and what it is."""
 
+from concurrent.futures import Executor
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -19,7 +20,7 @@ from vecsearch.server.api.responses import as_json
 from vecsearch.server.generation import Generation, How, below, conditions_of, refuse_paths
 from vecsearch.server.models import Assigned, Classified, Hits, Judge, Recommend, Search
 from vecsearch.server.served import in_pool, ready
-from vecsearch.server.state import Name, TheGeneration, TheState, state_of
+from vecsearch.server.state import Name, State, TheGeneration, TheState, state_of
 
 router = APIRouter(prefix="/collections/{name}", tags=["questions"])
 
@@ -37,12 +38,12 @@ async def query(request: Request, name: Name, asked: Annotated[Search, Query()])
     generation = await served.now()
     wanted = generation.collection.metric if asked.metric is None else as_metric(asked.metric)
     conditions = conditions_of(asked.where)
-    how = How(asked.k + asked.offset, wanted, conditions, asked.exact, asked.recall)
+    how = How(asked.k, wanted, conditions, asked.exact, asked.recall, asked.offset)
     subject = await subject_of(request, generation, state)
     if conditions:
         await in_pool(generation.light, generation.look_at, conditions)
     hits = await served.searcher.search(generation, subject.what, how)
-    answer: dict[str, Any] = {"query": subject.name, "hits": hits[asked.offset :]}
+    answer: dict[str, Any] = {"query": subject.name, "hits": hits}
     if subject.encoded and not isinstance(subject.what, str):
         answer["vector"] = subject.what.tolist()
     return as_json(answer)
@@ -59,9 +60,21 @@ router.add_api_route(
 
 
 @router.post("/recommend", response_model=Hits, dependencies=[Depends(only_known)])
-async def recommend(asked: Recommend, generation: TheGeneration) -> Response:
+async def recommend(asked: Recommend, generation: TheGeneration, state: TheState) -> Response:
     """Items that are like some examples and unlike others, which never come back themselves."""
-    return as_json(await in_pool(generation.light, _recommended, generation, asked))
+    pool = _pool(generation, state, _looks_at_many(asked))
+    return as_json(await in_pool(pool, _recommended, generation, asked))
+
+
+def _looks_at_many(asked: Recommend) -> bool:
+    """Whether all items may have to be looked at, and not the nearest few alone."""
+    chosen = asked.diversity or asked.max_per or asked.collapse is not None or asked.boost
+    return bool(chosen) or asked.strategy != "mean"
+
+
+def _pool(generation: Generation, state: State, heavy: bool) -> Executor:
+    """The threads for a question; those of a collection on another server are its own."""
+    return state.heavy if heavy and generation.light is state.light else generation.light
 
 
 def _recommended(generation: Generation, asked: Recommend) -> dict[str, Any]:
@@ -125,7 +138,8 @@ async def classify(
         return Classifier(generation.collection, **options)  # type: ignore[arg-type]
 
     key = ("judge", asked.clusters, *options.values())
-    known = await ready(generation.once(generation.light, key, judge))
+    pool = _pool(generation, state, asked.method == "centroid")
+    known = await ready(generation.once(pool, key, judge))
     return as_json(await in_pool(generation.light, _judged, generation, known, subject))
 
 

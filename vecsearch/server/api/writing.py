@@ -10,6 +10,7 @@ from starlette.responses import Response
 from vecsearch.encoding import facts_of
 from vecsearch.labelling import SAME, add_encoded, relabel
 from vecsearch.server.api.bodies import IMAGES, image_of
+from vecsearch.server.api.ids import ITEM
 from vecsearch.server.api.known import only_known
 from vecsearch.server.api.responses import as_json
 from vecsearch.server.models import Change, Changed, Id
@@ -64,7 +65,7 @@ async def add(
     return as_json(await _written(state, served, work), 201)
 
 
-@router.patch("/items/{id:path}", response_model=Changed)
+@router.patch(ITEM, response_model=Changed)
 async def change(
     id: str,  # noqa: A002
     asked: Change,
@@ -82,7 +83,7 @@ async def change(
     return as_json(await _written(state, served, work))
 
 
-@router.delete("/items/{id:path}", response_model=Changed)
+@router.delete(ITEM, response_model=Changed)
 async def remove(id: str, served: TheServed, state: TheState) -> Response:  # noqa: A002
     """Remove an item; its file too, if it was uploaded here."""
 
@@ -109,6 +110,7 @@ def _forget(served: Served, path: str | None) -> None:
     """Delete an upload that no item has."""
     if path is None or not is_upload(served.collection.path, path):
         return
+    served.collection.refresh()  # or the item that has it may not be seen yet
     if all(one.path != path for one in served.collection.view.store.records()):
         forget(path)
 

@@ -19,10 +19,9 @@ export function verdict(state, example, collection) {
   return box;
 }
 
-function told({ label, confidence, distance, neighbours }, calibrated) {
+function told({ label, confidence, distance, nearest }, calibrated) {
   const sure = Math.round(confidence * 100);
   if (label === null) {
-    const nearest = neighbours?.[0]?.label;
     return [
       element("p", { class: "label stranger" }, "A stranger"),
       element("p", { class: "faint" }, "Nothing here is near enough to say what it is",
