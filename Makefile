@@ -10,6 +10,9 @@ SPREAD := -n auto --dist worksteal --durations 10
 # Each worker has a processor of its own: two with two threads each wait for one another, and take
 # twice as long.
 test check coverage test-slow: export OMP_NUM_THREADS = 1
+# Where this is set, as in many images of containers, each of thousands of processes would compile
+# every module again, those of torch for 20 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 # What make test-core and make test-lowest run.
 CORE := $(addprefix tests/unit/test_,$(addsuffix .py,classification clustering collection decode \
 	documentation duplicates folder measures recommendation where)) \

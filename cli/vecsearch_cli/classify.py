@@ -1,5 +1,6 @@
 """``vecsearch classify``."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,10 @@ def command(
     left_out: list[vecsearch.Skipped] = []
 
     def ask(image: str) -> list[dict[str, Any]]:
-        if not Path(image).is_dir():
+        if not os.path.isdir(image):
             return [classified(image, classify([image])[0])]
+        if not os.access(image, os.R_OK | os.X_OK):
+            raise vecsearch.ImageError(f"{image}: the folder may not be opened")
         with screen.progress() as progress:
             found, skipped = classify_folder(image, jobs=jobs, progress=progress)
         if not found and not skipped:

@@ -69,7 +69,7 @@ def command(
         items=items,
         metric=None if append else metric,
         index=None if append else kind,
-        memory_budget=memory_budget,
+        memory_budget=None if append else memory_budget,
         append=append,
         overwrite=overwrite,
     )

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import os
 import signal
 import sys
 
@@ -95,11 +96,13 @@ def vecsearch() -> None:
 
 def main() -> None:
     """Run the command and exit with its code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            # In a pipe or a file, JSON and CSV are UTF-8, whatever a console takes.
-            encoding = None if stream.isatty() else "utf-8"
-            stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
+        # In a pipe or a file, JSON and CSV are UTF-8, whatever a console takes.
+        encoding = None if stream.isatty() else "utf-8"
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
     if isinstance(sys.stdin, io.TextIOWrapper):  # names of files need not be text
         sys.stdin.reconfigure(errors="surrogateescape")
     # So that a build that is asked to stop takes back what it wrote. Under nohup it goes on.

@@ -43,11 +43,11 @@ class Duration(click.ParamType[float]):
         """To seconds."""
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", value)
+        match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?|(\d+)", value)
         if match is None or not value:
             self.fail(f"{value!r} is no time: write 90s, 10m or 1h30m.", param, ctx)
-        hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return float(3600 * hours + 60 * minutes + seconds)
+        hours, minutes, seconds, bare = (int(part or 0) for part in match.groups())
+        return float(3600 * hours + 60 * minutes + seconds + bare)
 
 
 class Images(click.Path):
@@ -153,8 +153,8 @@ def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comple
 
 
 def was_given(ctx: click.Context, name: str) -> bool:
-    """Whether the user gave an option, rather than leaving it at its default."""
-    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    """Whether the user typed an option: what the environment has, it has for all commands."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def refuse_others(ctx: click.Context, name: str, others: Sequence[str]) -> None:

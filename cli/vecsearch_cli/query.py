@@ -13,7 +13,7 @@ from vecsearch.spelling import did_you_mean
 from vecsearch_cli import options
 from vecsearch_cli.asking import Asking
 from vecsearch_cli.render import show_each
-from vecsearch_cli.verb import COLLECTION, SHOWN, Screen, Verb
+from vecsearch_cli.verb import COLLECTION, SHOWN, Screen, Verb, printable
 
 ROW = ("query", "rank", "id", "label", "distance", "score", "path", "metadata")
 # What a table shows of a hit.
@@ -104,7 +104,7 @@ def command(
             contact_sheet(drawn, sheet)
             screen.note(f"Drawn: {sheet}")
     if where and counts and not any(counts):
-        screen.note(_nothing(collection, where))
+        screen.note(printable(_nothing(collection, where)))
     asking.check()
 
 

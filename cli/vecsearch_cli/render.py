@@ -103,6 +103,9 @@ def _reader() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ReaderGone from error
+    except OSError:
+        sys.stdout = None  # or what is left to be written would fail again at the very end
+        raise
 
 
 def _document(answers: Sequence[Mapping[str, JSON]]) -> None:

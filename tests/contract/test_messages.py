@@ -126,6 +126,7 @@ WRONG = [
     ("compare photos --encoders pca=x", 2, "as in pca=32"),
     ("compare photos --protocol cross", 2, "holdout, kfold, unseen, or a CSV file"),
     ("train photos -o new --time-budget soon", 2, "write 90s, 10m or 1h30m"),
+    ("train photos -o new --time-budget 1h30", 2, "write 90s, 10m or 1h30m"),
     ("tune ix", 2, "exact search takes no time"),
     ("plot ix -o map.gif", 2, "it must end in .png or .html"),
     ("plot ix -o map.png --color-by lable", 2, "Did you mean 'label'?"),

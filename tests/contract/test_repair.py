@@ -1,6 +1,7 @@
 """What repair owes: all that is whole is kept, what is lost is counted, and nothing is invented."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from vecsearch import (
     Collection,
     CollectionNotFound,
     DamagedCollection,
+    VecsearchError,
     calibrate,
     repair,
     verify,
@@ -49,6 +51,19 @@ def index(whole: Path, tmp_path: Path) -> Path:
     """A copy that may be damaged; its images stay where they are."""
     shutil.copytree(whole / "index", tmp_path / "index")
     return tmp_path / "index"
+
+
+def test_what_may_not_be_read_is_no_damage(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = state(index)
+    access = os.access
+
+    def closed(path: Path, mode: int) -> bool:
+        return access(path, mode) and path.suffix != ".jsonl"
+
+    monkeypatch.setattr("vecsearch.store.repair.os.access", closed)
+    with pytest.raises(VecsearchError, match=r"\.jsonl may not be read by this user: it need not"):
+        repair(index)
+    assert state(index) == before
 
 
 def newest(index: Path) -> Manifest:

@@ -261,12 +261,16 @@ def test_another_write_in_between(root: Path, tmp_path: Path) -> None:
     photos = Collection.build(root, tmp_path / "index", **PIXELS)
     seeds = grown(root)
     with pytest.MonkeyPatch.context() as patch:
-        watch(patch, stop_after=1)
+        first = watch(patch, stop_after=1)
         with pytest.raises(KeyboardInterrupt):
             photos.update(jobs=1)
     photos.remove([ORDER[0], ORDER[5]])
     assert len(photos) == 18
-    changes = photos.update(jobs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        second = watch(patch)
+        changes = photos.update(jobs=1)
+    assert first
+    assert not set(first) & set(second)
     assert {ORDER[0], ORDER[5]} <= set(changes.added)
     assert held(photos) == expected(seeds)
 

@@ -565,6 +565,8 @@ def test_names_that_play_with_the_terminal(vecsearch: Command, tmp_path: Path) -
     for text in (run.stdout, run.stderr, run2.stdout, run2.stderr):
         assert "\x1b" not in text
     assert "\\x1b[31mred[bold]" in run2.stdout
+    told = vecsearch("query", index, PHOTOS / "stray.png", "--where", "label=typo").stderr
+    assert "Labels: \\x1b[31mred[bold]." in told
     hit = answer(vecsearch("query", index, PHOTOS / "stray.png"))["hits"][0]
     assert hit["id"] == "\x1b[31mred[bold]/a\nb.png"
 
@@ -582,6 +584,34 @@ def test_a_reader_that_goes_away(index: Path, small: Path, tmp_path: Path) -> No
     assert len(run.stdout.splitlines()) == 1
     assert run.stderr == ""
     assert sheet.exists()
+
+
+def test_streams_that_are_closed_or_full(index: Path, small: Path, tmp_path: Path) -> None:
+    """A program that started us may have closed them; a disk that takes no answer is told."""
+    built = f"{COMMAND} build {small / 'train'} -o {tmp_path / 'new'} --encoder pixels"
+    for command, code, said in (
+        (f"{built} <&- >&- 2>&-", 0, ""),
+        (f"{COMMAND} query {index} - <&-", 0, ""),
+        (f"{COMMAND} info {index} >&-", 0, ""),
+        (f"{COMMAND} info {index} > /dev/full", 1, "Error: No space left on device"),
+    ):
+        run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+        assert run.returncode == code, (command, run.stderr)
+        assert said in run.stderr
+        assert "Traceback" not in run.stderr
+        assert "ignored" not in run.stderr
+    assert len(Collection.open(tmp_path / "new")) > 0
+
+
+def test_an_image_that_cannot_be_named_stops_no_other(
+    vecsearch: Command, index: Path, small: Path
+) -> None:
+    image = next((small / "test").rglob("*.png"))
+    for verb in ("query", "classify"):
+        run = vecsearch(verb, index, 300 * "x" + ".png", image, "--format", "jsonl")
+        assert run.returncode == 1
+        assert [json.loads(line)["query"] for line in run.stdout.splitlines()] == [str(image)]
+        assert "File name too long" in run.stderr
 
 
 @pytest.mark.slow

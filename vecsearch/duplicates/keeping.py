@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -88,7 +87,7 @@ def member(item: Item, record: Record) -> Member:
     except FileNotFoundError:
         return replace(found, state="gone")
     except (OSError, ImageError):
-        return replace(found, state="gone" if not Path(item.path).exists() else "changed")
+        return replace(found, state="gone" if not os.path.exists(item.path) else "changed")
     state: State = "changed" if not whole else "link" if item.path.is_symlink() else "intact"
     return replace(
         found,

@@ -252,7 +252,8 @@ def _on_white(image: Image.Image) -> Image.Image:
         raise ImageError("its pixels are of the LAB kind: convert it to RGB")
     if not image.has_transparency_data:
         return image
-    layer = image.convert("RGBA")
+    # Pillow knows no other way from grey with a premultiplied alpha.
+    layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
 
 

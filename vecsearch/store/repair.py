@@ -1,5 +1,6 @@
 """Save what can be saved of a damaged collection."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from vecsearch.errors import (
     CollectionReplaced,
     DamagedCollection,
     NewerFormat,
+    VecsearchError,
 )
 from vecsearch.store.manifest import Manifest, SegmentEntry, generations, manifest_name
 from vecsearch.store.records import Record
@@ -68,7 +70,9 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
         CollectionNotFound: There is none.
         DamagedCollection: No manifest of it can be read.
         CollectionLocked: Another process is writing to it.
+        VecsearchError: A file of it may not be read.
     """
+    _refuse_closed(folder)
     notes: list[str] = []
     with Writer(folder, amend=True, newest=lambda: _newest_whole(folder, notes)) as writer:
         store, manifest = writer.base, writer.base.manifest
@@ -106,6 +110,17 @@ def repair_store(folder: Path, encode: Callable[[Store], Encode]) -> Repair:
                 f"with: vecsearch update {folder}"
             )
     return Repair(items, len(encoded), lost, saved.notes)
+
+
+def _refuse_closed(folder: Path) -> None:
+    """See that all files may be read: of one that may not, nobody can tell whether it is whole."""
+    for path in folder.rglob("*"):
+        needed = os.R_OK | (os.X_OK if os.path.isdir(path) else 0)
+        if os.path.exists(path) and not os.access(path, needed):
+            raise VecsearchError(
+                f"{path} may not be read by this user: it need not be damaged. Let its owner "
+                "repair the collection, or give the right to read it."
+            )
 
 
 def _newest_whole(folder: Path, notes: list[str]) -> Manifest:

@@ -334,7 +334,8 @@ class Writer:
         self._committed = True
         if self._draft is not None:
             self._draft.close()
-        collect_garbage(self.folder)
+        # A build or update that was interrupted goes on also after other changes.
+        collect_garbage(self.folder, keep_draft=self._draft is None and self._parts is None)
 
     def _refuse_twice(self) -> None:
         """See that no id is there twice, whoever wrote it."""
