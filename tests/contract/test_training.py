@@ -439,9 +439,11 @@ def test_the_best_epoch_is_kept_and_no_later_one(
 @pytest.mark.alone
 def test_a_budget_is_kept_to(sample: Path, tmp_path: Path) -> None:
     started = time.monotonic()
-    trained = vecsearch.train(sample / "train", tmp_path / "a", budget=30.0)
+    trained = vecsearch.train(sample / "train", tmp_path / "a", preset="fast", budget=30.0)
+    took = time.monotonic() - started
+    print(f"{took:.1f} s of a budget of 30")
     # The card and its pictures come after it.
-    assert 15 < time.monotonic() - started <= 40
+    assert 15 < took <= 45
     assert int(str(trained.facts()["epochs"])) > 1
 
 

@@ -129,11 +129,21 @@ def test_a_bad_query_among_good_ones(vecsearch: Command, index: Path, small: Pat
     assert run.stderr.endswith("Error: 2 of 3 images could not be read.\n")
 
 
-def test_options_from_the_environment(vecsearch: Command, index: Path, small: Path) -> None:
+def test_options_from_the_environment(
+    vecsearch: Command, index: Path, small: Path, tmp_path: Path
+) -> None:
     images = sorted((small / "test" / "bag").iterdir())[:2]
     env = {"VECSEARCH_QUERY_K": "1", "VECSEARCH_QUERY_FORMAT": "json"}
     told = json.loads(vecsearch("query", index, *images, env=env).stdout)
     assert [len(one["hits"]) for one in told] == [1, 1]
+    grown = {"VECSEARCH_IMPORT_METRIC": "cosine", "VECSEARCH_IMPORT_MEMORY_BUDGET": "1GB"}
+    np.save(tmp_path / "more.npy", np.eye(3))
+    made = vecsearch("import", tmp_path / "more.npy", "-o", tmp_path / "own", env=grown)
+    assert answer(made)["metric"] == "cosine"
+    (tmp_path / "ids.csv").write_text("id\na\nb\nc\n")
+    more = ("--items", tmp_path / "ids.csv", "--append")
+    run = vecsearch("import", tmp_path / "more.npy", "-o", tmp_path / "own", *more, env=grown)
+    assert run.returncode == 0, run.stderr
     env = {"VECSEARCH_EVALUATE_FAIL_UNDER": "map=2"}
     assert vecsearch("evaluate", index, small / "test", env=env).returncode == 4
 

@@ -454,3 +454,15 @@ def test_each_turn_is_pillow_s(orientation: int) -> None:
         size = expected.size
         found = decode(file.getvalue(), Preprocess(size, color="grey"))[0]
     assert np.array_equal(found[:, :, 0], np.asarray(expected))
+
+
+def test_grey_whose_transparency_is_multiplied_in_lies_on_white() -> None:
+    """As a TIFF may have it: 60 of 255 at half of its opacity is 60, and half of white."""
+    image = Image.new("LA", (2, 1))
+    image.putdata([(0, 0), (60, 128)])
+    kind = (338).to_bytes(2, "little") + b"\3\0\1\0\0\0"
+    data = content(image, "TIFF").replace(kind + b"\2", kind + b"\1")
+    with Image.open(io.BytesIO(data)) as opened:
+        assert opened.mode == "La"
+    pixels, _ = decode(data, Preprocess((2, 1), color="grey"))
+    assert pixels[0, :, 0].tolist() == pytest.approx([255, 60 + 127], abs=1)
