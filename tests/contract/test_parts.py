@@ -194,47 +194,25 @@ def test_a_file_that_changed_between_the_runs_is_read_again(root: Path, tmp_path
     assert 0 < len(set(again.made) - set(killed.made)) < len(ours.view.store.manifest.segments)
 
 
-def test_killed_between_the_last_part_and_the_commit(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("end", [Killed, KeyboardInterrupt, OSError])
+def test_ended_between_the_last_part_and_the_commit(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
 ) -> None:
+    """By kill -9, Ctrl-C or a full disk: what was placed already is not made again."""
     placed: list[Part] = []
     place = Part.placed
 
     def stop(part: Part, folder: Path) -> Any:
         placed.append(part)
         if len(placed) == 5:
-            raise Killed
+            raise end
         return place(part, folder)
 
     with monkeypatch.context() as patch:
         patch.setattr(Part, "placed", stop)
-        # Not even the writer tidies: as after kill -9.
-        patch.setattr("vecsearch.store.writer.collect_garbage", lambda *_, **__: None)
-        with pytest.raises(Killed):
-            build(root, tmp_path / "index")
-    again = Here()
-    ours = build(root, tmp_path / "index", engine=again)
-    assert again.made == []
-    assert verify(tmp_path / "index").damages == []
-    assert len(ours) == IMAGES + 10
-
-
-def test_stopped_while_parts_are_placed(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As by Ctrl-C, or by a disk that is full: what was placed already is not made again."""
-    placed: list[Part] = []
-    place = Part.placed
-
-    def stop(part: Part, folder: Path) -> Any:
-        placed.append(part)
-        if len(placed) == 5:
-            raise KeyboardInterrupt
-        return place(part, folder)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Part, "placed", stop)
-        with pytest.raises(KeyboardInterrupt):
+        if end is Killed:  # then not even the writer tidies
+            patch.setattr("vecsearch.store.writer.collect_garbage", lambda *_, **__: None)
+        with pytest.raises(end):
             build(root, tmp_path / "index")
     again = Here()
     ours = build(root, tmp_path / "index", engine=again)
