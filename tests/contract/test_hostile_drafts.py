@@ -212,7 +212,7 @@ def test_a_draft_of_vectors_that_are_none(photos: Path, tmp_path: Path, metric: 
 @pytest.mark.parametrize(
     "what",
     [
-        "draft", "draft/key", "draft/journal", "draft/payload",
+        "draft", "draft/key", "draft/journal", "draft/payload", "draft/becomes",
         ".writer", ".lock", "segments", "encoder",
     ],
 )  # fmt: skip
@@ -231,6 +231,9 @@ def test_links_that_lead_a_writer_out(what: str, photos: Path, tmp_path: Path) -
         link.symlink_to(outside / "victim")
     (outside / "victim").write_text("mine")
     before = contents(outside)
+    if what == "draft":
+        Collection.open(place).remove(["3.png"])
+        assert contents(outside) == before
     fault = misbuilt(photos, place)
     after = contents(outside)
     changed = {name for name in {**before, **after} if before.get(name) != after.get(name)}

@@ -250,9 +250,10 @@ def test_an_update_that_fails_while_it_commits(
         with pytest.raises(OSError, match="No space left"):
             photos.update(jobs=1)
     assert held(Collection.open(tmp_path / "index")) == expected(SEEDS)
+    photos.remove([ORDER[5]])  # to make room: no reason to forget it either
     decoded = watch(monkeypatch)
     photos.update(jobs=1)
-    assert decoded == []
+    assert decoded == [ORDER[5]]
     assert held(photos) == expected(seeds)
     assert verify(tmp_path / "index").damages == []
 
@@ -273,6 +274,23 @@ def test_another_write_in_between(root: Path, tmp_path: Path) -> None:
     assert not set(first) & set(second)
     assert {ORDER[0], ORDER[5]} <= set(changes.added)
     assert held(photos) == expected(seeds)
+
+
+def test_what_was_committed_leaves_no_draft(root: Path, tmp_path: Path) -> None:
+    """Also where the process ended between the two: the next write deletes it, whatever it is."""
+    photos = Collection.build(root, tmp_path / "index", **PIXELS)
+    seeds = grown(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vecsearch.store.writer.collect_garbage", lambda *_, **__: None)
+        photos.update(jobs=1)
+    assert (tmp_path / "index" / "draft").exists()
+    assert held(photos) == expected(seeds)
+    photos.remove([ORDER[5]])
+    assert not (tmp_path / "index" / "draft").exists()
+    (tmp_path / "index" / "draft").mkdir()
+    (tmp_path / "index" / "draft" / "payload").touch()  # as if it had ended while it deleted
+    photos.remove([ORDER[6]])
+    assert not (tmp_path / "index" / "draft").exists()
 
 
 def test_an_interrupted_refit_changes_nothing_and_goes_on(

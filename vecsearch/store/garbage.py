@@ -6,9 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from vecsearch.errors import CollectionExists, DamagedCollection
+from vecsearch.store.durable import new_file
 from vecsearch.store.manifest import DRAFT, FILE, Manifest, generations, manifest_name
 
 KEPT_GENERATIONS = 3
+# Says of which generation a draft became a part, should nobody come to delete it.
+BECOMES = f"{DRAFT}/becomes"
 # What else a writer makes, beside the files that a manifest names.
 OURS = re.compile(rf"\.lock|\.writer|manifest-\d{{6,18}}\.json(\.tmp)?|{DRAFT}/([a-z]+|parts/.+)")
 
@@ -16,14 +19,19 @@ OURS = re.compile(rf"\.lock|\.writer|manifest-\d{{6,18}}\.json(\.tmp)?|{DRAFT}/(
 def collect_garbage(folder: Path, keep_draft: bool = False) -> None:
     """Delete what no manifest of the last three generations names. Only a writer may call this.
 
-    While one of the three cannot be read, only drafts are deleted: it may name anything.
+    While one of the three cannot be read, only drafts are deleted: it may name anything. A draft
+    that has become part of a generation is never kept.
     """
-    if not keep_draft:
-        shutil.rmtree(folder / DRAFT, ignore_errors=True)
     everything = generations(folder)
+    draft = folder / DRAFT
+    keep_draft &= (draft / "key").exists() and _becomes(folder) not in everything
+    if not keep_draft and not draft.is_symlink():
+        with suppress(OSError):
+            (draft / "key").unlink()  # first: without it, what is left goes next time
+        shutil.rmtree(draft, ignore_errors=True)
     named = {".lock", ".writer"}
     # Parts that were placed by a build that did not come to its commit, and goes on later.
-    noted = {note.stem for note in (folder / DRAFT / "parts").glob("*.json")}
+    noted = {note.stem for note in (draft / "parts").glob("*.json")}
     for generation in everything[-KEPT_GENERATIONS:]:
         try:
             manifest = Manifest.read(folder / manifest_name(generation))
@@ -42,6 +50,22 @@ def collect_garbage(folder: Path, keep_draft: bool = False) -> None:
     ]:
         with suppress(OSError):
             emptied.rmdir()
+
+
+def note_draft(folder: Path, generation: int | None) -> None:
+    """Note which generation a draft is about to become part of, or that it is none after all."""
+    with suppress(OSError):
+        (folder / BECOMES).unlink()
+    if generation is not None:
+        with new_file(folder / BECOMES) as file:
+            file.write(b"%d" % generation)
+
+
+def _becomes(folder: Path) -> int | None:
+    try:
+        return int((folder / BECOMES).read_text()) if (folder / BECOMES).is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def refuse_foreign(folder: Path) -> None:

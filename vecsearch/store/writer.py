@@ -26,7 +26,7 @@ from vecsearch.store.durable import (
     sync_folder,
     write_files,
 )
-from vecsearch.store.garbage import collect_garbage, refuse_foreign
+from vecsearch.store.garbage import collect_garbage, note_draft, refuse_foreign
 from vecsearch.store.gathering import Segments, segment_items
 from vecsearch.store.lock import Lock
 from vecsearch.store.manifest import (
@@ -134,6 +134,8 @@ class Writer:
             if not self._committed:
                 # What a build has read so far is kept, unless it was told that it cannot go on.
                 drafts = [one for one in (self._draft, self._parts) if one is not None]
+                if drafts:
+                    note_draft(self.folder, None)
                 begun = any(one.begun for one in drafts) and not isinstance(error, InvalidArgument)
                 collect_garbage(self.folder, keep_draft=begun or not drafts)
                 if not generations(self.folder) and not (self.folder / DRAFT).exists():
@@ -330,12 +332,15 @@ class Writer:
             for above in self.folder.resolve().parents:
                 with suppress(PermissionError):
                     sync_folder(above)
+        drafted = self._draft is not None or self._parts is not None
+        if drafted:
+            note_draft(self.folder, manifest.generation)
         put_if_absent(self.folder / manifest.name, manifest.to_bytes())
         self._committed = True
         if self._draft is not None:
             self._draft.close()
         # A build or update that was interrupted goes on also after other changes.
-        collect_garbage(self.folder, keep_draft=self._draft is None and self._parts is None)
+        collect_garbage(self.folder, keep_draft=not drafted)
 
     def _refuse_twice(self) -> None:
         """See that no id is there twice, whoever wrote it."""
