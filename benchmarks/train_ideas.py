@@ -96,7 +96,7 @@ def around(idea: str, folder: Path, models: Path, seed: int) -> AbstractContextM
         teacher.to(memory_format=torch.channels_last)
 
         def objective_of(
-            settings: object, shape: tuple[int, int, int], classes: int, dim: int
+            settings: object, shape: tuple[int, int, int], classes: int, dim: int, images: int
         ) -> nn.Module:
             return Taught(teacher, classes, dim)
 

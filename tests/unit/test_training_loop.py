@@ -16,16 +16,17 @@ from vecsearch.training.beginning import new_network, statistics  # noqa: E402
 from vecsearch.training.device import device_of, is_reduced  # noqa: E402
 from vecsearch.training.loop import Loop  # noqa: E402
 from vecsearch.training.objectives import objective_of  # noqa: E402
+from vecsearch.training.pruning import Pruning  # noqa: E402
 from vecsearch.training.schedule import Plan  # noqa: E402
 from vecsearch.training.settings import TrainSettings  # noqa: E402
 
 
 def loop_of(count: int, plan: Plan, **settings: Any) -> Loop:
     """A small network before its training on grey noise of three classes."""
-    wanted = TrainSettings.of(width=4, precision="float32", **settings)
+    wanted = TrainSettings.of(**{"width": 4, "precision": "float32", **settings})
     torch.manual_seed(0)
     network = Network(Architecture("small", dim=4, width=4, channels=1))
-    objective = objective_of(wanted, (1, 16, 16), 3, 4)
+    objective = objective_of(wanted, (1, 16, 16), 3, 4, count)
     images = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 1), np.uint8)
     return Loop(network, objective, images, np.arange(count) % 3, wanted, plan, 0)
 
@@ -50,13 +51,13 @@ def test_what_is_held_out_is_measured_in_batches_of_all_kinds() -> None:
     loop = loop_of(90, Plan(1), objective="simclr", batch=30)
     loop.codes = np.repeat([0, 1, 2], 30)
     seen: list[set[int]] = []
-    loss = loop._loss
+    losses = loop._losses
 
     def watched(rows: Any, generator: Any) -> Any:
         seen.append(set(loop.codes[rows].tolist()))
-        return loss(rows, generator)
+        return losses(rows, generator)
 
-    loop._loss = watched  # type: ignore[method-assign]
+    loop._losses = watched  # type: ignore[method-assign]
     assert loop.loss_of(np.arange(90)) == loop.loss_of(np.arange(90)) > 0
     assert len(seen) > 2
     assert all(kinds == {0, 1, 2} for kinds in seen)
@@ -90,6 +91,66 @@ def test_smaller_batches_take_smaller_steps() -> None:
         assert max(rates) == pytest.approx(0.2 * 16 / 256, rel=0.05)
     assert TrainSettings.of(backbone="resnet18", batch=8).rate_for(8) == pytest.approx(0.05 / 8)
     assert TrainSettings.of(batch=1024).rate_for(1024) == 0.2
+
+
+def test_easy_images_are_left_out_and_others_count_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vecsearch.training.pruning.FEW_IMAGES", 100)
+    pruning, rows = Pruning(120, 0.5), np.arange(20, 120)
+    rng = np.random.default_rng(0)
+    assert pruning.chosen(rows, rng).tolist() == rows.tolist()  # nothing is known of them
+    assert pruning.work(rows) == 1
+    losses = torch.from_numpy(rng.exponential(size=100))
+    assert torch.equal(pruning.weighed(rows, losses), losses)
+    easy = losses.numpy() < losses.numpy().mean()
+    assert pruning.work(rows) == pytest.approx(1 - 0.5 * easy.mean())
+    counts, total = np.zeros(120), 0.0
+    for _ in range(2000):
+        kept = pruning.chosen(rows, rng)
+        counts[kept] += 1
+        total += float(pruning.weighed(kept, losses[kept - 20]).sum())
+    assert (counts[:20] == 0).all()
+    assert (counts[20:][~easy] == 2000).all()
+    assert np.abs(counts[20:][easy] / 2000 - 0.5).max() < 0.05  # 4.5 standard deviations
+    assert total / 2000 == pytest.approx(float(losses.sum()), rel=0.02)
+    few = rows[:99]
+    assert pruning.chosen(few, rng).tolist() == few.tolist()
+    assert pruning.work(few) == 1
+    pruning.forget()
+    assert len(pruning.chosen(rows, rng)) == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "pruned"),
+    [
+        ({}, True),
+        ({"objective": "classifier"}, True),
+        ({"prune": 0.0}, False),
+        ({"preset": "best"}, False),
+        ({"loss": "supcon"}, False),
+        ({"objective": "simclr"}, False),
+        ({"objective": "autoencoder"}, False),
+    ],
+)
+def test_which_trainings_leave_out_what_is_easy(
+    given: dict[str, Any], pruned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vecsearch.training.pruning.FEW_IMAGES", 100)
+    loop = loop_of(120, Plan(3), batch=20, **given)
+    for of in (6, None):
+        steps: list[tuple[int, int]] = []
+        loop.epoch(np.arange(120), lambda *step, to=steps: to.append(step))
+        assert (len(steps) < 6) == (pruned and of is None)
+        loop.plan.advance(1)
+
+
+def test_what_is_told_of_an_epoch_is_the_loss_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would go up once easy images are left out."""
+    monkeypatch.setattr("vecsearch.training.pruning.FEW_IMAGES", 100)
+    loop = loop_of(3000, Plan(3), batch=200, rate=0.0, average=0.0)
+    first, second = (loop.epoch(np.arange(3000), lambda *_: None) for _ in range(2))
+    assert second == pytest.approx(first, rel=0.05)
 
 
 @pytest.mark.parametrize("objective", ["siamese", "autoencoder"])

@@ -124,6 +124,19 @@ def test_plan_without_a_budget() -> None:
     assert (plan.done, plan.progress, plan.spent, plan.seen) == (4, 1, 400, 4)
 
 
+def test_plan_knows_that_easy_images_are_left_out() -> None:
+    plan = Plan(1, 110)
+    plan.fit(30)
+    plan.advance(30, work=0.5)
+    assert (plan.epoch_seconds, plan.left) == (30, pytest.approx(70 / 15))
+    plan.advance(15, work=0.7)
+    assert (plan.epoch_seconds, plan.left) == (30, pytest.approx(55 / 21))
+    while not plan.finished:
+        plan.advance(plan.share * 21, work=0.7)
+    assert (plan.done, plan.progress) == (5, 1)
+    assert plan.spent == pytest.approx(100)
+
+
 def test_plan_fills_its_budget() -> None:
     plan = Plan(1, 110)
     plan.fit(30)

@@ -14,6 +14,8 @@ Augmentation = Callable[[Tensor, Generator], Tensor]
 # Larger images are photos, whose subject may be nearer or farther: a crop rather than a shift.
 LARGEST_SHIFTED = 40
 SHIFT = 1 / 14
+# In so many epochs a network learns to overlook more than the mirroring.
+LONG = 20
 ERASED_AREA = (0.02, 0.3)
 ERASED_SHAPE = 3.3
 ERASED_SHARE = 0.5
@@ -31,20 +33,25 @@ def suited(height: int, width: int, channels: int) -> tuple[str, ...]:
     return "flip", moved, *(("colour",) if channels == 3 else ()), "erase"
 
 
-def chosen(settings: TrainSettings, height: int, width: int, channels: int) -> tuple[str, ...]:
-    """The augmentations of a training, by name, for images of a kind.
+def chosen(
+    settings: TrainSettings, height: int, width: int, channels: int, images: int
+) -> tuple[str, ...]:
+    """The augmentations of a training, by name, for so many images of a kind.
 
     Example:
-        >>> chosen(TrainSettings.of("fast"), 28, 28, 1)
+        >>> chosen(TrainSettings.of(), 28, 28, 1, 60_000)
         ('flip',)
+        >>> chosen(TrainSettings.of("best"), 28, 28, 1, 60_000)
+        ('flip', 'shift', 'erase')
     """
     if settings.augmentations != ("auto",):
         return settings.augmentations
     if settings.objective == "simclr":
         return "flip", "crop", "colour", "erase"
     spared: set[str] = set()
-    if settings.preset == "fast":
-        spared |= {"shift", "erase"}  # gain nothing in 12 epochs: benchmarks/train_ideas.py
+    short = settings.needs_labels and settings.epochs_for(images) < LONG
+    if short or settings.preset == "fast":
+        spared |= {"shift", "erase"}  # gain nothing in few epochs: benchmarks/train_ideas.py
     if settings.objective == "autoencoder":
         spared |= {"erase", "colour"}  # which nobody wants to be drawn
     return tuple(name for name in suited(height, width, channels) if name not in spared)

@@ -18,7 +18,7 @@ from vecsearch.training.settings import CHECKPOINT
 from vecsearch.types import JSON
 
 # Of another version a training cannot go on: what is measured, or kept, is something else.
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass
@@ -84,6 +84,7 @@ def save_checkpoint(folder: Path, key: Mapping[str, JSON], loop: Loop, standing:
             for number, state in momentum.items()
             if state.get("momentum_buffer") is not None
         },
+        "losses": torch.from_numpy(loop.pruning.losses),
     }
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     notes = {
@@ -152,6 +153,7 @@ def _restore(loop: Loop, tensors: Mapping[str, Tensor]) -> None:
     loop.average = {
         name: value.to(loop.device) for name, value in _part(tensors, "average").items()
     }
+    loop.pruning.losses[:] = tensors["losses"].numpy()
     state = loop.optimizer.state_dict()
     state["state"] = {
         int(number): {"momentum_buffer": value}

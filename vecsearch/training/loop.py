@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 from vecsearch.encoders.network import Network
 from vecsearch.training.device import device_of, is_reduced
 from vecsearch.training.objectives import Objective
+from vecsearch.training.pruning import Pruning
 from vecsearch.training.sampler import batches, group_size
 from vecsearch.training.schedule import Plan, rate_at
 from vecsearch.training.settings import TrainSettings
@@ -40,6 +41,7 @@ class Loop:
         settings: What the training shall be like.
         plan: How many epochs there are, and how many are done.
         seed: For everything random.
+        pruning: Which images an epoch does without.
     """
 
     network: Network
@@ -51,6 +53,7 @@ class Loop:
     seed: int
     optimizer: torch.optim.Optimizer = field(init=False)
     average: dict[str, Tensor] = field(init=False)
+    pruning: Pruning = field(init=False)
     steps: int = 0
 
     def __post_init__(self) -> None:
@@ -60,9 +63,10 @@ class Loop:
         self.objective.to(self.device)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=MOMENTUM, nesterov=True)
+        self.pruning = Pruning(len(self.pixels), self.settings.prune)
 
     def epoch(self, rows: Rows, told: Callable[[int, int], None]) -> float:
-        """Go once through some of the images; returns the mean loss.
+        """Go once through some of the images, but for easy ones; returns the mean loss.
 
         Args:
             rows: The images to learn from.
@@ -72,7 +76,9 @@ class Loop:
         rng = np.random.default_rng([self.seed, number])
         generator = Generator().manual_seed(int(rng.integers(2**62)))
         torch.manual_seed(int(rng.integers(2**62)))
-        codes, batch = self.codes[rows], settings.batch_for(len(rows))
+        batch = settings.batch_for(len(rows))
+        whole, rows = len(rows), self.pruning.chosen(rows, rng)
+        codes = self.codes[rows]
         group = group_size(codes, batch) if settings.objective == "siamese" else 1
         parts = list(batches(codes, batch, group, rng))
         parts = parts[: max(1, round(self.plan.share * len(parts)))]
@@ -88,7 +94,7 @@ class Loop:
         # The loss is that before a step: what the last one did is to be seen here.
         if not all(bool(value.isfinite().all()) for value in self.weights.values()):
             raise FloatingPointError
-        return total / len(parts)
+        return total / len(parts) * len(rows) / whole
 
     def seconds_of_epoch(self, rows: Rows, most: float, trial: int = 8) -> float:
         """How long an epoch will take, from a few steps that are taken back.
@@ -115,6 +121,7 @@ class Loop:
         self.objective.load_state_dict(before[1])
         self.optimizer = torch.optim.SGD(self._groups(), lr=0.0, momentum=MOMENTUM, nesterov=True)
         self.average, self.steps = before[0], 0
+        self.pruning.forget()
         return float(np.median(times[min(2, len(times) - 1) :])) * len(parts)
 
     def seconds_of_encoding(self, count: int) -> float:
@@ -148,7 +155,7 @@ class Loop:
         losses = []
         with self._averaged():
             for part in np.array_split(rows, max(1, len(rows) // batch)):
-                losses.append(len(part) * float(self._loss(part, generator)))
+                losses.append(len(part) * float(self._losses(np.sort(part), generator).mean()))
         if not math.isfinite(found := sum(losses) / len(rows)):
             raise FloatingPointError
         return found
@@ -178,14 +185,15 @@ class Loop:
         # A plan that has grown meanwhile freezes nothing again.
         return self.settings.weights is not None and early and not plan.timed
 
-    def _loss(self, rows: Rows, generator: Generator) -> Tensor:
-        rows = np.sort(rows)  # as they lie in the file
+    def _losses(self, rows: Rows, generator: Generator) -> Tensor:
         labels = torch.from_numpy(self.codes[rows]).to(self.device)
         images = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2).float() / 255
         return cast("Tensor", self.objective(self.network, images, labels, generator))
 
     def _step(self, rows: Rows, generator: Generator) -> float:
-        loss = self._loss(rows, generator)
+        rows = np.sort(rows)  # as they lie in the file
+        losses = self._losses(rows, generator)
+        loss = (self.pruning.weighed(rows, losses) if losses.ndim else losses).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

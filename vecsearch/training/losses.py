@@ -47,13 +47,37 @@ class Mined(nn.Module):
         return found
 
 
+class Proxies(nn.Module):
+    """Softmax over the cosines with one learned vector a class: Zhai & Wu 2019.
+
+    Args:
+        classes: How many labels there are.
+        dim: How long the embeddings are.
+    """
+
+    def __init__(self, classes: int, dim: int) -> None:
+        super().__init__()
+        from pytorch_metric_learning import losses, reducers
+
+        self.loss = losses.NormalizedSoftmaxLoss(
+            classes, dim, temperature=1 / PROXY_SCALE, reducer=reducers.DoNothingReducer()
+        )
+
+    def forward(self, vectors: Tensor, labels: Tensor) -> Tensor:
+        """The losses ``(n,)`` of embeddings ``(n, dim)`` and their labels ``(n,)``."""
+        found: Tensor = self.loss(vectors, labels)["loss"]["losses"]
+        return found
+
+
 def metric_loss(name: str, classes: int, dim: int) -> nn.Module:
     """The loss of that name; called with embeddings ``(n, dim)`` and labels ``(n,)``.
 
+    It returns that of each, ``(n,)``, if it compares them with learned vectors, as ``proxy`` does;
+    else, of all pairs of them, a single one.
+
     ``pairs``: see ``PairClassifier``. ``contrastive``: Hadsell et al. 2006, margins 0 and 1.
     ``triplet``: Schroff et al. 2015, margin 0.2, semi-hard triplets. ``multi-similarity``: Wang et
-    al. 2019, with its miner. ``supcon``: Khosla et al. 2020. ``proxy``: softmax over the cosines
-    with one learned vector a class (normalised softmax, Zhai & Wu 2019).
+    al. 2019, with its miner. ``supcon``: Khosla et al. 2020. ``proxy``: see ``Proxies``.
     """
     from pytorch_metric_learning import losses, miners
 
@@ -73,7 +97,7 @@ def metric_loss(name: str, classes: int, dim: int) -> nn.Module:
                 miners.MultiSimilarityMiner(epsilon=0.1),
             )
         case "proxy":
-            loss = losses.NormalizedSoftmaxLoss(classes, dim, temperature=1 / PROXY_SCALE)
+            return Proxies(classes, dim)
         case _:
             loss = losses.SupConLoss(temperature=TEMPERATURE)
     return loss

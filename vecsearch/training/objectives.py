@@ -26,7 +26,10 @@ class Objective(nn.Module):
     def forward(
         self, network: Network, images: Tensor, labels: Tensor, generator: Generator
     ) -> Tensor:
-        """The loss, for ``(n, channels, height, width)`` in [0, 1] and labels ``(n,)`` from 0."""
+        """The loss, for ``(n, channels, height, width)`` in [0, 1] and labels ``(n,)`` from 0.
+
+        It is that of each image, ``(n,)``, where an image has one; else a single one for all.
+        """
         raise NotImplementedError
 
 
@@ -59,7 +62,8 @@ class Classifier(Objective):
     ) -> Tensor:
         """As ``Objective``."""
         vectors = network.embed(network.prepared(self._augment(images, generator)))
-        return functional.cross_entropy(self.last(vectors), labels, label_smoothing=SMOOTHING)
+        logits = self.last(vectors)
+        return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=SMOOTHING)
 
 
 class SimCLR(Objective):
@@ -128,7 +132,7 @@ class Autoencoder(Objective):
 
 
 def objective_of(
-    settings: TrainSettings, shape: tuple[int, int, int], classes: int, dim: int
+    settings: TrainSettings, shape: tuple[int, int, int], classes: int, dim: int, images: int
 ) -> Objective:
     """The objective that some settings ask for, with the augmentation that suits it.
 
@@ -137,9 +141,10 @@ def objective_of(
         shape: Channels, height and width of the images.
         classes: How many labels there are.
         dim: How long the embeddings are.
+        images: How many are learned from.
     """
     channels, height, width = shape
-    names = chosen(settings, height, width, channels)
+    names = chosen(settings, height, width, channels, images)
     if settings.objective == "simclr":
         return SimCLR(augmentation(names, VIEW_CROP, VIEW_COLOUR), dim)
     augment = augmentation(names)

@@ -90,15 +90,15 @@ def run(
     fewest = 2 if settings.objective == "simclr" else 1  # one has nothing to be told from
     split = hold_out(images.codes, settings.holdout, seed, fewest)
     height, width, channels = images.pixels.shape[1:]
-    dim = network.architecture.dim
     if settings.weights is None:
         network.look_at(*statistics(images.pixels, split.train))
-    epochs = settings.epochs_for(len(split.train))
-    plan = Plan(epochs, settings.budget, most=settings.epochs or MOST)
+    dim, count = network.architecture.dim, len(split.train)
+    plan = Plan(settings.epochs_for(count), settings.budget, most=settings.epochs or MOST)
     key: dict[str, JSON] = {}
     standing, diverged = Standing(), False
     with in_words(settings):
-        objective = objective_of(settings, (channels, height, width), len(images.names), dim)
+        shape, classes = (channels, height, width), len(images.names)
+        objective = objective_of(settings, shape, classes, dim, count)
         loop = Loop(network, objective, images.pixels, images.codes, settings, plan, seed)
         if folder is not None:
             key = key_of(loop, images.key)
@@ -175,7 +175,8 @@ def _epoch(
     learned = time.monotonic()
     figures = _figures(loop, images, split)
     now = time.monotonic()
-    loop.plan.advance(now - started, now - learned, whole=not frozen)
+    rest = loop.pruning.work(split.train)
+    loop.plan.advance(now - started, now - learned, not frozen, rest)
     line: dict[str, JSON] = {"epoch": number, "loss": round(loss, 5)}
     line |= figures
     line["seconds"] = round(loop.plan.spent, 2)

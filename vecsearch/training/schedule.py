@@ -41,7 +41,9 @@ class Plan:
         spent: Seconds that were spent so far.
         apart: Seconds that the last measuring took, and writing down before it.
         written: Seconds that writing the last checkpoint took.
-        epoch_seconds: Seconds that an epoch takes beside its measuring, as far as is known.
+        epoch_seconds: Seconds that an epoch of all images takes beside its measuring, as far as is
+            known.
+        work: What share of the images the next epochs learn from.
         timed: How many epochs tell that, and ``learned`` how many seconds they took.
         most: How many epochs there may be in any case.
     """
@@ -55,6 +57,7 @@ class Plan:
     apart: float = 0.0
     written: float = 0.0
     epoch_seconds: float = 0.0
+    work: float = 1.0
     timed: float = 0.0
     learned: float = 0.0
     most: float = MOST
@@ -75,7 +78,7 @@ class Plan:
         return self.left < LEAST or self.progress >= 1
 
     def fit(self, epoch_seconds: float) -> None:
-        """Let the rest of the budget be filled, by how long an epoch takes beside its measuring.
+        """Let the rest of the budget be filled, by how long an epoch of all images takes.
 
         Example:
             >>> plan = Plan(0, budget=100, apart=10)
@@ -87,8 +90,9 @@ class Plan:
         if self.budget is not None:
             reserve = max(RESERVE * self.budget, min(RESERVE_SECONDS, MOST_RESERVE * self.budget))
             rest = max(0.0, self.budget - reserve - self.spent)
-            whole, rest = divmod(rest, epoch_seconds + self.apart)
-            part = max(0.0, rest - self.apart) / epoch_seconds
+            each = epoch_seconds * self.work
+            whole, rest = divmod(rest, each + self.apart)
+            part = max(0.0, rest - self.apart) / each
             least = 0.0 if self.done else LEAST
             self.left = min(max(least, whole + part), self.most - self.done)
 
@@ -101,16 +105,19 @@ class Plan:
         self.written = seconds
         self.spent += seconds
 
-    def advance(self, seconds: float, apart: float = 0.0, whole: bool = True) -> None:
+    def advance(
+        self, seconds: float, apart: float = 0.0, whole: bool = True, work: float = 1.0
+    ) -> None:
         """An epoch is done.
 
         Args:
             seconds: How long it took.
             apart: What of that went to measuring.
             whole: Whether all weights learned: else it does not tell how long another takes.
+            work: What share of the images the next one learns from.
         """
         if whole:
-            self.timed += self.share
+            self.timed += self.share * self.work
             self.learned += seconds - apart
         last = self.left <= 1
         self.progress = 1.0 if last else self.within(1)
@@ -119,5 +126,6 @@ class Plan:
         self.done += 1
         self.spent += seconds
         self.apart = apart + self.written
+        self.work = work
         if not last:
             self.fit(self.learned / self.timed if self.timed else self.epoch_seconds)

@@ -14,18 +14,20 @@ AUGMENTATIONS = ("flip", "shift", "crop", "colour", "erase")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "fast": {"width": 16},
-    "default": {},
-    "best": {"width": 64, "mirrored": True},
+    "fast": {"width": 16, "mirrored": True},
+    "default": {"mirrored": True},
+    "best": {"width": 64, "mirrored": True, "prune": 0.0},
 }
 # Where a training writes down how far it is, and what it left out.
 CHECKPOINT, SKIPPED = "checkpoint.safetensors", "skipped.csv"
 # For how many images a step the rates are meant.
 BATCH, LARGE_BATCH = 256, 64
-# How often a preset sees all images, if they are tens of thousands; fewer are seen more often.
-EPOCHS = {"fast": 12, "default": 24, "best": 60}
-FEW_IMAGES = 5_000
+# How many epochs a preset has, and how many images it sees at least: few are seen more often.
+EPOCHS = {"fast": 6, "default": 12, "best": 60}
+SEEN = {"fast": 60_000, "default": 120_000, "best": 300_000}
 MOST_EPOCHS = 200
+# Of fewer images none is left out of an epoch.
+FEW_IMAGES = 5_000
 # What the defaults of others follow from.
 DECISIVE = ("objective", "backbone", "weights", "augment")
 
@@ -57,7 +59,9 @@ class TrainSettings:
         augment: What is done to images: ``auto``, ``none``, or some of ``flip``, ``shift``,
             ``crop``, ``colour`` and ``erase`` with commas between.
         average: How much of the running average of the weights stays at each step; 0 for none.
-        mirrored: Whether encoding looks at the mirror image too, as ``best`` does where images are
+        prune: How many of the images that are easy an epoch leaves out, as a share, where there are
+            thousands, and each has a loss of its own, as with ``proxy`` and ``classifier``.
+        mirrored: Whether encoding looks at the mirror image too, as presets do where images are
             mirrored in training as well.
         holdout: The share of the images that is held out to find the best epoch, 3,000 at most.
         patience: Stop when no epoch was better for so many; 0 for never.
@@ -81,6 +85,7 @@ class TrainSettings:
     decay: float = 5e-4
     augment: str = "auto"
     average: float = 0.99
+    prune: float = 0.5
     mirrored: bool = False
     holdout: float = 0.1
     patience: int = 0
@@ -113,6 +118,7 @@ class TrainSettings:
             ("rate", 0, 100),
             ("decay", 0, 1),
             ("average", 0, 1),
+            ("prune", 0, 0.9),
             ("holdout", 0, 0.9),
             ("patience", 0, 100_000),
             ("budget", 1, 1e9),
@@ -182,16 +188,16 @@ class TrainSettings:
         }
 
     def epochs_for(self, images: int) -> int:
-        """How often so many images are seen.
+        """How many epochs there are of so many images.
 
         Example:
             >>> TrainSettings().epochs_for(60_000), TrainSettings().epochs_for(1000)
-            (24, 120)
+            (12, 120)
         """
         if self.epochs is not None:
             return self.epochs
-        base = EPOCHS[self.preset]
-        return max(base, min(MOST_EPOCHS, base * FEW_IMAGES // max(1, images)))
+        enough = SEEN[self.preset] // max(1, images)
+        return max(EPOCHS[self.preset], min(MOST_EPOCHS, enough))
 
     def batch_for(self, images: int) -> int:
         """How many of so many images make a step.

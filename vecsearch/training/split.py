@@ -13,7 +13,7 @@ LEAST_KEPT = 4
 MOST_HELD = 3000
 MANY_CLASSES = 10
 # How many others the held-out ones are searched in after each epoch.
-GALLERY = 10_000
+GALLERY = 5_000
 
 
 @dataclass(frozen=True)
