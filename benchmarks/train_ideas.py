@@ -3,9 +3,9 @@
     python benchmarks/train_ideas.py FOLDER [--seeds 1] [--ideas augment,width] [--keep MODELS]
 
 FOLDER is what benchmarks/fashion_mnist.py export wrote. Each line is a training on the 60,000
-training images by `--preset fast --augment flip,shift` with one thing changed, what held-out ones
-of these said of it (choose by that), a collection of what came of it, and the 10,000 test images
-asked, which nothing before has seen. Epochs are counted, not minutes, so that what else the machine
+training images by BASE with one thing changed, what held-out ones of these said of it (choose by
+that), a collection of what came of it, and the 10,000 test images asked, which nothing before has
+seen. Epochs are counted, not minutes, so that what else the machine
 does changes no figure. --keep leaves the models in a folder of yours, where they are not trained
 again.
 """
@@ -32,7 +32,13 @@ from vecsearch.training.augment import augmentation
 from vecsearch.training.device import is_reduced
 from vecsearch.training.losses import metric_loss
 
-BASE = {"preset": "fast", "augment": "flip,shift"}
+BASE = {
+    "preset": "fast",
+    "augment": "flip,shift",
+    "epochs": 12,
+    "prune": 0.0,
+    "mirrored": False,
+}
 IDEAS: Mapping[str, Mapping[str, object]] = {
     "nothing changed": {},
     "no augmentation": {"augment": "none"},
@@ -40,6 +46,7 @@ IDEAS: Mapping[str, Mapping[str, object]] = {
     "with rectangles erased": {"augment": "flip,shift,erase"},
     "no averaging of weights": {"average": 0.0},
     "asked with the mirror image too": {"mirrored": True},
+    "half of what is easy left out": {"prune": 0.5},
     "half the channels": {"width": 8},
     "twice the channels": {"width": 32},
     "half the epochs": {"epochs": 6},

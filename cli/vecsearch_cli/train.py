@@ -69,7 +69,7 @@ Examples:
 @click.option(
     "--width",
     type=click.IntRange(1),
-    help="Channels of the first layer of small and conv3.  [default: 32; fast 16, best 64]",
+    help="Channels of the first layer of small and conv3.  [default: 24; fast 16, best 64]",
 )
 @click.option(
     "--weights",

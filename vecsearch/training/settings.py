@@ -23,7 +23,7 @@ CHECKPOINT, SKIPPED = "checkpoint.safetensors", "skipped.csv"
 # For how many images a step the rates are meant.
 BATCH, LARGE_BATCH = 256, 64
 # How many epochs a preset has, and how many images it sees at least: few are seen more often.
-EPOCHS = {"fast": 6, "default": 12, "best": 60}
+EPOCHS = {"fast": 5, "default": 14, "best": 60}
 SEEN = {"fast": 60_000, "default": 120_000, "best": 300_000}
 MOST_EPOCHS = 200
 # Of fewer images none is left out of an epoch.
@@ -77,7 +77,7 @@ class TrainSettings:
     objective: str = "siamese"
     loss: str = "proxy"
     backbone: str = SMALL
-    width: int = 32
+    width: int = 24
     weights: str | None = None
     epochs: int | None = None
     batch: int = BATCH
@@ -192,7 +192,7 @@ class TrainSettings:
 
         Example:
             >>> TrainSettings().epochs_for(60_000), TrainSettings().epochs_for(1000)
-            (12, 120)
+            (14, 120)
         """
         if self.epochs is not None:
             return self.epochs
