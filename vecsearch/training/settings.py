@@ -22,12 +22,10 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 CHECKPOINT, SKIPPED = "checkpoint.safetensors", "skipped.csv"
 # For how many images a step the rates are meant.
 BATCH, LARGE_BATCH = 256, 64
-# How many epochs a preset has, and how many images it sees at least: few are seen more often.
-EPOCHS = {"fast": 5, "default": 14, "best": 60}
-SEEN = {"fast": 60_000, "default": 120_000, "best": 300_000}
+# How many epochs a preset has of thousands of images, and of many; of few it has more.
+EPOCHS = {"fast": (12, 4), "default": (24, 14), "best": (60, 60)}
+FEW_IMAGES, MANY_IMAGES = 5_000, 60_000
 MOST_EPOCHS = 200
-# Of fewer images none is left out of an epoch.
-FEW_IMAGES = 5_000
 # What the defaults of others follow from.
 DECISIVE = ("objective", "backbone", "weights", "augment")
 
@@ -191,13 +189,14 @@ class TrainSettings:
         """How many epochs there are of so many images.
 
         Example:
-            >>> TrainSettings().epochs_for(60_000), TrainSettings().epochs_for(1000)
-            (14, 120)
+            >>> [TrainSettings().epochs_for(images) for images in (60_000, 40_000, 10_000, 1000)]
+            [14, 21, 24, 120]
         """
         if self.epochs is not None:
             return self.epochs
-        enough = SEEN[self.preset] // max(1, images)
-        return max(EPOCHS[self.preset], min(MOST_EPOCHS, enough))
+        usual, least = EPOCHS[self.preset]
+        most = max(usual, min(MOST_EPOCHS, usual * FEW_IMAGES // max(1, images)))
+        return max(least, min(most, least * MANY_IMAGES // max(1, images)))
 
     def batch_for(self, images: int) -> int:
         """How many of so many images make a step.
