@@ -12,7 +12,6 @@ from vecsearch.encoders.devices import quickest  # noqa: E402
 from vecsearch.encoders.network import Architecture, Network  # noqa: E402
 from vecsearch.errors import InvalidArgument  # noqa: E402
 from vecsearch.training import beginning  # noqa: E402
-from vecsearch.training.augment import scaled  # noqa: E402
 from vecsearch.training.beginning import new_network, statistics  # noqa: E402
 from vecsearch.training.device import device_of, is_reduced  # noqa: E402
 from vecsearch.training.loop import Loop  # noqa: E402
@@ -144,58 +143,6 @@ def test_which_trainings_leave_out_what_is_easy(
         loop.epoch(np.arange(120), lambda *step, to=steps: to.append(step))
         assert (len(steps) < 6) == (pruned and of is None)
         loop.plan.advance(1)
-
-
-@pytest.mark.parametrize(
-    ("given", "smaller"),
-    [
-        ({}, True),
-        ({"preset": "fast"}, True),
-        ({"objective": "classifier"}, True),
-        ({"early_side": 1.0}, False),
-        ({"preset": "best"}, False),
-        ({"backbone": "conv3"}, False),
-        ({"backbone": "resnet18"}, False),
-        ({"objective": "simclr"}, False),
-        ({"objective": "autoencoder"}, False),
-    ],
-)
-def test_which_trainings_begin_with_smaller_images(given: dict[str, Any], smaller: bool) -> None:
-    settings = TrainSettings.of(**given)
-    assert settings.early_side_for(5000) == (0.7 if smaller else 1)
-    assert settings.early_side_for(4999) == 1
-
-
-@pytest.mark.parametrize("epochs", [1, 4])
-def test_images_are_smaller_in_the_first_half(epochs: int) -> None:
-    loop, rows = loop_of(128, Plan(epochs, early=0.5)), np.arange(128)
-    sizes: list[tuple[int, ...]] = []
-    loop.network.backbone.register_forward_pre_hook(
-        lambda _, given: sizes.append(tuple(given[0].shape[2:]))
-    )
-    height, width = loop.pixels.shape[1:3]
-    small = (round(height / 2), round(width / 2))
-    for _ in range(epochs):
-        loop.epoch(rows, lambda *_: None)
-        loop.plan.advance(1)
-    assert len(sizes) == 8 * epochs
-    assert sizes == [small] * (4 * epochs) + [(height, width)] * (4 * epochs)
-    sizes.clear()
-    loop.encode(rows)
-    loop.seconds_of_epoch(rows, most=10)
-    assert {*sizes} == {(height, width)}  # as it is asked with, and what a plan reckons with
-
-
-def test_scaled_down() -> None:
-    images = torch.arange(16.0).view(1, 1, 4, 4).repeat(2, 3, 1, 1)
-    assert scaled(images, 1.0) is images
-    assert scaled(images, 0.7).shape == (2, 3, 3, 3)
-    assert scaled(images, 0.1).shape == (2, 3, 1, 1)
-    # Each pixel from all of those that it stands for, the nearer ones more: weights 1, 3, 3 and 1.
-    assert scaled(torch.ones(1, 1, 28, 28), 0.7).allclose(torch.ones(1, 1, 20, 20))
-    half = scaled(images, 0.5)[0, 0]
-    rows = torch.tensor([[3.0, 3, 1, 0], [0, 1, 3, 3]]) / 7
-    assert half.allclose(rows @ images[0, 0] @ rows.T)
 
 
 def test_what_is_told_of_an_epoch_is_the_loss_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,22 +137,6 @@ def test_plan_knows_that_easy_images_are_left_out() -> None:
     assert plan.spent == pytest.approx(100)
 
 
-@steady
-@given(st.floats(50, 5000), st.floats(5, 30), st.floats(0.1, 1))
-def test_plan_knows_that_images_are_smaller_at_first(
-    budget: float, epoch: float, side: float
-) -> None:
-    plan = Plan(1, budget, early=side)
-    plan.fit(epoch)
-    while not plan.finished:
-        sides = [plan.side_at(plan.within((step + 0.5) / 1000)) for step in range(1000)]
-        plan.advance(plan.share * epoch * float(np.mean(np.square(sides))))
-        assert plan.epoch_seconds == pytest.approx(epoch, rel=0.05)
-    assert plan.spent == pytest.approx(budget - max(0.03 * budget, min(10, budget / 4)), rel=0.05)
-    plan.fit(epoch)  # as when it is taken up again, though nothing is left
-    assert plan.finished
-
-
 def test_plan_fills_its_budget() -> None:
     plan = Plan(1, 110)
     plan.fit(30)

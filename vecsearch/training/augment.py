@@ -90,14 +90,6 @@ def augmentation(
     return augment
 
 
-def scaled(images: Tensor, side: float) -> Tensor:
-    """Images, ``(n, channels, height, width)``, scaled down to a share of their side."""
-    if side == 1:
-        return images
-    size = [max(1, round(side * length)) for length in images.shape[2:]]
-    return functional.interpolate(images, size, mode="bilinear", antialias=True)
-
-
 def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
     return low + (high - low) * torch.rand(count, generator=generator)
 

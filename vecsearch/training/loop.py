@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from vecsearch.encoders.network import Network
-from vecsearch.training.augment import scaled
 from vecsearch.training.device import device_of, is_reduced
 from vecsearch.training.objectives import Objective
 from vecsearch.training.pruning import Pruning
@@ -89,9 +88,8 @@ class Loop:
         total = 0.0
         for done, part in enumerate(parts):
             # In the middle of a step: the first learns something, too, and may be the only one.
-            progress = self.plan.within((done + 0.5) / len(parts))
-            self._set_rates(rate * rate_at(progress))
-            total += self._step(rows[part], generator, self.plan.side_at(progress))
+            self._set_rates(rate * rate_at(self.plan.within((done + 0.5) / len(parts))))
+            total += self._step(rows[part], generator)
             told(done + 1, len(parts))
         # The loss is that before a step: what the last one did is to be seen here.
         if not all(bool(value.isfinite().all()) for value in self.weights.values()):
@@ -187,15 +185,14 @@ class Loop:
         # A plan that has grown meanwhile freezes nothing again.
         return self.settings.weights is not None and early and not plan.timed
 
-    def _losses(self, rows: Rows, generator: Generator, side: float = 1.0) -> Tensor:
+    def _losses(self, rows: Rows, generator: Generator) -> Tensor:
         labels = torch.from_numpy(self.codes[rows]).to(self.device)
         images = torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2).float() / 255
-        images = scaled(images, side)
         return cast("Tensor", self.objective(self.network, images, labels, generator))
 
-    def _step(self, rows: Rows, generator: Generator, side: float = 1.0) -> float:
+    def _step(self, rows: Rows, generator: Generator) -> float:
         rows = np.sort(rows)  # as they lie in the file
-        losses = self._losses(rows, generator, side)
+        losses = self._losses(rows, generator)
         loss = (self.pruning.weighed(rows, losses) if losses.ndim else losses).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -4,9 +4,11 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vecsearch.encoders.base import SETTINGS
 from vecsearch.encoders.network import Network
@@ -91,8 +93,7 @@ def run(
     if settings.weights is None:
         network.look_at(*statistics(images.pixels, split.train))
     dim, count = network.architecture.dim, len(split.train)
-    epochs, early = settings.epochs_for(count), settings.early_side_for(count)
-    plan = Plan(epochs, settings.budget, early=early, most=settings.epochs or MOST)
+    plan = Plan(settings.epochs_for(count), settings.budget, most=settings.epochs or MOST)
     key: dict[str, JSON] = {}
     standing, diverged = Standing(), False
     with in_words(settings):
@@ -133,9 +134,7 @@ def run(
             plan.wrote(time.monotonic() - started)
     trained = Trained(
         architecture=network.architecture.to_json(),
-        weights={
-            name: value.cpu().contiguous().numpy() for name, value in standing.weights.items()
-        },
+        weights={name: _plain(value) for name, value in standing.weights.items()},
         facts=_facts(images, split, settings, plan, standing, loop),
     )
     objective.load_state_dict(standing.objective)
@@ -244,3 +243,7 @@ def _facts(
         "precision": "bfloat16" if loop.network.reduced else "float32",
         "torch": torch.__version__,
     }
+
+
+def _plain(value: Tensor) -> np.ndarray[Any, Any]:
+    return value.detach().cpu().contiguous().numpy()

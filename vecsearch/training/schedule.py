@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass
 
 WARM_SHARE = 0.2
-# So far images may be smaller than they are.
-EARLY = 0.5
 # What is kept of the time for writing the network down: ten seconds, if that is no more than a
 # quarter of it; and a share at least.
 RESERVE, RESERVE_SECONDS, MOST_RESERVE = 0.03, 10.0, 0.25
@@ -43,11 +41,10 @@ class Plan:
         spent: Seconds that were spent so far.
         apart: Seconds that the last measuring took, and writing down before it.
         written: Seconds that writing the last checkpoint took.
-        epoch_seconds: Seconds that an epoch of all images, as large as they are, takes beside its
-            measuring, as far as is known.
+        epoch_seconds: Seconds that an epoch of all images takes beside its measuring, as far as is
+            known.
         work: What share of the images the next epochs learn from.
         timed: How many epochs tell that, and ``learned`` how many seconds they took.
-        early: To what share of their side images are scaled down in the first half.
         most: How many epochs there may be in any case.
     """
 
@@ -63,7 +60,6 @@ class Plan:
     work: float = 1.0
     timed: float = 0.0
     learned: float = 0.0
-    early: float = 1.0
     most: float = MOST
 
     @property
@@ -94,7 +90,7 @@ class Plan:
         if self.budget is not None:
             reserve = max(RESERVE * self.budget, min(RESERVE_SECONDS, MOST_RESERVE * self.budget))
             rest = max(0.0, self.budget - reserve - self.spent)
-            each = epoch_seconds * self.work * self._area(self.progress, 1)
+            each = epoch_seconds * self.work
             whole, rest = divmod(rest, each + self.apart)
             part = max(0.0, rest - self.apart) / each
             least = 0.0 if self.done else LEAST
@@ -103,15 +99,6 @@ class Plan:
     def within(self, share: float) -> float:
         """How far the training is at a share of the next epoch."""
         return self.progress + share * (1 - self.progress) * self.share / self.left
-
-    def side_at(self, progress: float) -> float:
-        """To what share of their side images are scaled down at a point from 0 to 1."""
-        return self.early if progress < EARLY else 1.0
-
-    def _area(self, start: float, end: float) -> float:
-        """What share of their pixels is seen between two points, on the mean."""
-        early = max(0.0, min(end, EARLY) - start) / max(end - start, 1e-9)
-        return 1 - early * (1 - self.early**2)
 
     def wrote(self, seconds: float) -> None:
         """A checkpoint was written, as there will be one after each epoch."""
@@ -129,11 +116,11 @@ class Plan:
             whole: Whether all weights learned: else it does not tell how long another takes.
             work: What share of the images the next one learns from.
         """
-        last = self.left <= 1
-        start, self.progress = self.progress, 1.0 if last else self.within(1)
         if whole:
-            self.timed += self.share * self.work * self._area(start, self.progress)
+            self.timed += self.share * self.work
             self.learned += seconds - apart
+        last = self.left <= 1
+        self.progress = 1.0 if last else self.within(1)
         self.seen += self.share
         self.left = 0.0 if last else self.left - 1
         self.done += 1

@@ -16,14 +16,14 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"width": 16, "mirrored": True},
     "default": {"mirrored": True},
-    "best": {"width": 64, "mirrored": True, "prune": 0.0, "early_side": 1.0},
+    "best": {"width": 64, "mirrored": True, "prune": 0.0},
 }
 # Where a training writes down how far it is, and what it left out.
 CHECKPOINT, SKIPPED = "checkpoint.safetensors", "skipped.csv"
 # For how many images a step the rates are meant.
 BATCH, LARGE_BATCH = 256, 64
 # How many epochs a preset has of thousands of images, and of many; of few it has more.
-EPOCHS = {"fast": (12, 5), "default": (24, 18), "best": (60, 60)}
+EPOCHS = {"fast": (12, 4), "default": (24, 14), "best": (60, 60)}
 FEW_IMAGES, MANY_IMAGES = 5_000, 60_000
 MOST_EPOCHS = 200
 # What the defaults of others follow from.
@@ -59,8 +59,6 @@ class TrainSettings:
         average: How much of the running average of the weights stays at each step; 0 for none.
         prune: How many of the images that are easy an epoch leaves out, as a share, where there are
             thousands, and each has a loss of its own, as with ``proxy`` and ``classifier``.
-        early_side: To what share of their side images are scaled down in the first half of the
-            epochs, with the backbone ``small``, where there are thousands, and labels are learned.
         mirrored: Whether encoding looks at the mirror image too, as presets do where images are
             mirrored in training as well.
         holdout: The share of the images that is held out to find the best epoch, 3,000 at most.
@@ -86,7 +84,6 @@ class TrainSettings:
     augment: str = "auto"
     average: float = 0.99
     prune: float = 0.5
-    early_side: float = 0.7
     mirrored: bool = False
     holdout: float = 0.1
     patience: int = 0
@@ -120,7 +117,6 @@ class TrainSettings:
             ("decay", 0, 1),
             ("average", 0, 1),
             ("prune", 0, 0.9),
-            ("early_side", 0.1, 1),
             ("holdout", 0, 0.9),
             ("patience", 0, 100_000),
             ("budget", 1, 1e9),
@@ -193,24 +189,14 @@ class TrainSettings:
         """How many epochs there are of so many images.
 
         Example:
-            >>> [TrainSettings().epochs_for(images) for images in (60_000, 50_000, 10_000, 1000)]
-            [18, 21, 24, 120]
+            >>> [TrainSettings().epochs_for(images) for images in (60_000, 40_000, 10_000, 1000)]
+            [14, 21, 24, 120]
         """
         if self.epochs is not None:
             return self.epochs
         usual, least = EPOCHS[self.preset]
         most = max(usual, min(MOST_EPOCHS, usual * FEW_IMAGES // max(1, images)))
         return max(least, min(most, least * MANY_IMAGES // max(1, images)))
-
-    def early_side_for(self, images: int) -> float:
-        """To what share of their side so many images are scaled down at first.
-
-        Example:
-            >>> TrainSettings().early_side_for(60_000), TrainSettings().early_side_for(1900)
-            (0.7, 1.0)
-        """
-        suited = self.backbone == SMALL and self.needs_labels and images >= FEW_IMAGES
-        return self.early_side if suited else 1.0
 
     def batch_for(self, images: int) -> int:
         """How many of so many images make a step.
