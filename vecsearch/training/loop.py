@@ -26,7 +26,7 @@ MOMENTUM = 0.9
 # A backbone that knows something already learns more slowly than the new head on it.
 KNOWING_RATE = 0.1
 FROZEN_SHARE = 0.1
-# Of more at once the values of a layer no longer lie in the cache: it takes a quarter longer.
+# 256 at once took a quarter longer, on two cores and with 16 channels, 512 more than a third.
 ENCODE_BATCH = 128
 
 
