@@ -20,7 +20,8 @@ from fashion_quality import run
 
 ROWS = {
     "fast": "--preset fast",
-    "default": "",
+    "default": "--preset default",
+    "thorough": "--preset thorough",
     "best": "--preset best --time-budget 150m",
     "founding": "--backbone conv3 --loss pairs --no-augment --time-budget 10m",
     "siamese-10m": "--time-budget 10m",

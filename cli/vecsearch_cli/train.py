@@ -32,9 +32,8 @@ Examples:
 @click.option(
     "--preset",
     type=click.Choice(tuple(PRESETS)),
-    default="default",
-    show_default=True,
-    help="How large a network, and how long.",
+    help="How large a network, and how long.  [default: thorough where the processor computes in "
+    "bfloat16, else default]",
 )
 @click.option(
     "--objective",
@@ -69,7 +68,7 @@ Examples:
 @click.option(
     "--width",
     type=click.IntRange(1),
-    help="Channels of the first layer of small and conv3.  [default: 24; fast 16, best 64]",
+    help="Channels of the first layer of small and conv3.  [default: by preset, 16 to 64]",
 )
 @click.option(
     "--weights",

@@ -12,7 +12,7 @@ from vecsearch.encoders.devices import quickest  # noqa: E402
 from vecsearch.encoders.network import Architecture, Network  # noqa: E402
 from vecsearch.errors import InvalidArgument  # noqa: E402
 from vecsearch.training import beginning  # noqa: E402
-from vecsearch.training.beginning import new_network, statistics  # noqa: E402
+from vecsearch.training.beginning import new_network, statistics, suited_settings  # noqa: E402
 from vecsearch.training.device import device_of, is_reduced  # noqa: E402
 from vecsearch.training.loop import Loop  # noqa: E402
 from vecsearch.training.objectives import objective_of  # noqa: E402
@@ -210,3 +210,36 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
         assert is_reduced("auto", cpu) == able
         assert is_reduced("auto", cuda) == able
         assert not is_reduced("auto", mps)
+
+
+@pytest.mark.parametrize(
+    ("given", "quick_at_bfloat16", "preset", "width"),
+    [
+        ({}, True, "thorough", 32),
+        ({}, False, "default", 24),
+        ({"precision": "float32"}, True, "default", 24),
+        ({"precision": "bfloat16"}, False, "thorough", 32),
+        ({"preset": None, "width": 8}, True, "thorough", 8),
+        ({"preset": "default"}, True, "default", 24),
+        ({"preset": "best"}, True, "best", 64),
+    ],
+)
+def test_without_a_preset_a_training_is_what_half_an_hour_is_good_for(
+    given: dict[str, Any],
+    quick_at_bfloat16: bool,
+    preset: str,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": quick_at_bfloat16})
+    settings = suited_settings(**{"device": "cpu", **given})
+    assert (settings.preset, settings.width) == (preset, width)
+    assert TrainSettings.of(**settings.to_json()) == settings  # type: ignore[arg-type]
+
+
+def test_a_device_that_is_not_here_is_told_before_an_image_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InvalidArgument, match="There is no cuda here"):
+        suited_settings(device="cuda")

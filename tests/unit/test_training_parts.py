@@ -284,7 +284,7 @@ def test_labels() -> None:
 @pytest.mark.parametrize(
     ("given_", "said"),
     [
-        ({"preset": "quick"}, "'quick' is no preset; there are: fast, default, best"),
+        ({"preset": "quick"}, "'quick' is no preset; there are: fast, default, thorough, best"),
         ({"loss": "l2"}, "'l2' is no loss"),
         ({"objective": "x"}, "no objective"),
         ({"epochs": 0}, "The epochs is from 1"),

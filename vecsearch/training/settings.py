@@ -16,6 +16,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"width": 16, "mirrored": True},
     "default": {"mirrored": True},
+    "thorough": {"width": 32, "mirrored": True, "prune": 0.0},
     "best": {"width": 64, "mirrored": True, "prune": 0.0},
 }
 # Where a training writes down how far it is, and what it left out.
@@ -23,7 +24,7 @@ CHECKPOINT, SKIPPED = "checkpoint.safetensors", "skipped.csv"
 # For how many images a step the rates are meant.
 BATCH, LARGE_BATCH = 256, 64
 # How many epochs a preset has of thousands of images, and of many; of few it has more.
-EPOCHS = {"fast": (12, 4), "default": (24, 14), "best": (60, 60)}
+EPOCHS = {"fast": (12, 4), "default": (24, 14), "thorough": (24, 24), "best": (60, 60)}
 FEW_IMAGES, MANY_IMAGES = 5_000, 60_000
 MOST_EPOCHS = 200
 # What the defaults of others follow from.
@@ -38,8 +39,8 @@ class TrainSettings:
     a time budget.
 
     Attributes:
-        preset: ``fast``, ``default`` or ``best``: how many epochs there are. What else a preset
-            stands for is filled in by ``of``, as by ``train``.
+        preset: ``fast``, ``default``, ``thorough`` or ``best``: how many epochs there are. What
+            else a preset stands for is filled in by ``of``, as by ``train``.
         objective: ``siamese`` brings images of one label together; ``classifier`` learns to tell
             the labels; ``simclr`` brings two views of an image together, ``autoencoder`` learns to
             draw images again: these two need no labels.

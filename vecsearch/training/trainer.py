@@ -75,6 +75,8 @@ def train(
         jobs: How many processes decode.
         progress: Called as the work goes on.
         **settings: Names and values of ``TrainSettings``, as ``preset="fast"`` or ``loss="proxy"``.
+            Without a preset it is ``thorough`` where the processor computes in bfloat16, and
+            ``default`` elsewhere.
 
     Returns:
         The encoder, as it is in ``out``.
@@ -94,11 +96,11 @@ def train(
     """
     begun = time.monotonic()
     check_packages()
-    from vecsearch.training.beginning import new_network
+    from vecsearch.training.beginning import new_network, suited_settings
     from vecsearch.training.card import write_card
     from vecsearch.training.run import run
 
-    wanted = TrainSettings.of(**settings)
+    wanted = suited_settings(**settings)
     check_seed(seed)
     inside, around = Path(out).resolve(), Path(folder).resolve()
     if inside.is_relative_to(around):
