@@ -20,7 +20,7 @@ from fashion_quality import run
 
 ROWS = {
     "fast": "--preset fast",
-    "default": "--preset default",
+    "default": "",
     "thorough": "--preset thorough",
     "best": "--preset best --time-budget 150m",
     "founding": "--backbone conv3 --loss pairs --no-augment --time-budget 10m",

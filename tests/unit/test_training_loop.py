@@ -218,7 +218,8 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, True, "thorough", 32),
         ({}, False, "default", 24),
         ({"precision": "float32"}, True, "default", 24),
-        ({"precision": "bfloat16"}, False, "thorough", 32),
+        ({"precision": "bfloat16"}, True, "thorough", 32),
+        ({"precision": "bfloat16"}, False, "default", 24),
         ({"preset": None, "width": 8}, True, "thorough", 8),
         ({"preset": "default"}, True, "default", 24),
         ({"preset": "best"}, True, "best", 64),
@@ -237,9 +238,7 @@ def test_without_a_preset_a_training_is_what_half_an_hour_is_good_for(
     assert TrainSettings.of(**settings.to_json()) == settings  # type: ignore[arg-type]
 
 
-def test_a_device_that_is_not_here_is_told_before_an_image_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_no_preset_suits_a_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InvalidArgument, match="There is no cuda here"):
         suited_settings(device="cuda")

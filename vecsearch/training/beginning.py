@@ -35,9 +35,8 @@ def suited_settings(preset: str | None = None, **given: Any) -> TrainSettings:
         InvalidArgument: A value makes no sense, or the device is not here.
     """
     settings = TrainSettings.of("default" if preset is None else preset, **given)
-    if preset is None and is_reduced(settings.precision, device_of(settings.device)):
-        return TrainSettings.of("thorough", **given)
-    return settings
+    is_quick = is_reduced("auto", device_of(settings.device)) and settings.precision != "float32"
+    return TrainSettings.of("thorough", **given) if preset is None and is_quick else settings
 
 
 def new_network(
