@@ -397,7 +397,7 @@ def test_what_is_measured_takes_no_more_memory_than_a_step(
         return forward(self, images)
 
     measured: list[int] = []
-    figures = run._figures
+    figures = run.figures_of
 
     def noted_figures(*given: Any) -> Any:
         start = len(sizes)
@@ -407,7 +407,7 @@ def test_what_is_measured_takes_no_more_memory_than_a_step(
 
     with monkeypatch.context() as patch:
         patch.setattr(Network, "forward", noted)
-        patch.setattr(run, "_figures", noted_figures)
+        patch.setattr(run, "figures_of", noted_figures)
         vecsearch.train(clothes, tmp_path / "a", **{**QUICK, "batch": 16, "epochs": 1})
     assert 0 < max(measured) <= 32
 
@@ -418,7 +418,7 @@ def test_what_is_measured_takes_no_more_memory_than_a_step(
         return torch.empty(1 << 60)
 
     for way in (full, full_on_a_cpu):
-        monkeypatch.setattr(run, "_figures", way)
+        monkeypatch.setattr(run, "figures_of", way)
         with pytest.raises(InvalidArgument, match="not enough memory for a step"):
             vecsearch.train(clothes, tmp_path / "b", **QUICK, overwrite=True)
 
@@ -439,13 +439,53 @@ def test_the_best_epoch_is_kept_and_no_later_one(
     first = best_of(tmp_path / "a", "average")
     worths = iter([0.9, 0.1, 0.2])
     monkeypatch.setattr(
-        run, "_figures", lambda *_: dict.fromkeys(("recall_at_1", "knn_accuracy"), next(worths))
+        run, "figures_of", lambda *_: dict.fromkeys(("recall_at_1", "knn_accuracy"), next(worths))
     )
-    trained = vecsearch.train(clothes, tmp_path / "b", **QUICK)
+    trained = vecsearch.train(clothes, tmp_path / "b", whitened=False, **QUICK)
     assert trained.facts()["best_epoch"] == 1
     assert trained.facts()["knn_accuracy"] == 0.9
     for name, value in trained.trained.weights.items():
         np.testing.assert_array_equal(value, first[name])
+
+
+def test_in_the_end_a_head_is_whitened_and_nothing_else_changes(
+    clothes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from vecsearch.images.decoding import decode
+    from vecsearch.training.split import hold_out
+    from vecsearch.training.whitening import whitening
+
+    caplog.set_level(logging.INFO, "vecsearch")
+    settings = {**QUICK, "epochs": 1, "dim": 8, "preset": "fast"}
+    raw = vecsearch.train(clothes, tmp_path / "raw", whitened=False, **settings)
+    assert not [text for text in caplog.messages if "Whitened" in text]
+    found = vecsearch.train(clothes, tmp_path / "white", **settings)
+    lines = [(tmp_path / name / "history.csv").read_text() for name in ("raw", "white")]
+    assert [line.rpartition(",")[0] for line in lines[0].splitlines()] == [
+        line.rpartition(",")[0] for line in lines[1].splitlines()
+    ]
+    paths = sorted(path for path in clothes.glob("*/*"))
+    images = np.stack([decode(path.read_bytes(), raw.preprocess)[0] for path in paths])
+    names = [path.parent.name for path in paths]
+    codes = np.unique(names, return_inverse=True)[1]
+    train, held = (lambda split: (split.train, split.held))(hold_out(codes, 0.1, 0))
+    matrix = whitening(raw.encode(images[train]), codes[train])
+    assert matrix is not None
+    assert (raw.facts()["whitened"], found.facts()["whitened"]) == (False, True)
+    assert np.abs(matrix - np.eye(8)).max() > 0.1
+    for name, value in found.trained.weights.items():
+        before = raw.trained.weights[name]
+        wanted = matrix @ before if name.startswith("head.") else before
+        np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-5)
+    # What is told is what the encoder that is kept is worth.
+    gallery, queries = found.encode(images[train]), found.encode(images[held])
+    nearest = np.square(queries[:, None] - gallery).sum(2).argmin(1)
+    right = float((codes[train][nearest] == codes[held]).mean())
+    assert found.facts()["recall_at_1"] == pytest.approx(right, abs=1e-5)
+    assert raw.facts()["recall_at_1"] == float(lines[0].splitlines()[1].split(",")[3])
+    (said,) = [text for text in caplog.messages if "Whitened within classes" in text]
+    assert f"recall@1 {right:.3f}" in said
+    assert "whitened" in (tmp_path / "white" / "card.md").read_text()
 
 
 @pytest.mark.slow
@@ -619,11 +659,12 @@ def not_finite(*_: object) -> float:
 def test_one_that_diverges_late_keeps_what_came_before(
     clothes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    raw = {**QUICK, "whitened": False}
     with pytest.raises(Stop):
-        vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(700), **QUICK)
+        vecsearch.train(clothes, tmp_path / "a", progress=stopped_at(700), **raw)
     best = best_of(tmp_path / "a")
     monkeypatch.setattr(Loop, "_step", not_finite)
-    trained = vecsearch.train(clothes, tmp_path / "a", **QUICK)
+    trained = vecsearch.train(clothes, tmp_path / "a", **raw)
     (told,) = (one for one in caplog.messages if "diverged" in one)
     assert told.endswith("than 0.2. The best epoch before it is kept.")
     assert trained.facts()["epochs"] == 2

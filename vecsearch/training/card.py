@@ -169,6 +169,8 @@ def _kept(facts: Mapping[str, JSON], measured: bool, diverged: bool) -> list[str
     kept = f"Epoch {facts['best_epoch']} of {facts['epochs']} is kept."
     if diverged:
         kept += f" Epoch {int(str(facts['epochs'])) + 1} diverged: its loss was no finite number."
+    if facts["whitened"]:
+        kept += " Then its embeddings were whitened within classes."
     if not measured:
         return ["## Figures", "", f"{kept} It was not measured: do so with `vecsearch evaluate`."]
     caution = "Its figures are a little too good, since it was chosen by them"

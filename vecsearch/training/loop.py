@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -160,6 +160,11 @@ class Loop:
         if not math.isfinite(found := sum(losses) / len(rows)):
             raise FloatingPointError
         return found
+
+    def go_back(self, weights: Mapping[str, Tensor]) -> None:
+        """Be what an epoch before made of the network, and learn no more."""
+        self.network.load_state_dict(weights)
+        self.average = self.network.state_dict()
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

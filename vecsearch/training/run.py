@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,29 +16,22 @@ from vecsearch.encoders.network import Network
 from vecsearch.encoders.runtimes import Trained
 from vecsearch.training.beginning import statistics
 from vecsearch.training.checkpoint import Standing, key_of, resume, save_checkpoint
-from vecsearch.training.choice import HELD_OUT_LOSS, MEASURED, is_kept, is_stuck, worths
+from vecsearch.training.choice import MEASURED, is_kept, is_stuck, worths
 from vecsearch.training.data import TrainingImages
 from vecsearch.training.failures import Diverged, in_words
 from vecsearch.training.loop import Loop
+from vecsearch.training.measuring import figures_of, in_short, measured
 from vecsearch.training.objectives import Objective, objective_of
 from vecsearch.training.schedule import MOST, Plan
 from vecsearch.training.settings import CHECKPOINT, TrainSettings
-from vecsearch.training.split import Split, gallery_of, hold_out
-from vecsearch.training.validation import validate
-from vecsearch.types import JSON, Progress, Rows, Vectors
+from vecsearch.training.split import Split, hold_out
+from vecsearch.training.whitening import SAMPLE, whiten
+from vecsearch.types import JSON, Progress
 
 log = logging.getLogger(__name__)
 
 # Which part of a time budget may go to finding out how long an epoch takes.
 TRIAL_SHARE = 0.05
-# What is told of each epoch.
-SHOWN = {
-    "loss": "loss",
-    HELD_OUT_LOSS: "held out",
-    "pair_accuracy": "pairs",
-    "recall_at_1": "recall@1",
-    "knn_accuracy": "knn",
-}
 
 
 @dataclass(frozen=True)
@@ -132,10 +126,12 @@ def run(
             started = time.monotonic()
             save_checkpoint(folder, key, loop, standing)
             plan.wrote(time.monotonic() - started)
+    with in_words(settings):
+        figures = _finish(loop, standing, images, split)
     trained = Trained(
         architecture=network.architecture.to_json(),
-        weights={name: _plain(value) for name, value in standing.weights.items()},
-        facts=_facts(images, split, settings, plan, standing, loop),
+        weights={name: _plain(value) for name, value in network.state_dict().items()},
+        facts=_facts(images, split, standing, loop, figures),
     )
     objective.load_state_dict(standing.objective)
     return Outcome(trained, standing.history, split, objective.cpu(), diverged)
@@ -145,11 +141,13 @@ def _fit_budget(loop: Loop, split: Split, budget: float) -> None:
     """Reckon how many epochs fit into the time, from a few steps."""
     started = time.monotonic()
     epoch_seconds = loop.seconds_of_epoch(split.train, TRIAL_SHARE * budget)
-    measured = sum(map(len, _measured(loop, split)))
+    count = sum(map(len, measured(loop, split)))
     if not loop.settings.needs_labels:
-        measured += 2 * len(split.held)  # for their loss: two views, or a view and a drawing
-    if measured:
-        loop.plan.apart = loop.seconds_of_encoding(measured)
+        count += 2 * len(split.held)  # for their loss: two views, or a view and a drawing
+    if count:
+        loop.plan.apart = loop.seconds_of_encoding(count)
+    if loop.settings.whitens:
+        loop.plan.after = loop.seconds_of_encoding(min(SAMPLE, len(split.train)) + count)
     loop.plan.spent = time.monotonic() - started
     loop.plan.fit(epoch_seconds)
     if loop.plan.left < 1:
@@ -173,7 +171,7 @@ def _epoch(
 
     loss = loop.epoch(split.train, told)
     learned = time.monotonic()
-    figures = _figures(loop, images, split)
+    figures = figures_of(loop, images, split)
     now = time.monotonic()
     rest = loop.pruning.work(split.train)
     loop.plan.advance(now - started, now - learned, not frozen, rest)
@@ -187,47 +185,32 @@ def _epoch(
         standing.objective = {
             name: value.clone() for name, value in loop.objective.state_dict().items()
         }
-    shown = ", ".join(
-        f"{name} {line[key]:.3f}" for key, name in SHOWN.items() if line.get(key) is not None
-    )
     best = ", best" if standing.best == number else ""
-    log.info("Epoch %d of %d: %s, %.0f s%s", number, of, shown, loop.plan.spent, best)
+    log.info("Epoch %d of %d: %s, %.0f s%s", number, of, in_short(line), loop.plan.spent, best)
 
 
-def _figures(loop: Loop, images: TrainingImages, split: Split) -> dict[str, JSON]:
-    """What the held-out images say: the loss where it looks at no labels; and what labels tell."""
-    found: dict[str, JSON] = {}
-    if len(split.held) and not loop.settings.needs_labels:
-        found[HELD_OUT_LOSS] = round(loop.loss_of(split.held), 5)
-    searched, held = _measured(loop, split)
-    if len(held):
-        vectors: list[Vectors] = [loop.encode(rows) for rows in (searched, held)]
-        codes = images.codes[searched], images.codes[held]
-        among = split.whole_classes
-        figures = validate(vectors[0], codes[0], vectors[1], codes[1], among, loop.seed)
-        found |= figures.to_json()
-    return found
-
-
-def _measured(loop: Loop, split: Split) -> tuple[Rows, Rows]:
-    """What is searched, and what for, where there are labels to be told; else nothing."""
-    rows = gallery_of(split, loop.codes, loop.seed), split.held
-    searched, held = (some[loop.codes[some] >= 0] for some in rows)
-    known = held if split.whole_classes else searched
-    if not len(held) or len(np.unique(loop.codes[known])) < 2:
-        return searched[:0], held[:0]
-    return searched, held
+def _finish(
+    loop: Loop, standing: Standing, images: TrainingImages, split: Split
+) -> Mapping[str, JSON]:
+    """Go back to the best epoch and whiten; returns what is told of that by held-out images."""
+    loop.go_back(standing.weights)
+    started = time.monotonic()
+    if not loop.settings.whitens or not whiten(loop, split.train):
+        return standing.history[standing.best - 1]
+    figures = figures_of(loop, images, split)
+    loop.plan.spent += time.monotonic() - started
+    log.info("Whitened within classes%s", f": {in_short(figures)}" if figures else "")
+    return {**figures, "whitened": True}
 
 
 def _facts(
     images: TrainingImages,
     split: Split,
-    settings: TrainSettings,
-    plan: Plan,
     standing: Standing,
     loop: Loop,
+    figures: Mapping[str, JSON],
 ) -> dict[str, JSON]:
-    best = standing.history[standing.best - 1]
+    settings, plan = loop.settings, loop.plan
     return {
         "objective": settings.objective,
         **({"loss": settings.loss} if settings.objective == "siamese" else {}),
@@ -237,7 +220,8 @@ def _facts(
         "classes": len(images.names),
         "epochs": plan.done,
         "best_epoch": standing.best,
-        **{name: best[name] for name in MEASURED if name in best},
+        **{name: figures[name] for name in MEASURED if name in figures},
+        "whitened": "whitened" in figures,
         "seconds": round(plan.spent, 1),
         "device": loop.device.type,
         "precision": "bfloat16" if loop.network.reduced else "float32",

@@ -43,6 +43,7 @@ class Plan:
         written: Seconds that writing the last checkpoint took.
         epoch_seconds: Seconds that an epoch of all images takes beside its measuring, as far as is
             known.
+        after: Seconds that are kept for what is done after the last epoch.
         work: What share of the images the next epochs learn from.
         timed: How many epochs tell that, and ``learned`` how many seconds they took.
         most: How many epochs there may be in any case.
@@ -57,6 +58,7 @@ class Plan:
     apart: float = 0.0
     written: float = 0.0
     epoch_seconds: float = 0.0
+    after: float = 0.0
     work: float = 1.0
     timed: float = 0.0
     learned: float = 0.0
@@ -89,7 +91,7 @@ class Plan:
         self.epoch_seconds = epoch_seconds
         if self.budget is not None:
             reserve = max(RESERVE * self.budget, min(RESERVE_SECONDS, MOST_RESERVE * self.budget))
-            rest = max(0.0, self.budget - reserve - self.spent)
+            rest = max(0.0, self.budget - reserve - self.after - self.spent)
             each = epoch_seconds * self.work
             whole, rest = divmod(rest, each + self.apart)
             part = max(0.0, rest - self.apart) / each

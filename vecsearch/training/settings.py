@@ -62,6 +62,8 @@ class TrainSettings:
             thousands, and each has a loss of its own, as with ``proxy`` and ``classifier``.
         mirrored: Whether encoding looks at the mirror image too, as presets do where images are
             mirrored in training as well.
+        whitened: Whether embeddings are brought to differ within classes by as much in every
+            direction, in the end and where the objective looks at labels.
         holdout: The share of the images that is held out to find the best epoch, 3,000 at most.
         patience: Stop when no epoch was better for so many; 0 for never.
         budget: Seconds that the training may take; None for as many as the epochs take.
@@ -86,6 +88,7 @@ class TrainSettings:
     average: float = 0.99
     prune: float = 0.5
     mirrored: bool = False
+    whitened: bool = True
     holdout: float = 0.1
     patience: int = 0
     budget: float | None = None
@@ -149,6 +152,11 @@ class TrainSettings:
     def needs_labels(self) -> bool:
         """Whether images without a label are of no use."""
         return self.objective in ("siamese", "classifier")
+
+    @property
+    def whitens(self) -> bool:
+        """Whether embeddings are whitened within classes: without labels there are none."""
+        return self.whitened and self.needs_labels
 
     @classmethod
     def of(cls, preset: str = "default", **given: Any) -> Self:

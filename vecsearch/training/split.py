@@ -90,6 +90,23 @@ def gallery_of(split: Split, codes: NDArray[np.int64], seed: int) -> Rows:
     return np.sort(shuffled[np.argsort(turns, kind="stable")][:GALLERY])
 
 
+def some_of_each(codes: NDArray[np.int64], rows: Rows, most: int, seed: int) -> Rows:
+    """Some of the images, as many of each class; of very many classes a few of some.
+
+    Args:
+        codes: The class of each image.
+        rows: Those to choose from.
+        most: How many are chosen at most.
+        seed: For the choice.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(rows)
+    classes, which = np.unique(codes[shuffled], return_inverse=True)
+    few = _turns(which) < max(LEAST_KEPT, most // len(classes))
+    order = np.argsort(rng.permutation(len(classes))[which[few]], kind="stable")
+    return np.sort(shuffled[few][order][:most])
+
+
 def _turns(codes: NDArray[np.int64]) -> Rows:
     """How many of its class stand before each."""
     order = np.argsort(codes, kind="stable")
