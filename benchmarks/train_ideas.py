@@ -38,6 +38,7 @@ BASE = {
     "epochs": 12,
     "prune": 0.0,
     "mirrored": False,
+    "whitened": False,
 }
 IDEAS: Mapping[str, Mapping[str, object]] = {
     "nothing changed": {},
@@ -46,6 +47,7 @@ IDEAS: Mapping[str, Mapping[str, object]] = {
     "with rectangles erased": {"augment": "flip,shift,erase"},
     "no averaging of weights": {"average": 0.0},
     "asked with the mirror image too": {"mirrored": True},
+    "whitened in the end": {"whitened": True},
     "half of what is easy left out": {"prune": 0.5},
     "half the channels": {"width": 8},
     "twice the channels": {"width": 32},
