@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import COMMAND, imported
+from conftest import COMMAND, PROJECT, imported
 from PIL import Image
 from safetensors.numpy import load, save
 
@@ -94,6 +94,9 @@ def test_what_a_training_leaves(model: Path, clothes: Path) -> None:
     assert facts["images"] == 360
     assert facts["classes"] == 10
     assert facts["epochs"] == 3
+    told = {"model", *facts, "dim"}
+    schema = json.loads((PROJECT / "docs" / "schemas" / "train.json").read_text())
+    assert set(schema["required"]) <= told <= set(schema["properties"])
 
 
 def test_it_is_an_encoder_like_any_other(model: Path, sample: Path, tmp_path: Path) -> None:
