@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,26 +32,6 @@ from vecsearch.training.schedule import Plan
 from vecsearch.training.split import Split, gallery_of
 
 QUICK: dict[str, Any] = {"epochs": 3, "width": 4, "jobs": 1, "precision": "float32"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def exported_once() -> Iterator[None]:
-    """A network is exported once, which takes five seconds, however often it is trained."""
-    exported: dict[tuple[Any, ...], bytes] = {}
-
-    def to_onnx(network: Any, height: int, width: int) -> bytes:
-        weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
-        made_of = hashlib.sha256(save(weights)).hexdigest()
-        key = made_of, json.dumps(network.architecture.to_json()), height, width
-        if key not in exported:
-            exported[key] = real(network, height, width)
-        return exported[key]
-
-    export = pytest.importorskip("vecsearch.encoders.export")
-    real = export.to_onnx
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "to_onnx", to_onnx)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -518,7 +498,7 @@ def test_with_all_cores_and_in_half_the_bits_a_seed_is_a_seed(
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        given: dict[str, Any] = {**QUICK, "precision": "bfloat16", "epochs": 2}
+        given: dict[str, Any] = {**QUICK, "precision": "bfloat16", "epochs": 1, "size": (14, 14)}
         first, again = (vecsearch.train(clothes, tmp_path / name, **given) for name in "ab")
     finally:
         torch.set_num_threads(threads)

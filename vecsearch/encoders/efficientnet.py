@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vecsearch.encoders.base import Requires
 from vecsearch.encoders.networks import ONNXRUNTIME, NetworkEncoder
+from vecsearch.encoders.onnx_graph import OnnxGraph
 from vecsearch.encoders.pth import read_pth
 from vecsearch.errors import InvalidArgument, MissingPackage
 from vecsearch.images import Preprocess
@@ -85,8 +86,6 @@ def weights_of(encoder: str) -> Weights:
 
 def to_onnx(graph: "Graph", name: str) -> bytes:
     """The network as ONNX: uint8 ``(n, 224, 224, 3)`` to float32 ``(n, 1280)``."""
-    from onnx import TensorProto, checker, helper
-
     x = graph.begun("images")
     x = graph.convolved(x, "_conv_stem", "_bn0", 3, 2)
     number, channels = 0, 32
@@ -104,51 +103,19 @@ def to_onnx(graph: "Graph", name: str) -> bytes:
     x = graph.convolved(x, "_conv_head", "_bn1", 1, 1)
     x = graph.add("GlobalAveragePool", x)
     graph.add("Flatten", x, outputs=["vectors"])
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            name,
-            [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
-            [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", FEATURES])],
-            graph.tensors,
-        ),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-    )
-    checker.check_model(model)
-    written: bytes = model.SerializeToString(deterministic=True)
-    return written
+    return graph.written(name, (SIDE, SIDE, 3), FEATURES)
 
 
-class Graph:
-    """Nodes and tensors of a graph that is being made.
+class Graph(OnnxGraph):
+    """The nodes and tensors of EfficientNet-Lite0.
 
     Args:
         weights: Those of the network.
     """
 
     def __init__(self, weights: Weights) -> None:
+        super().__init__()
         self.weights = weights
-        self.nodes: list[Any] = []
-        self.tensors: list[Any] = []
-
-    def add(
-        self, kind: str, *inputs: str, outputs: list[str] | None = None, **settings: Any
-    ) -> str:
-        """Add a node; returns the name of what it gives."""
-        from onnx import helper
-
-        given = outputs or [f"{kind.lower()}_{len(self.nodes)}"]
-        self.nodes.append(helper.make_node(kind, list(inputs), given, **settings))
-        return given[0]
-
-    def constant(self, value: Any) -> str:
-        """Add a tensor; returns its name."""
-        from onnx import numpy_helper
-
-        name = f"tensor_{len(self.tensors)}"
-        self.tensors.append(numpy_helper.from_array(np.asarray(value), name))
-        return name
 
     def begun(self, images: str) -> str:
         """Pixels as the network takes them: (x − 127) / 128, channels first."""

@@ -1,6 +1,7 @@
 """Our own small networks in NumPy: a few images are embedded before a runtime has even started."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,63 @@ Layer = Callable[[Values], Values]
 Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution of 3 × 3 that keeps height and width; what is below 0 is then set to 0.
+
+    Attributes:
+        kernel: ``(filters, channels, 3, 3)``, with the normalisation behind it multiplied in.
+        bias: ``(filters,)``, likewise.
+    """
+
+    kernel: NDArray[Any]
+    bias: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Two convolutions whose result is added to what went in."""
+
+    first: Convolution
+    second: Convolution
+
+
+@dataclass(frozen=True)
+class Halving:
+    """The largest of each 2 × 2; of what there is, at an odd edge."""
+
+
+Step: TypeAlias = Convolution | Residual | Halving
+
+
+def steps_of(architecture: Mapping[str, JSON], weights: Weights) -> list[Step]:
+    """What ``small`` or ``conv3`` does, up to the global maximum.
+
+    Raises:
+        KeyError, ValueError: The weights do not fit the architecture.
+    """
+
+    def bare(name: str) -> Convolution:
+        return Convolution(weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+    def folded(name: str) -> Convolution:
+        norm = {part: weights[f"{name}.1.{part}"] for part in NORM}
+        scale = norm["weight"] / np.sqrt(norm["running_var"] + np.float32(EPSILON))
+        kernel = weights[f"{name}.0.weight"] * scale[:, None, None, None]
+        return Convolution(kernel, norm["bias"] - norm["running_mean"] * scale)
+
+    def residual(name: str) -> Residual:
+        return Residual(folded(f"{name}.inner.0"), folded(f"{name}.inner.1"))
+
+    half = Halving()
+    if architecture["backbone"] == FOUNDING:
+        first, second, third = (bare(f"backbone.{at}") for at in (0, 3, 6))
+        return [first, half, second, half, third]
+    first, second, third = (folded(f"backbone.{at}") for at in (0, 1, 4))
+    blocks = residual("backbone.3"), residual("backbone.6")
+    return [first, second, half, blocks[0], third, half, blocks[1]]
+
+
 class PlainNetwork:
     """``network.Network`` without torch, for the backbones ``small`` and ``conv3``.
 
@@ -34,20 +92,7 @@ class PlainNetwork:
     def __init__(self, architecture: Mapping[str, JSON], weights: Weights) -> None:
         self._weights = weights
         self._unit, self._mirrored = bool(architecture["unit"]), bool(architecture["mirrored"])
-        self._layers: Sequence[Layer]
-        if architecture["backbone"] == SMALL:
-            self._layers = [
-                self._folded("backbone.0"),
-                self._folded("backbone.1"),
-                _halved,
-                self._residual("backbone.3"),
-                self._folded("backbone.4"),
-                _halved,
-                self._residual("backbone.6"),
-            ]
-        else:
-            first, second, third = (self._bare(f"backbone.{at}") for at in (0, 3, 6))
-            self._layers = [first, _halved, second, _halved, third]
+        self._layers = [_layer(step) for step in steps_of(architecture, weights)]
 
     @staticmethod
     def knows(architecture: Mapping[str, JSON]) -> bool:
@@ -72,23 +117,19 @@ class PlainNetwork:
         vectors = features @ self._weights["head.weight"].T + self._weights["head.bias"]
         return _unit(vectors) if self._unit else vectors
 
-    def _folded(self, name: str) -> Layer:
-        """A convolution with the normalisation behind it, as one."""
-        norm = {part: self._weights[f"{name}.1.{part}"] for part in NORM}
-        scale = norm["weight"] / np.sqrt(norm["running_var"] + np.float32(EPSILON))
-        kernel = self._weights[f"{name}.0.weight"] * scale[:, None, None, None]
-        return _convolution(kernel, norm["bias"] - norm["running_mean"] * scale)
 
-    def _bare(self, name: str) -> Layer:
-        return _convolution(self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
-
-    def _residual(self, name: str) -> Layer:
-        first, second = self._folded(f"{name}.inner.0"), self._folded(f"{name}.inner.1")
-        return lambda values: values + second(first(values))
+def _layer(step: Step) -> Layer:
+    match step:
+        case Convolution(kernel, bias):
+            return _convolution(kernel, bias)
+        case Residual(first, second):
+            inner, outer = _layer(first), _layer(second)
+            return lambda values: values + outer(inner(values))
+        case Halving():
+            return _halved
 
 
 def _convolution(kernel: NDArray[Any], bias: NDArray[Any]) -> Layer:
-    """A convolution of 3 × 3 that keeps height and width, and what is below 0 set to 0."""
     filters, channels = kernel.shape[:2]
     # As rows of (row, column, channel), which is how patches lie.
     matrix = np.ascontiguousarray(kernel.transpose(2, 3, 1, 0).reshape(9 * channels, filters))
@@ -109,7 +150,6 @@ def _convolution(kernel: NDArray[Any], bias: NDArray[Any]) -> Layer:
 
 
 def _halved(values: Values) -> Values:
-    """The largest of each 2 × 2; of what there is, at an odd edge."""
     _, height, width, _ = values.shape
     edges = ((0, 0), (0, height % 2), (0, width % 2), (0, 0))
     even = np.pad(values, edges, constant_values=-np.inf)

@@ -51,7 +51,7 @@ class SiameseEncoder:
     needs_labels: ClassVar[bool] = True
     slow_to_fit: ClassVar[bool] = True
     requires_to_fit: ClassVar[Requires] = tuple(
-        (package, "torch") for package in ("torch", "pytorch_metric_learning", "onnxscript")
+        (package, "torch") for package in ("torch", "pytorch_metric_learning", "onnx", "onnxscript")
     )
 
     def __init__(
