@@ -15,6 +15,7 @@ FASHION is what benchmarks/fashion_mnist.py export wrote. Parts:
 Each beside pixels, PCA of 32 numbers, as the networks have, and, where its labels are the ones
 asked for, LDA. No image that is asked with is seen in training or in choosing anything. --networks
 names objectives of `vecsearch train`; with none ('') only the others are measured, in a minute.
+What each split came to is told on the error stream as it is found.
 """
 
 import argparse
@@ -35,6 +36,8 @@ from vecsearch.training.data import suited_preprocess
 
 # How many numbers an image becomes, by default of a network.
 DIM = 32
+
+MEASURES = "accuracy", "recall@1", "MAP@R"
 
 
 def laid_out(folder: Path, pairs: Sequence[tuple[Path, str]]) -> Path:
@@ -169,11 +172,14 @@ def main() -> None:
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as scratch:
                 found.append(work(Path(scratch), folder, seed, networks))
+            for name, values in found[-1].items():
+                figures = "  ".join(map("{} {:.4f}".format, MEASURES, values))
+                print(f"{part:9} {name:11} {figures}  (split {seed})", file=sys.stderr, flush=True)
         for name in found[0]:
             columns = zip(*(one[name] for one in found), strict=True)
             shown = "  ".join(
                 f"{what} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}"
-                for what, values in zip(("accuracy", "recall@1", "MAP@R"), columns, strict=True)
+                for what, values in zip(MEASURES, columns, strict=True)
             )
             print(f"{part:9} {name:11} {shown}  ({seeds} splits)", flush=True)
 
