@@ -12,9 +12,9 @@ URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 INSTALL = "pip install 'vecsearch[distributed]'"
 # What a server says of a file that is gone, or that one may not read, in HTTP and in S3's words.
 GONE, FORBIDDEN = (403, 404, 410), "ACCESS_DENIED"
-# Stores of objects turn requests away when they are busy; a while later they take them.
 # A name and a password before the host.
 SECRETS = re.compile(r"://[^/@:]*:[^/]*@")
+# Stores of objects turn requests away when they are busy; a while later they take them.
 TRIES: Final = 4
 WAIT_SECONDS = 1.0
 
