@@ -19,6 +19,7 @@ from vecsearch import (
     apply_duplicates,
     find_duplicates,
 )
+from vecsearch.labelling import add_encoded
 from vecsearch.store.lock import Lock
 
 
@@ -272,6 +273,62 @@ def test_another_name_of_the_kept_file_is_no_copy(photos: Path, tmp_path: Path) 
     assert list(reasons(outcome).values()) == [
         "it is the very file that is kept, trouser/tt.png, under another name"
     ]
+
+
+def test_the_file_of_another_item_stays(photos: Path, tmp_path: Path) -> None:
+    """Of an album that is made of links, or of one upload under two ids."""
+    (photos / "bag" / "zalbum.png").symlink_to(photos / "bag" / "zz.png")
+    collection = Collection.build(photos, tmp_path / "index", encoder="pixels", size=(8, 8))
+    upload = tmp_path / "index.uploads" / "1.png"
+    upload.parent.mkdir()
+    shutil.copy2(photos / "sneaker" / "deep" / "copy1.png", upload)
+    row = int(collection.view.store.find(["sneaker/deep/copy1.png"])[0])
+    same = collection.view.store.record(row)
+    for name in ("u1", "u2"):
+        record = same._replace(id=name, path=upload.as_posix())
+        add_encoded(collection, collection.vectors()[row], record, collection.view.encoder)
+    groups = find_duplicates(collection, None).groups
+    told = {
+        "bag/zz.png": "it is the file of bag/zalbum.png as well",
+        "bag/zalbum.png": "it is a link",
+        "u1": "it is the file of u2 as well",
+        "u2": "it is the file of u1 as well",
+    }
+    for dry_run in (True, False):
+        outcome = apply_duplicates(collection, groups, "delete", dry_run=dry_run)
+        assert reasons(outcome) == told
+        assert len(outcome.done) == 3
+    assert upload.exists()
+    assert (photos / "bag" / "zalbum.png").exists()
+    # A link in its place serves the others as well.
+    (photos / "bag" / "z.png").write_bytes((photos / "bag" / "zz.png").read_bytes())
+    collection.update()
+    groups = find_duplicates(collection, None).groups
+    linked = apply_duplicates(collection, groups, "hardlink")
+    assert {"bag/z.png", "u1"} <= {step.id for step in linked.done}
+
+
+def test_uploads_of_the_collection_that_it_was_copied_from_stay(
+    photos: Path, tmp_path: Path, collection: Collection
+) -> None:
+    upload = tmp_path / "index.uploads" / "1.png"
+    upload.parent.mkdir()
+    shutil.copy2(photos / "bag" / "zz.png", upload)
+    collection.add([upload], label="bag")
+    shutil.copytree(tmp_path / "index", tmp_path / "copy")
+    copied = Collection.open(tmp_path / "copy")
+    (group,) = (one for one in find_duplicates(copied, None).groups if upload.as_posix() in one.ids)
+    outcome = apply_duplicates(copied, [group], "delete", dry_run=False)
+    assert reasons(outcome) == {upload.as_posix(): "it was uploaded to another collection"}
+    shutil.copytree(upload.parent, tmp_path / "copy.uploads")
+    copied = Collection.open(tmp_path / "copy")
+    own = tmp_path / "copy.uploads" / "1.png"
+    assert copied.get(upload.as_posix()).path == own
+    (group,) = (one for one in find_duplicates(copied, None).groups if upload.as_posix() in one.ids)
+    outcome = apply_duplicates(copied, [group], "delete", dry_run=False)
+    assert [step.path for step in outcome.done] == [own]
+    assert upload.exists()
+    assert not own.exists()
 
 
 def test_links_are_not_followed_out(photos: Path, tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ from vecsearch.duplicates.placing import (
     move,
     place_in,
 )
+from vecsearch.duplicates.sharing import owners
 from vecsearch.errors import InvalidArgument
-from vecsearch.store import Record, Store, Writer
+from vecsearch.store import Record, Store, Writer, is_of_another
 from vecsearch.types import Progress
 
 Action: TypeAlias = Literal["move", "delete", "hardlink"]
@@ -94,9 +95,10 @@ def apply_duplicates(
 
     Before a file is touched, its bytes are hashed, and so are those of the file that is kept: both
     must be what the collection has of them, or the file is left as it is, with the reason. Links
-    are left, and so is what lies outside of the collection's folder by way of a link. Nobody else
-    can write to the collection meanwhile. Items whose files were deleted or moved are removed
-    from it in one commit at the end, also if something fails in between.
+    are left, and so is what lies outside of the collection's folder by way of a link, and what is
+    the file of another item as well. Nobody else can write to the collection meanwhile. Items whose
+    files were deleted or moved are removed from it in one commit at the end, also if something
+    fails in between.
 
     Args:
         collection: Whose items they are. It is refreshed.
@@ -204,6 +206,7 @@ class _Work:
         self._root = Path(source.root) if source is not None else None
         self._leave_contradicting = leave_contradicting
         self._targets: set[Path] = set()
+        self._owners: Mapping[str, list[str]] = {}
         self._under_way: tuple[Step, int] | None = None
 
     def outcome(self, dry_run: bool) -> Outcome:
@@ -221,6 +224,9 @@ class _Work:
         ids = [one.id for group in groups for one in group.members]
         row_of = dict(zip(ids, self._base.find(ids).tolist(), strict=True))
         total = sum(len(group.dropped) for group in groups)
+        if self.action != "hardlink":
+            files = [one.path for group in groups for one in group.dropped if one.path is not None]
+            self._owners = owners(files, self._base.records(), self._root or Path())
         for group in groups:
             kept = group.kept
             for one in group.dropped:
@@ -263,7 +269,9 @@ class _Work:
         target = None
         if self.action == "hardlink":
             check_linkable(one, kept)
-        elif self._folder is not None:
+        else:
+            self._check_ours(one.id, one.path)
+        if self._folder is not None:
             target = place_in(self._folder, record.path)
             check_target(target, self._root, self._base.folder)
             if target in self._targets or target.exists() or target.is_symlink():
@@ -282,6 +290,13 @@ class _Work:
         if one.path != (self._root or Path()) / record.path:
             raise Refused(f"{one.id} lies elsewhere by now")
         return record
+
+    def _check_ours(self, name: str, path: Path) -> None:
+        others = [one for one in self._owners.get(os.path.realpath(path), ()) if one != name]
+        if others:
+            raise Refused(f"it is the file of {others[0]} as well")
+        if is_of_another(path, self._base.folder):
+            raise Refused("it was uploaded to another collection")
 
     def act(self, step: Step, kept: Member) -> None:
         """Do to one file what is to be done to all."""

@@ -18,7 +18,7 @@ from vecsearch.store.records import Record, Records, same_values
 from vecsearch.store.repair import Encode, Repair, repair_store
 from vecsearch.store.segment import key_of
 from vecsearch.store.store import Store
-from vecsearch.store.uploads import uploads_of
+from vecsearch.store.uploads import is_of_another, uploads_of
 from vecsearch.store.verification import Damage, Verification, verify_store
 from vecsearch.store.writer import Writer
 
@@ -42,6 +42,7 @@ __all__ = [
     "Writer",
     "begin_part",
     "generations",
+    "is_of_another",
     "key_of",
     "manifest_name",
     "printable",

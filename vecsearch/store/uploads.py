@@ -18,12 +18,21 @@ def uploads_of(index: Path) -> Path:
 
 
 def moved_along(record: Record, index: Path) -> Record:
-    """An item, its picture where it is now, if it is an upload that moved with its collection."""
+    """An item, its picture where it is now, if it is an upload that moved with its collection.
+
+    Of a collection that was copied, each has its own.
+    """
     if record.path is None or f"{UPLOADS}/" not in record.path:
         return record
     before = Path(record.path)
     now = uploads_of(index) / before.name
     upload = before.is_absolute() and before.parent.name.endswith(UPLOADS)
-    # These raise nothing where a folder above may not be looked into.
-    moved = upload and not os.path.exists(before) and os.path.isfile(now)
-    return record._replace(path=now.as_posix()) if moved else record
+    # This raises nothing where a folder above may not be looked into.
+    return record._replace(path=now.as_posix()) if upload and os.path.isfile(now) else record
+
+
+def is_of_another(path: Path, index: Path) -> bool:
+    """Whether a file was uploaded to another collection that is still there."""
+    folder = path.parent
+    other = folder.with_name(folder.name.removesuffix(UPLOADS) or folder.name)
+    return folder.name.endswith(UPLOADS) and folder != uploads_of(index) and other.is_dir()
