@@ -1,5 +1,6 @@
 """``vecsearch train``."""
 
+import os
 import shlex
 import time
 from pathlib import Path
@@ -171,5 +172,9 @@ def command(
     }
     show(screen.format, [answer], [answer])
     images, learned = shlex.quote(str(folder)), shlex.quote(str(model))
-    screen.note(f"Next: vecsearch build {images} -o INDEX --model {learned}")
-    screen.note(f"Is it any better? vecsearch compare {images} OTHERS --encoders lda,{learned}")
+    labels = "" if given["labels"] == "folder" else f" --labels {shlex.quote(given['labels'])}"
+    screen.note(f"Next: vecsearch build {images} -o INDEX --model {learned}{labels}")
+    # Names of encoders go before those of folders, and commas stand between them.
+    named = learned if os.sep in learned else f"./{learned}"
+    if not labels and "," not in named:
+        screen.note(f"Is it any better? vecsearch compare {images} OTHERS --encoders lda,{named}")

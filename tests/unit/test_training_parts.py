@@ -279,6 +279,8 @@ def test_labels() -> None:
         coded(["a", "a"], needed=True)
     with pytest.raises(InvalidArgument, match=r"no labels: .*; --objective simclr"):
         coded([None], needed=True)
+    with pytest.raises(InvalidArgument, match="one image alone"):
+        coded([None], needed=False)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ class AffineEncoder:
             vectors[start : start + step] = (block - mean) @ components
         return vectors
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write settings and weights into ``folder``.
 
         Raises:
@@ -109,13 +109,14 @@ class AffineEncoder:
         """
         from safetensors.numpy import save
 
+        folder = Path(folder)
         mean, components = self._fitted()
         settings: dict[str, JSON] = {"params": self.get_params(), "facts": self._facts}
         save_settings(folder, self.name, settings)
         (folder / WEIGHTS).write_bytes(save({"mean": mean, "components": components}))
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: str | Path) -> Self:
         """Read what ``save`` wrote.
 
         Raises:
@@ -123,6 +124,7 @@ class AffineEncoder:
         """
         from safetensors.numpy import load_file
 
+        folder = Path(folder)
         with reading(folder, cls.name) as settings:
             params = settings["params"]
             preprocess = Preprocess.from_json(params)

@@ -168,7 +168,7 @@ class SiameseEncoder:
             vectors[start : start + step] = found
         return vectors
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write settings, weights and the network as ONNX into ``folder``.
 
         Raises:
@@ -177,7 +177,7 @@ class SiameseEncoder:
         """
         from safetensors.numpy import save
 
-        trained = self.trained
+        folder, trained = Path(folder), self.trained
         if trained.onnx is None:
             if lack := lacking(type(self), "requires_to_fit"):
                 raise MissingPackage(f"To save a network {lack}")
@@ -199,7 +199,7 @@ class SiameseEncoder:
         save_settings(folder, self.name, settings)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: str | Path) -> Self:
         """Read what ``save`` wrote.
 
         Raises:
@@ -207,6 +207,7 @@ class SiameseEncoder:
         """
         from safetensors.numpy import load
 
+        folder = Path(folder)
         with reading(folder, cls.name) as settings:
             params = dict(settings["params"])
             preprocess = Preprocess.from_json(params)

@@ -1,6 +1,7 @@
 """Networks of torchvision, less the layer that names ImageNet's classes."""
 
 from collections.abc import Sequence
+from types import MethodType
 from typing import Any
 
 import torch
@@ -81,8 +82,11 @@ def vision_backbone(name: str) -> tuple[nn.Module, int]:
     models = torchvision().models
     # These two were trained on other values, to which they bring those of all others.
     inception = name in ("googlenet", "inception_v3")
-    more = {"aux_logits": False, "transform_input": True} if inception else {}
-    network: nn.Module = models.get_model(name, weights=None, **more)
+    more = {"aux_logits": False, "transform_input": True, "init_weights": True}
+    network: nn.Module = models.get_model(name, weights=None, **(more if inception else {}))
+    if isinstance(network, models.MNASNet):
+        # Its own refuses weights that do not say by which version of it they were written.
+        network._load_from_state_dict = MethodType(nn.Module._load_from_state_dict, network)
     linear = [
         (path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Linear)
     ]

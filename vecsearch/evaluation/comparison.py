@@ -1,5 +1,6 @@
 """One table that tells which encoder and which metric to take."""
 
+import logging
 import statistics
 import tempfile
 import time
@@ -22,7 +23,7 @@ from vecsearch.encoders import (
     only_taken,
     open_encoder,
 )
-from vecsearch.encoders.base import check_seed
+from vecsearch.encoders.base import SETTINGS, check_seed
 from vecsearch.encoding import read_folder, tell_skipped
 from vecsearch.errors import InvalidArgument
 from vecsearch.evaluation.asking import Labelled
@@ -40,6 +41,8 @@ from vecsearch.images import ImageFolder, Preprocess, gather, scan, subset, to_p
 from vecsearch.images.decoding import Color, Fit
 from vecsearch.index import as_metric
 from vecsearch.types import JSON, Metric, Pixels, Progress
+
+log = logging.getLogger(__name__)
 
 DEFAULT_ENCODERS = ("pixels", "pca", "lda")
 TIMED_IMAGES = 25
@@ -164,6 +167,9 @@ def compare(
     }
     make = partial(_make, look=look, network=network, seed=seed)
     made = [make(encoder) for encoder in encoders]
+    for name in encoders:
+        if not _is_model(name) and (Path(name) / SETTINGS).is_file():
+            log.warning("%s is the encoder of that name; ./%s is that in the folder.", name, name)
     shown = scan(folder, labels)
     if queries is None:
         dealt = deal(shown, protocol, holdout=holdout, folds=folds, seed=seed)

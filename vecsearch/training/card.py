@@ -137,7 +137,7 @@ def _card(
         f"{width} × {height} {kind}; {held}; {len(images.skipped)} files left out ({SKIPPED})"
         + (f"; {images.unlabelled} without a label as well" if images.unlabelled else ""),
         f"- sha256 over files and labels: `{images.key}`",
-        f"- Classes: {', '.join(images.names[:CLASSES_NAMED])}"
+        f"- Classes: {', '.join(' '.join(name.split()) for name in images.names[:CLASSES_NAMED])}"
         + (" …" if len(images.names) > CLASSES_NAMED else ""),
         "",
         *_kept(facts, bool(len(split.held)), outcome.diverged),

@@ -45,16 +45,17 @@ def key_of(loop: Loop, images: str) -> dict[str, JSON]:
         loop: What is trained.
         images: A sha256 over the images and their labels.
     """
-    weights = None
-    if loop.settings.weights is not None:
-        with open(loop.settings.weights, "rb") as file:
+    weights, settings = None, loop.settings.to_json()
+    # Where they lie says nothing.
+    if settings.pop("weights", None) is not None:
+        with open(str(loop.settings.weights), "rb") as file:
             weights = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "format": FORMAT,
         "images": images,
         "dim": loop.network.architecture.dim,
         "seed": loop.seed,
-        "settings": loop.settings.to_json(),
+        "settings": settings,
         "weights": weights,
         "shape": list(loop.pixels.shape[1:]),
         "torch": torch.__version__,

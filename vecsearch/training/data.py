@@ -107,8 +107,10 @@ def coded(labels: Sequence[str | None], needed: bool) -> tuple[list[str], NDArra
     """The names of classes, sorted, and the number of each image's class.
 
     Raises:
-        InvalidArgument: Labels are needed, and there are no two.
+        InvalidArgument: Labels are needed, and there are no two; or there is one image alone.
     """
+    if len(labels) == 1 and not needed:
+        raise InvalidArgument("There is one image alone, and nothing to tell it from.")
     names = sorted({label for label in labels if label is not None})
     if needed and len(names) < 2:
         raise InvalidArgument(

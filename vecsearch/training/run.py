@@ -61,7 +61,7 @@ def run(
     folder: Path | None = None,
     anew: bool = False,
     progress: Progress | None = None,
-    used: float = 0.0,
+    begun: float | None = None,
 ) -> Outcome:
     """Train a network, keep the best epoch, and export it.
 
@@ -73,7 +73,7 @@ def run(
         folder: Where checkpoints go; None for none.
         anew: Whether a checkpoint of another training is passed over.
         progress: Called as the work goes on.
-        used: Seconds of a time budget that were spent before.
+        begun: When a time budget began, by ``time.monotonic``; now by default.
 
     Raises:
         InvalidArgument: The training diverged before an epoch was measured, or where another
@@ -82,6 +82,7 @@ def run(
         OSError: A checkpoint cannot be written.
     """
     fewest = 2 if settings.objective == "simclr" else 1  # one has nothing to be told from
+    begun = time.monotonic() if begun is None else begun
     split = hold_out(images.codes, settings.holdout, seed, fewest)
     height, width, channels = images.pixels.shape[1:]
     if settings.weights is None:
@@ -100,7 +101,7 @@ def run(
     if settings.patience and not len(split.held):
         log.warning("Nothing is held out that could tell when to stop: --patience has no effect.")
     if plan.budget is not None:
-        plan.budget -= used
+        plan.budget -= time.monotonic() - begun
     if standing.history:
         log.info("Going on after epoch %d of %d.", plan.done, plan.epochs)
         if plan.epoch_seconds:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Self
 
 from vecsearch.encoders.plain import OWN_BACKBONES, SMALL
@@ -176,7 +177,11 @@ class TrainSettings:
             )
         if preset not in PRESETS:
             raise InvalidArgument(f"{preset!r} is no preset; there are: {', '.join(PRESETS)}.")
-        changed = {name: value for name, value in given.items() if value is not None}
+        changed = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in given.items()
+            if value is not None
+        }
         objective, backbone = changed.get("objective"), changed.get("backbone", SMALL)
         if "loss" in changed and objective not in (None, "siamese"):
             raise InvalidArgument(f"The objective {objective!r} has a loss of its own.")

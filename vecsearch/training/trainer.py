@@ -118,14 +118,13 @@ def train(
     large = wanted.backbone not in OWN_BACKBONES
     preprocess = suited_preprocess(found, size, fit, color, large)
     encoder = SiameseEncoder(dim, preprocess, seed, wanted.to_json())
-    network = new_network(wanted, dim, preprocess.shape, seed)
+    network = new_network(wanted, encoder.requested_dim or DIM, preprocess.shape, seed)
     with _place(Path(out), overwrite) as place:
         images = load_images(found, preprocess, wanted.needs_labels, place, jobs, progress)
         tell_skipped(images.skipped, f": all will be listed in {Path(out) / SKIPPED}")
         if images.unlabelled:
             log.info("%d images have no label and were left out.", images.unlabelled)
-        used = time.monotonic() - begun
-        outcome = run(network, images, seed, wanted, place, overwrite, progress, used)
+        outcome = run(network, images, seed, wanted, place, overwrite, progress, begun)
         _keep(encoder.take(outcome.trained), place)
         write_card(place, found, images, encoder, outcome)
         (place / CHECKPOINT).unlink(missing_ok=True)
@@ -216,7 +215,7 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
 
     if out.exists() and not out.is_dir():
         raise InvalidArgument(f"{out} is a file, not a folder for an encoder.")
-    made = not out.exists()
+    made = [one for one in (out, *out.parents) if not one.exists()]
     drafts = _drafts(out)
     there = {path.name for path in out.iterdir() if path not in drafts} if not made else set()
     there = {name for name in there if not name.startswith(".")}  # not that of a file browser
@@ -244,5 +243,6 @@ def _place(out: Path, overwrite: bool) -> Iterator[Path]:
         with suppress(OSError):  # where an open file cannot be unlinked, it stays
             (out / LOCK).unlink()
         lock.release()
-        if made and not any(out.iterdir()):
-            out.rmdir()
+        with suppress(OSError):  # they are not empty
+            for one in made:
+                one.rmdir()
