@@ -70,11 +70,11 @@ def command(
         options.refuse_others(ctx, "--method centroid", ("k",))
     if queries is None and options.was_given(ctx, "labels"):
         raise click.UsageError("--labels is for QUERIES, and there are none.", ctx)
+    collection = vecsearch.Collection.open(index)
     if roc is not None:
         from vecsearch_cli.sheet import check_figure
 
-        check_figure(roc)
-    collection = vecsearch.Collection.open(index)
+        check_figure(roc, collection)
     with screen.progress() as progress:
         found = vecsearch.calibrate(
             collection,

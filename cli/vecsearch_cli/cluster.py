@@ -194,9 +194,9 @@ def _check_files(
     from vecsearch_cli.sheet import check_figure, check_sheet
 
     if curve is not None:
-        check_figure(curve)
+        check_figure(curve, collection)
     if sheet is not None:
-        check_sheet(sheet)
+        check_sheet(sheet, collection)
     if sheet is not None and collection.root is None:
         raise Failure(f"There are no images in {collection.place} to draw.", 2)
     if out is not None:

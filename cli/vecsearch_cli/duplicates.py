@@ -135,8 +135,8 @@ def command(
         )
     if not dry_run and not yes and not sys.stdin.isatty():
         raise Failure("Nobody is there to be asked: --yes does it without asking.", 2)
-    _check_pictures(histogram, sheets)
     collection = vecsearch.Collection.open(index)
+    _check_pictures(collection, histogram, sheets)
     if action is not None:
         from vecsearch.duplicates.applying import check_action
 
@@ -182,15 +182,17 @@ def command(
             raise Failure(f"{len(outcome.left)} files were left as they are.", 3)
 
 
-def _check_pictures(histogram: Path | None, sheets: Path | None) -> None:
+def _check_pictures(
+    collection: vecsearch.Collection, histogram: Path | None, sheets: Path | None
+) -> None:
     if histogram is not None:
         from vecsearch_cli.sheet import check_figure
 
-        check_figure(histogram)
+        check_figure(histogram, collection)
     if sheets is not None:
         from vecsearch_cli.group_sheets import check_folder
 
-        check_folder(sheets)
+        check_folder(sheets, collection)
 
 
 def _tell(screen: Screen, found: vecsearch.Duplicates) -> None:

@@ -108,7 +108,10 @@ def command(
     if out.suffix.lower() == ".png":
         others = ("thumbnails", "strict", "jobs")
         options.refuse_others(click.get_current_context(), "a .png picture", others)
+    from vecsearch_cli.sheet import check_free
+
     collection = vecsearch.Collection.open(index)
+    check_free(out, collection)
     with screen.progress() as progress:
         drawn = vecsearch.plot(
             collection,

@@ -76,11 +76,11 @@ def command(
         raise click.UsageError("--exact finds all of the nearest: leave out --recall.")
     if not images and not text:
         raise click.UsageError("Name an IMAGE, or say --text WORDS.")
+    collection = vecsearch.Collection.open(index)
     if sheet is not None:
         from vecsearch_cli.sheet import check_sheet, contact_sheet
 
-        check_sheet(sheet)
-    collection = vecsearch.Collection.open(index)
+        check_sheet(sheet, collection, images)
     search: dict[str, Any] = {"where": where, "metric": metric, "exact": exact, "recall": recall}
     asking = Asking()
     drawn: list[tuple[Path, list[vecsearch.Hit]]] = []

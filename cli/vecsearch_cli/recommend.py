@@ -162,11 +162,11 @@ def command(
     options.check_stdin([*like, *unlike])
     options.check_once([key for key, _ in max_per], "--max-per")
     options.check_once([key for key, _ in boost], "--boost")
+    collection = vecsearch.Collection.open(index)
     if sheet is not None:
         from vecsearch_cli.sheet import check_sheet
 
-        check_sheet(sheet)
-    collection = vecsearch.Collection.open(index)
+        check_sheet(sheet, collection, [*like, *unlike])
     liked, unliked = list(options.given(like)), list(options.given(unlike))
     hits = vecsearch.recommend(
         collection, liked, unliked, k, max_per=dict(max_per), boost=dict(boost), **search, **others

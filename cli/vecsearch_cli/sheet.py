@@ -1,6 +1,7 @@
 """A contact sheet: queries with their nearest items, as one picture."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from vecsearch.errors import ImageError, InvalidArgument
+from vecsearch.gallery import Gallery
 from vecsearch.images import Preprocess, to_pixels
 from vecsearch.types import Hit
 from vecsearch_cli.verb import printable
@@ -22,20 +24,27 @@ INK, FAINT, PAPER = "#1a1a1a", "#6b6b6b", "#ffffff"
 QUERY, SAME, OTHER, PLAIN = "#1f5fbf", "#1a7f4b", "#b8402f", "#c8c8c8"
 
 
-def check_sheet(out: Path) -> None:
-    """Refuse a picture that could not be written, before any work is done for it.
+def check_sheet(out: Path, collection: Gallery, asked: Iterable[str | Path] = ()) -> None:
+    """Refuse a picture that cannot be written, before any work is done for it.
+
+    Args:
+        out: Where it would go.
+        collection: What it would be of.
+        asked: Pictures that are asked with.
 
     Raises:
-        InvalidArgument: Its name has no ending of a picture, or its folder does not exist.
+        InvalidArgument: Its name has no ending of a picture, its folder does not exist, or it is a
+            picture of somebody's, as where a shell has put several names in the place of one.
     """
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp") or not out.parent.is_dir():
         raise InvalidArgument(
             f"Cannot draw into {out}: it must end in .png, .jpg or .webp, in a folder that exists."
         )
+    check_free(out, collection, asked)
 
 
-def check_figure(out: Path) -> None:
-    """Refuse a figure that could not be drawn or written, before any work is done for it.
+def check_figure(out: Path, collection: Gallery) -> None:
+    """Refuse a figure that cannot be drawn or written, before any work is done for it.
 
     Raises:
         InvalidArgument: As of ``check_sheet``.
@@ -43,8 +52,28 @@ def check_figure(out: Path) -> None:
     """
     from vecsearch.figures import new_figure
 
-    check_sheet(out)
+    check_sheet(out, collection)
     new_figure(1, 1)
+
+
+def check_free(out: Path, collection: Gallery, asked: Iterable[str | Path] = ()) -> None:
+    """Refuse to draw over a picture of a collection, or one that is asked with.
+
+    Raises:
+        InvalidArgument: It is one.
+    """
+    if not out.exists():
+        return
+    whose = None
+    if any(os.path.exists(one) and os.path.samefile(one, out) for one in asked):
+        whose = "that is asked with"
+    for place in (Path(os.path.abspath(out)), out.resolve()):
+        below = collection.root is not None and place.is_relative_to(collection.root)
+        name = (place.relative_to(collection.root or "") if below else place).as_posix()
+        if name in collection and collection.get(name).path == place:
+            whose = f"of {collection.place}"
+    if whose is not None:
+        raise InvalidArgument(f"Cannot draw into {out}: it is a picture {whose}.")
 
 
 def contact_sheet(

@@ -89,11 +89,11 @@ def command(
     interval reaches it.
     """
     options.check_once(kinds, "--kind")
+    collection = vecsearch.Collection.open(index)
     if plot is not None:
         from vecsearch_cli.sheet import check_figure
 
-        check_figure(plot)
-    collection = vecsearch.Collection.open(index)
+        check_figure(plot, collection)
     with screen.progress() as progress:
         found = vecsearch.tune(
             collection,

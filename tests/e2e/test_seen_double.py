@@ -234,6 +234,31 @@ def test_what_makes_no_sense(
         assert "would be moved" in run.stderr
 
 
+def test_no_picture_is_drawn_over(index: Path, photos: Path, vecsearch: Command) -> None:
+    pictures = sorted(photos.rglob("*.png"))
+    before = [path.read_bytes() for path in pictures]
+    item = pictures[0]
+    for words in (
+        ("query", index, "--sheet", *pictures[:3]),  # as a shell has it of --sheet *.png
+        ("recommend", index, "--like", pictures[1], "--sheet", item),
+        ("cluster", index, "--k", "2", "--sheet", item),
+        ("plot", index, "-o", item),
+        ("duplicates", index, "--histogram", item),
+        ("tune", index, "--plot", item, "--dry-run"),
+    ):
+        run = vecsearch(*words)
+        assert run.returncode == 2, run.stderr
+        assert f"{item}: it is a picture of {index}" in run.stderr
+    other = photos.parent / "asked.png"
+    other.write_bytes(before[0])
+    run = vecsearch("query", index, other, "--sheet", other)
+    assert (run.returncode, "that is asked with" in run.stderr) == (2, True)
+    run = vecsearch("duplicates", index, "--sheets", photos / "sheets")
+    assert (run.returncode, "the next update would take them in" in run.stderr) == (2, True)
+    assert [path.read_bytes() for path in pictures] == before
+    assert other.read_bytes() == before[0]
+
+
 def test_what_cannot_be_drawn_is_told_before_a_file_is_gone(
     small: Path, vecsearch: Command, tmp_path: Path
 ) -> None:
