@@ -21,7 +21,7 @@ from vecsearch.types import JSON, Progress, Skipped
 
 NAMED_AT_MOST = 5
 ENCODE_ANEW = "update follows changed files, and --replace (replace=True) encodes them anew"
-PUT_IN_PLACE = "replace=True of add_vectors puts the new ones in their place"
+PUT_IN_PLACE = "from Python, replace=True of add_vectors puts the new ones in their place"
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def add_images(
         InvalidArgument: One is there already, and ``replace`` is not set; or none can be used.
         CollectionLocked: Another process is writing to the collection.
     """
+    check_records(1, None, [label], None if metadata is None else [metadata])
     with Writer(path, amend=True) as writer:
         base = writer.base
         encoder = encoder_of(base)

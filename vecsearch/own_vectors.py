@@ -80,18 +80,13 @@ def check_records(
             raise InvalidArgument(f"The {name} come as a list, one for each vector.")
         if len(values) != count:
             raise InvalidArgument(f"There are {count} vectors, but {len(values)} {name}.")
-    for more in metadata if metadata is not None else ():
-        if not isinstance(more, Mapping):
-            raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
+    _check_said(labels, metadata)
     names = _Numbers(range(count)) if ids is None else list(ids)
     for name in names if ids is not None else ():
         if not isinstance(name, str) or not name:
             raise InvalidArgument(f"Ids are strings that are not empty, not {name!r}.")
         if not name.isascii() and not name.isprintable() and not is_utf8(name):
             raise InvalidArgument(f"The id {name!r} cannot be written as UTF-8.")
-    for label in labels if labels is not None else ():
-        if not isinstance(label, str | None):
-            raise InvalidArgument(f"Labels are strings, not {label!r}.")
     if ids is not None and len(set(names)) < count:
         twice = Counter(names).most_common(1)[0][0]
         raise InvalidArgument(f"The id {twice!r} is given twice.")
@@ -100,6 +95,19 @@ def check_records(
         labels=None if labels is None else list(labels),
         metadata=None if metadata is None else [dict(more) for more in metadata],
     )
+
+
+def _check_said(
+    labels: Sequence[str | None] | None, metadata: Sequence[Mapping[str, JSON]] | None
+) -> None:
+    for label in labels if labels is not None else ():
+        if not isinstance(label, str | None):
+            raise InvalidArgument(f"Labels are strings, not {label!r}.")
+        if label == "":
+            raise InvalidArgument("A label is not empty: None says that there is none.")
+    for more in metadata if metadata is not None else ():
+        if not isinstance(more, Mapping):
+            raise InvalidArgument("Metadata is a mapping for each vector, as {'price': 3}.")
 
 
 class _Numbers(Sequence[str]):

@@ -71,6 +71,7 @@ class Plan:
         gone: Rows whose files are not there any more.
         relabelled: Rows that have another label or other metadata, and nothing else.
         skipped: Files that were left out before and have not changed since, or whose ids are taken.
+        unusual: Files that a walk leaves out by their names, and that were added by hand.
     """
 
     new: list[str] = field(default_factory=list)
@@ -80,6 +81,13 @@ class Plan:
     gone: list[int] = field(default_factory=list)
     relabelled: dict[int, Record] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    unusual: list[str] = field(default_factory=list)
+
+
+def not_items(found: ImageFolder, unusual: Iterable[str]) -> list[Skipped]:
+    """What a walk has left out, less what is an item all the same."""
+    items = {found.root / path for path in unusual}
+    return [one for one in found.skipped if one.path not in items]
 
 
 def make_plan(store: Store, found: ImageFolder) -> Plan:
@@ -114,6 +122,7 @@ def make_plan(store: Store, found: ImageFolder) -> Plan:
         if one.reason.startswith((UNOPENED, NOWHERE))
     )
     listed.update(unusual)
+    plan.unusual = unusual
     gone = {
         path: rows[path]
         for path in stood

@@ -17,6 +17,7 @@ from vecsearch.plan import (
     labels_stay,
     make_plan,
     metadata_differs,
+    not_items,
     tables_differ,
     taken_in,
 )
@@ -73,6 +74,14 @@ def _refuse_losses(found: ImageFolder, before: Sequence[Record]) -> None:
     if closed := _closed(found, before):
         raise InvalidArgument(
             f"{closed[0].path} cannot be opened: what it holds would be lost. Nothing was changed."
+        )
+    away = [one.path for one in before if one.path and is_absolute(one.path)]
+    away = [path for path in away if not Path(path).parent.is_dir()]
+    if away:
+        raise InvalidArgument(
+            f"{len(away)} items were added by hand from folders that are not there now, as "
+            f"{away[0]}, and would be lost. Nothing was changed: bring them back, or remove the "
+            "items first."
         )
     if strangers := [one.id for one in before if one.path is None]:
         raise InvalidArgument(
@@ -143,7 +152,7 @@ def _whole(
     return replace(
         found,
         paths=[*named, *unusual, *there],
-        skipped=[*found.skipped, *yields],
+        skipped=[*not_items(found, unusual), *yields],
         labels={path: label for path, label in labels.items() if label is not None},
         metadata={
             **{

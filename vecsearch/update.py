@@ -19,6 +19,7 @@ from vecsearch.plan import (
     Plan,
     make_plan,
     metadata_differs,
+    not_items,
     renewed,
 )
 from vecsearch.store import Record, SideFile, Store, Writer, printable
@@ -51,7 +52,7 @@ def update_collection(
     store = Store(path)
     found = scan_again(store, folder, labels, metadata)
     plan = make_plan(store, found)
-    changes = _changes(store, plan, [*found.skipped, *plan.skipped], None)
+    changes = _changes(store, plan, [*not_items(found, plan.unusual), *plan.skipped], None)
     if dry_run or not _differs(store, found, plan, changes.skipped):
         return changes
     with Writer(path, amend=True) as writer:
@@ -112,7 +113,7 @@ def _apply(
     progress: Progress | None,
 ) -> Changes:
     store = writer.base
-    skipped = [*found.skipped, *plan.skipped]
+    skipped = [*not_items(found, plan.unusual), *plan.skipped]
     encoded: list[str] = []
     to_encode = sorted([*plan.new, *plan.changed])
     if to_encode:

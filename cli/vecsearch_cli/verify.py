@@ -40,7 +40,8 @@ def command(screen: Screen, index: Path) -> None:
         columns=("file", "reason"),
     )
     if result.damages:
-        raise Failure(
-            f"{len(result.damages)} files are damaged. Save what is whole: vecsearch repair "
-            + shlex.quote(str(index))
-        )
+        place = shlex.quote(str(index))
+        saves = f"Save what is whole: vecsearch repair {place}"
+        if all(one.file.startswith("encoder/") for one in result.damages):
+            saves = f"The encoder can be fitted anew: vecsearch update {place} --refit"
+        raise Failure(f"{len(result.damages)} files are damaged. {saves}")

@@ -64,7 +64,9 @@ def test_a_name_that_no_walk_takes_stays_if_it_was_added_by_hand(
     (root / "new.png").rename(root / name)
     photos.add([root / name])
     assert name in ids(photos)
-    assert photos.update(jobs=1).removed == []
+    changes = photos.update(jobs=1)
+    assert changes.removed == []
+    assert root / name not in {one.path for one in changes.skipped}
     generation = photos.info()["generation"]
     assert photos.update(jobs=1).removed == []
     assert photos.info()["generation"] == generation
@@ -72,7 +74,8 @@ def test_a_name_that_no_walk_takes_stays_if_it_was_added_by_hand(
     (root / "new.png").rename(root / name)
     assert photos.update(jobs=1).changed == [name]
     assert held(photos)[name][2] == vector(61).tolist()
-    photos.update(refit=True, jobs=1)
+    changes = photos.update(refit=True, jobs=1)
+    assert root / name not in {one.path for one in changes.skipped}
     (root / name).unlink()
     assert name not in ids(photos) or photos.update(jobs=1).removed == [name]
 

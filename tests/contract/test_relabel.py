@@ -218,6 +218,10 @@ def test_what_was_added_from_elsewhere_survives(
     (outside / "2.png").unlink()
     assert photos.update().removed == []  # update does not look there
     assert photos.update(refit=True, jobs=1).removed == [(outside / "2.png").as_posix()]
+    outside.rename(tmp_path / "away")  # as a disk may be
+    with pytest.raises(InvalidArgument, match=r"1 items were added by hand from .*x/1\.png, and"):
+        photos.update(refit=True, jobs=1)
+    assert (outside / "x/1.png").as_posix() in photos
 
 
 def test_refitting_is_building_anew(root: Path, tmp_path: Path) -> None:

@@ -321,6 +321,8 @@ def test_a_damaged_encoder_is_fitted_anew(whole: Path, tmp_path: Path, kind: str
     assert [one.file for one in verify(index).damages] == [path.relative_to(index).as_posix()]
     photos = Collection.open(index)
     assert len(photos.query_vectors(fresh.vectors()[:1])[0]) == 10
+    with pytest.raises(DamagedCollection, match=f"vecsearch update {index} --refit"):
+        photos.encode([root / "a/0.png"])
     photos.update(refit=True, jobs=1)
     assert verify(index).damages == []
     assert photos.encoder.fingerprint == fresh.encoder.fingerprint

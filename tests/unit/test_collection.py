@@ -135,6 +135,7 @@ def test_a_change_stands_though_its_index_cannot_be_written(
         ({"vectors": GENRES, "ids": ["a"]}, "There are 4 vectors, but 1 ids"),
         ({"vectors": GENRES, "labels": ["a"]}, "There are 4 vectors, but 1 labels"),
         ({"vectors": GENRES, "labels": [1, 2, 3, 4]}, "Labels are strings, not 1"),
+        ({"vectors": GENRES, "labels": ["", "a", "b", None]}, "A label is not empty"),
         ({"vectors": GENRES, "metadata": [{}] * 5}, "There are 4 vectors, but 5 metadata"),
         ({"vectors": GENRES, "metadata": [{"x": {1}}] * 4}, "'0' cannot be written as JSON"),
         ({"vectors": GENRES, "ids": ["a", "b", "c", "\udcff"]}, "cannot be written as UTF-8"),

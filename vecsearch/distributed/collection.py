@@ -116,6 +116,7 @@ class StoredCollection(Collection):
         """Add image files by hand; as ``Collection.add``."""
         if isinstance(images, str | Path):
             raise InvalidArgument(f"Images come as a list: [{str(images)!r}].")
+        check_records(1, None, [label], None if metadata is None else [metadata])
         profile, encoder = self._view.profile, self.encoder
         source = None
         if profile.root is not None:

@@ -157,8 +157,10 @@ def _joined(table: Sidecar[Any], root: Path, paths: Sequence[str]) -> dict[str, 
     """What a table says of those images that are there."""
     found = {path: table.values[path] for path in paths if path in table.values}
     if paths and not found:
+        if not table.values:
+            raise InvalidArgument(f"{table.path} speaks of no image: there is no row in it.")
         raise InvalidArgument(
             f"No path in {table.path} is an image below {root}; they are relative to that folder. "
-            f"The first one it speaks of is {next(iter(table.values), None)!r}."
+            f"The first one it speaks of is {next(iter(table.values))!r}."
         )
     return found

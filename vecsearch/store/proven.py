@@ -32,7 +32,6 @@ class ProvenFiles:
         self._stamps = manifest.files
         self._proven: set[str] = set()
         self._texts: dict[str, NDArray[np.uint8]] = {}
-        self._advice = f" Mend it: vecsearch repair {folder}"
 
     def trust(self, other: "ProvenFiles") -> None:
         """Take over what was proven of files that another generation has, too."""
@@ -61,7 +60,7 @@ class ProvenFiles:
                 stamp = stamp_of(path)
             if stamp != self._stamps[name]:
                 raise DamagedCollection(
-                    f"{path} is damaged: its hash is not that of the manifest.{self._advice}"
+                    f"{path} is damaged: its hash is not that of the manifest.{self._advice(name)}"
                 )
             self._proven.add(name)
         return path
@@ -107,14 +106,19 @@ class ProvenFiles:
                 size = path.stat().st_size
             except OSError as error:
                 raise DamagedCollection(
-                    f"{path} is missing: {error.strerror}.{self._advice}"
+                    f"{path} is missing: {error.strerror}.{self._advice(name)}"
                 ) from error
         expected = self._stamps[name].size
         if size != expected:
             raise DamagedCollection(
-                f"{path} has {size} bytes, but {expected} were written.{self._advice}"
+                f"{path} has {size} bytes, but {expected} were written.{self._advice(name)}"
             )
         return path
+
+    def _advice(self, name: str) -> str:
+        if name.startswith("encoder/"):
+            return f" Fit it anew: vecsearch update {self.folder} --refit"
+        return f" Mend it: vecsearch repair {self.folder}"
 
     @contextmanager
     def reading(self) -> Iterator[None]:
