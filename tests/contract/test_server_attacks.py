@@ -498,6 +498,13 @@ def test_a_long_question_holds_up_no_end() -> None:
     assert (run.stdout, run.stderr) == ("True\n", "")
 
 
+@pytest.mark.parametrize("number", ["1", True, None, [1]])
+def test_a_vector_is_of_numbers(server: Server, number: object) -> None:
+    answer = server.json("POST", "collections/clothes/query", {"vector": [number, 2, 3.5, 4]})
+    assert answer.status == 422
+    assert "valid number" in answer.json["detail"]
+
+
 def test_where_files_lie_cannot_be_asked_for(server: Server) -> None:
     for method, path, body in (
         ("POST", "query?where=path%3E%3D/home", {"vector": [1, 2, 3, 4]}),

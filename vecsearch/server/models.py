@@ -8,7 +8,7 @@ MOST = 1000
 MOST_OFFSET = 100_000
 MOST_EXAMPLES = 100
 
-Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Finite: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Vector: TypeAlias = Annotated[list[Finite], Field(min_length=1, max_length=65_536)]
 Id: TypeAlias = Annotated[str, Field(max_length=4096)]
 Limit: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
