@@ -128,7 +128,7 @@ def command(
         vecsearch.forget_clustering(collection, forget)
         show(screen.format, [{"forgotten": forget}], [{"forgotten": forget}])
         return
-    _check_files(collection, out, sheet, curve)
+    _check_files(collection, out, sheet, curve, trace)
     if save is not None:
         from vecsearch.keeping import check_clustering_name
 
@@ -189,14 +189,20 @@ def _made(
 
 
 def _check_files(
-    collection: vecsearch.Collection, out: Path | None, sheet: Path | None, curve: Path | None
+    collection: vecsearch.Collection,
+    out: Path | None,
+    sheet: Path | None,
+    curve: Path | None,
+    trace: Path | None,
 ) -> None:
-    from vecsearch_cli.sheet import check_figure, check_sheet
+    from vecsearch_cli.sheet import check_figure, check_folder, check_sheet
 
     if curve is not None:
         check_figure(curve, collection)
     if sheet is not None:
         check_sheet(sheet, collection)
+    if trace is not None:
+        check_folder(trace, collection)
     if sheet is not None and collection.root is None:
         raise Failure(f"There are no images in {collection.place} to draw.", 2)
     if out is not None:

@@ -190,7 +190,7 @@ def _check_pictures(
 
         check_figure(histogram, collection)
     if sheets is not None:
-        from vecsearch_cli.group_sheets import check_folder
+        from vecsearch_cli.sheet import check_folder
 
         check_folder(sheets, collection)
 

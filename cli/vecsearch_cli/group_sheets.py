@@ -11,23 +11,6 @@ from vecsearch_cli.verb import Screen
 MOST_SHEETS = 500
 
 
-def check_folder(folder: Path, collection: vecsearch.Collection) -> None:
-    """Refuse a folder that sheets cannot go to, before any work is done for them.
-
-    Raises:
-        InvalidArgument: It is a file, or lies in the folder that the collection follows.
-    """
-    root = collection.root
-    if root is not None and folder.resolve().is_relative_to(root.resolve()):
-        raise vecsearch.InvalidArgument(
-            f"Cannot draw sheets into {folder}, in {root}: the next update would take them in."
-        )
-    if folder.exists() and not folder.is_dir():
-        raise vecsearch.InvalidArgument(
-            f"Cannot draw sheets into {folder}: it is a file, not a folder."
-        )
-
-
 def draw_groups(screen: Screen, groups: Sequence[vecsearch.Group], folder: Path) -> None:
     """Draw the first groups, each as group-0000.png and so on: the one to keep, and the others."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -76,6 +76,21 @@ def check_free(out: Path, collection: Gallery, asked: Iterable[str | Path] = ())
         raise InvalidArgument(f"Cannot draw into {out}: it is a picture {whose}.")
 
 
+def check_folder(folder: Path, collection: Gallery) -> None:
+    """Refuse a folder that pictures cannot go to, before any work is done for them.
+
+    Raises:
+        InvalidArgument: It is a file, or lies in the folder that the collection follows.
+    """
+    root = collection.root
+    if root is not None and folder.resolve().is_relative_to(root.resolve()):
+        raise InvalidArgument(
+            f"Cannot draw into {folder}, in {root}: the next update would take the pictures in."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise InvalidArgument(f"Cannot draw into {folder}: it is a file, not a folder.")
+
+
 def contact_sheet(
     answers: Sequence[tuple[Path, Sequence[Hit]]],
     out: Path,
