@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from painting import PIXELS, expected, held, paint, painted, state, vector, watch
 
 from vecsearch import (
@@ -22,6 +23,7 @@ from vecsearch import (
 from vecsearch.store import Manifest, generations, manifest_name
 from vecsearch.store.manifest import _sealed
 from vecsearch.types import JSON
+from vecsearch_cli.main import vecsearch as command
 
 # Items are written in pages of 64 lines: three pages here, the last of which is not full.
 SEEDS = {f"{'ab'[seed % 2]}/{seed:03}.png": seed for seed in range(150)}
@@ -319,6 +321,8 @@ def test_a_damaged_encoder_is_fitted_anew(whole: Path, tmp_path: Path, kind: str
     assert path.name in result.notes[0]
     assert f"vecsearch update {index} --refit" in result.notes[0]
     assert [one.file for one in verify(index).damages] == [path.relative_to(index).as_posix()]
+    told = CliRunner().invoke(command, ["verify", str(index)])
+    assert f"fitted anew: vecsearch update {index} --refit" in str(told.exception)
     photos = Collection.open(index)
     assert len(photos.query_vectors(fresh.vectors()[:1])[0]) == 10
     with pytest.raises(DamagedCollection, match=f"vecsearch update {index} --refit"):

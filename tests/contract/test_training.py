@@ -923,6 +923,16 @@ def test_a_large_backbone_under_onnxruntime(resnet: Path) -> None:
     np.testing.assert_allclose(loaded.encode(images), under_torch, atol=1e-4)
 
 
+def test_folders_of_encoders_may_be_text(model: Path, tmp_path: Path) -> None:
+    encoder = SiameseEncoder.load(str(model))
+    encoder.save(str(tmp_path / "again"))
+    assert vecsearch.open_encoder(tmp_path / "again").fingerprint == encoder.fingerprint
+    pca = vecsearch.make_encoder("pca", dim=2, preprocess=Preprocess((4, 4)))
+    pca.fit(np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8), None)
+    pca.save(str(tmp_path / "pca"))
+    assert type(pca).load(str(tmp_path / "pca")).fingerprint == pca.fingerprint
+
+
 def test_weights_that_do_not_tell_their_version(tmp_path: Path) -> None:
     """MNASNet's own reader asks for it, which files of tensors alone have not."""
     from safetensors.torch import save_file
