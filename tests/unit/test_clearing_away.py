@@ -320,6 +320,15 @@ def test_uploads_of_the_collection_that_it_was_copied_from_stay(
     (group,) = (one for one in find_duplicates(copied, None).groups if upload.as_posix() in one.ids)
     outcome = apply_duplicates(copied, [group], "delete", dry_run=False)
     assert reasons(outcome) == {upload.as_posix(): "it was uploaded to another collection"}
+    # Pictures of somebody who calls folders so, beside one that is no collection, are none.
+    mine = tmp_path / "mine.uploads" / "1.png"
+    mine.parent.mkdir()
+    (tmp_path / "mine").mkdir()
+    shutil.copy2(upload, mine)
+    copied.add([mine], label="bag")
+    (group,) = (one for one in find_duplicates(copied, None).groups if mine.as_posix() in one.ids)
+    assert mine.as_posix() in [step.id for step in apply_duplicates(copied, [group], "delete").done]
+    copied.remove([mine.as_posix()])
     shutil.copytree(upload.parent, tmp_path / "copy.uploads")
     copied = Collection.open(tmp_path / "copy")
     own = tmp_path / "copy.uploads" / "1.png"

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from vecsearch.images import UPLOADS
+from vecsearch.store.manifest import generations
 from vecsearch.store.records import Record
 
 
@@ -34,5 +35,8 @@ def moved_along(record: Record, index: Path) -> Record:
 def is_of_another(path: Path, index: Path) -> bool:
     """Whether a file was uploaded to another collection that is still there."""
     folder = path.parent
-    other = folder.with_name(folder.name.removesuffix(UPLOADS) or folder.name)
-    return folder.name.endswith(UPLOADS) and folder != uploads_of(index) and other.is_dir()
+    name = folder.name.removesuffix(UPLOADS)
+    if name in ("", folder.name) or folder == uploads_of(index):
+        return False
+    other = folder.with_name(name)
+    return other.is_dir() and bool(generations(other))
