@@ -164,6 +164,11 @@ def test_a_ranking_that_is_refused_replaces_none(tmp_path: Path) -> None:
         evaluate_vectors(gallery, queries, run=tmp_path / "good.run")
     assert (tmp_path / "good.run").read_text() == "as it was"
     assert [path.name for path in tmp_path.iterdir()] == ["good.run"]
+    # Labels are the reason only where they say what is relevant.
+    with pytest.raises(
+        InvalidArgument, match=r"Nothing in the gallery is relevant to any query\.$"
+    ):
+        evaluate_vectors(gallery, queries, qrels={"q": {"lost": 1}})
 
 
 def test_what_there_is_not(sample: Path) -> None:

@@ -231,7 +231,7 @@ def _lines(
             metric,
             used.dim,
             milliseconds,
-            check_matched(joined(parts), gallery),
+            check_matched(joined(parts), gallery.labels),
         )
         for metric, parts in found.items()
     ]

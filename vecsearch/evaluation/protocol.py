@@ -228,7 +228,9 @@ def evaluate_vectors(
             {**found, **answers.columns()}, len(kept.ids), int((own >= 0).sum()), left_out
         )
         if not unmatched:
-            check_matched(result, kept)  # or an earlier file of rankings stays
+            check_matched(
+                result, kept.labels if qrels is None else ()
+            )  # or an earlier file of rankings stays
     cutoffs: list[JSON] = [*sorted(set(ks))]
     settings: dict[str, JSON] = {
         "metric": wanted.value,
@@ -249,17 +251,19 @@ def _check_labelled(gallery: Labelled, queries: Sequence[int]) -> None:
         )
 
 
-def check_matched(found: Evaluation, gallery: Labelled) -> Evaluation:
+def check_matched(found: Evaluation, labels: Sequence[str | None]) -> Evaluation:
     """Refuse an evaluation that found nothing to be relevant.
+
+    Args:
+        found: The evaluation.
+        labels: Those of the gallery, where they say what is relevant.
 
     Raises:
         InvalidArgument: It did.
     """
     if found.unmatched == found.queries:
         text = "Nothing in the gallery is relevant to any query"
-        asked, held = (
-            next(filter(None, one), None) for one in (found.per_query["label"], gallery.labels)
-        )
+        asked, held = (next(filter(None, one), None) for one in (found.per_query["label"], labels))
         if asked and held:
             text += f": the queries have the label {str(asked)!r} and so on, the gallery {held!r}"
         raise InvalidArgument(f"{text}.")
