@@ -24,8 +24,8 @@ MOST_BYTES = 2_000_000_000
 def suited_settings(preset: str | None = None, **given: Any) -> TrainSettings:
     """The settings of a preset, by default of what half an hour on two cores is good for.
 
-    That is ``thorough`` where a processor computes in bfloat16, which takes a fifth of the time,
-    and ``default`` elsewhere.
+    That is ``thorough`` where a processor computes in bfloat16, which takes a third of the time or
+    less, and ``default`` elsewhere.
 
     Args:
         preset: What the others begin with.
