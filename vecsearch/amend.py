@@ -21,7 +21,7 @@ from vecsearch.types import JSON, Progress, Skipped
 
 NAMED_AT_MOST = 5
 ENCODE_ANEW = "update follows changed files, and --replace (replace=True) encodes them anew"
-PUT_IN_PLACE = "remove them first, or replace them from Python (add_vectors with replace=True)"
+PUT_IN_PLACE = "remove what is there, or replace it from Python (add_vectors with replace=True)"
 
 
 @dataclass(frozen=True)

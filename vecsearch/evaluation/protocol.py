@@ -227,10 +227,8 @@ def evaluate_vectors(
         result = summed_up(
             {**found, **answers.columns()}, len(kept.ids), int((own >= 0).sum()), left_out
         )
-        if not unmatched:
-            check_matched(
-                result, kept.labels if qrels is None else ()
-            )  # or an earlier file of rankings stays
+        if not unmatched:  # refused in here, or an earlier file of rankings is lost
+            check_matched(result, kept.labels if qrels is None else ())
     cutoffs: list[JSON] = [*sorted(set(ks))]
     settings: dict[str, JSON] = {
         "metric": wanted.value,
