@@ -17,7 +17,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"width": 16, "mirrored": True},
     "default": {"mirrored": True},
-    "thorough": {"width": 32, "mirrored": True, "prune": 0.0},
+    "thorough": {"width": 32, "mirrored": True},
     "best": {"width": 64, "mirrored": True, "prune": 0.0},
 }
 # Where a training writes down how far it is, and what it left out.
