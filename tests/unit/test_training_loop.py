@@ -1,5 +1,6 @@
 """The parts of a training that are networks and steps."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +92,25 @@ def test_smaller_batches_take_smaller_steps() -> None:
         assert max(rates) == pytest.approx(0.2 * 16 / 256, rel=0.05)
     assert TrainSettings.of(backbone="resnet18", batch=8).rate_for(8) == pytest.approx(0.05 / 8)
     assert TrainSettings.of(batch=1024).rate_for(1024) == 0.2
+
+
+def test_a_step_of_a_classifier_is_only_so_long() -> None:
+    """Its embeddings may be of any length: a few steps on long ones made it diverge."""
+    lengths = []
+    for longest in (5.0, math.inf):
+        loop = loop_of(12, Plan(1), objective="classifier", decay=0.0)
+        assert loop.objective.longest == 5
+        loop.objective.longest = longest
+        with torch.no_grad():
+            loop.objective.last.weight *= 1e4
+        weights = [*loop.network.parameters(), *loop.objective.parameters()]
+        before = [weight.detach().clone() for weight in weights]
+        loop.epoch(np.arange(12), lambda *_: None)
+        steps = [weight.detach() - was for weight, was in zip(weights, before, strict=True)]
+        lengths.append(float(torch.cat([step.flatten() for step in steps]).double().norm()))
+    # Nesterov's first step is 1 + 0.9 times the rate times the gradient.
+    assert lengths[0] == pytest.approx(1.9 * loop.optimizer.param_groups[0]["lr"] * 5, rel=0.01)
+    assert lengths[1] > 100 * lengths[0]
 
 
 def test_easy_images_are_left_out_and_others_count_for_them(

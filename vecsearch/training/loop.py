@@ -202,6 +202,8 @@ class Loop:
         loss = (self.pruning.weighed(rows, losses) if losses.ndim else losses).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        learning = nn.ModuleList([self.network, self.objective]).parameters()
+        nn.utils.clip_grad_norm_(learning, self.objective.longest)
         self.optimizer.step()
         self.steps += 1
         if self.settings.average:
@@ -224,11 +226,8 @@ class Loop:
         """Weights by what they want: no decay for biases and norms, less rate for what is known."""
         knowing = KNOWING_RATE if self.settings.weights else 1.0
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-        modules = (
-            (self.network.backbone, knowing),
-            (self.network.head, 1.0),
-            (self.objective, 1.0),
-        )
+        network = self.network
+        modules = ((network.backbone, knowing), (network.head, 1.0), (self.objective, 1.0))
         for module, share in modules:
             for weight in module.parameters():
                 decay = self.settings.decay if weight.ndim > 1 else 0.0
