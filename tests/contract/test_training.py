@@ -632,7 +632,7 @@ def test_who_has_learned_from_labels(clothes: Path, tmp_path: Path, model: Path)
 
 def test_a_training_that_diverges_says_so(clothes: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="The training diverged: its loss"):
-        vecsearch.train(clothes, tmp_path / "a", objective="classifier", rate=100.0, **QUICK)
+        vecsearch.train(clothes, tmp_path / "a", loss="pairs", rate=100.0, **QUICK)
     assert not (tmp_path / "a").exists()
 
 
