@@ -202,8 +202,9 @@ class Loop:
         loss = (self.pruning.weighed(rows, losses) if losses.ndim else losses).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        learning = nn.ModuleList([self.network, self.objective]).parameters()
-        nn.utils.clip_grad_norm_(learning, self.objective.longest)
+        if self.objective.longest < math.inf:
+            learning = nn.ModuleList([self.network, self.objective]).parameters()
+            nn.utils.clip_grad_norm_(learning, self.objective.longest)
         self.optimizer.step()
         self.steps += 1
         if self.settings.average:
