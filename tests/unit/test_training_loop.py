@@ -97,10 +97,10 @@ def test_smaller_batches_take_smaller_steps() -> None:
 def test_a_step_of_a_classifier_is_only_so_long() -> None:
     """Its embeddings may be of any length: a few steps on long ones made it diverge."""
     lengths = []
-    for longest in (5.0, math.inf):
+    for max_norm in (5.0, math.inf):
         loop = loop_of(12, Plan(1), objective="classifier", decay=0.0)
-        assert loop.objective.longest == 5
-        loop.objective.longest = longest
+        assert loop.objective.max_norm == 5
+        loop.objective.max_norm = max_norm
         with torch.no_grad():
             loop.objective.last.weight *= 1e4
         weights = [*loop.network.parameters(), *loop.objective.parameters()]
@@ -147,6 +147,7 @@ def test_easy_images_are_left_out_and_others_count_for_them(
         ({}, True),
         ({"objective": "classifier"}, True),
         ({"prune": 0.0}, False),
+        ({"preset": "thorough"}, True),
         ({"preset": "best"}, False),
         ({"loss": "supcon"}, False),
         ({"objective": "simclr"}, False),

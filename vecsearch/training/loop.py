@@ -202,9 +202,9 @@ class Loop:
         loss = (self.pruning.weighed(rows, losses) if losses.ndim else losses).mean()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.objective.longest < math.inf:
+        if self.objective.max_norm < math.inf:
             learning = nn.ModuleList([self.network, self.objective]).parameters()
-            nn.utils.clip_grad_norm_(learning, self.objective.longest)
+            nn.utils.clip_grad_norm_(learning, self.objective.max_norm)
         self.optimizer.step()
         self.steps += 1
         if self.settings.average:

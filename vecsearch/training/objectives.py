@@ -25,10 +25,10 @@ class Objective(nn.Module):
     """Tells how wrong a network is about some images.
 
     Attributes:
-        longest: How long the gradient of a step may be, over all weights; a longer one is cut.
+        max_norm: How long the gradient of a step may be, over all weights; a longer one is clipped.
     """
 
-    longest = math.inf
+    max_norm = math.inf
 
     def forward(
         self, network: Network, images: Tensor, labels: Tensor, generator: Generator
@@ -59,9 +59,9 @@ class Siamese(Objective):
 class Classifier(Objective):
     """The labels shall be told from the embedding by a softmax on a linear map."""
 
-    # Its embeddings are of any length, and so are its gradients: most are of 1.5 to 4. Uncut, all
-    # of Fashion-MNIST diverged with 32 channels when easy images were first left out.
-    longest = 5.0
+    # Its embeddings are of any length, and so are its gradients: most are of 1.5 to 4. Unclipped,
+    # Fashion-MNIST diverged with 32 channels when easy images were first left out.
+    max_norm = 5.0
 
     def __init__(self, augment: Augmentation, classes: int, dim: int) -> None:
         super().__init__()
