@@ -244,6 +244,10 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"preset": None, "width": 8}, True, "thorough", 8),
         ({"preset": "default"}, True, "default", 24),
         ({"preset": "best"}, True, "best", 64),
+        ({"objective": "simclr"}, False, "default", 16),
+        ({"objective": "simclr", "precision": "bfloat16"}, True, "thorough", 16),
+        ({"objective": "simclr", "width": 24}, False, "default", 24),
+        ({"objective": "simclr", "preset": "best"}, True, "best", 64),
     ],
 )
 def test_without_a_preset_a_training_is_what_half_an_hour_is_good_for(

@@ -346,6 +346,8 @@ def test_settings_as_plain_values() -> None:
         {"preset": "best", "augment": "none"},
         {"preset": "best", "augment": "none", "mirrored": True},
         {"preset": "best", "objective": "autoencoder"},
+        {"objective": "simclr"},
+        {"objective": "simclr", "width": 24},
     ):
         settings = TrainSettings.of(**given_)  # type: ignore[arg-type]
         assert TrainSettings.of(**settings.to_json()) == settings  # type: ignore[arg-type]

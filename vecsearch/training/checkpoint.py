@@ -18,7 +18,7 @@ from vecsearch.training.settings import CHECKPOINT
 from vecsearch.types import JSON
 
 # Of another version a training cannot go on: what is measured, or kept, is something else.
-FORMAT = 6
+FORMAT = 7
 
 
 @dataclass
